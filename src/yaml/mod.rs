@@ -1,0 +1,8 @@
+//! YAML text to a tree with positions.
+//!
+//! In: text and the file it came from. Out: a [`Node`] per document, with file, line and column on every key and value.
+//! Scalars resolve as PyYAML resolves them (YAML 1.1), because that is what the Airship tools do. Imports nothing of drydock but [`crate::diag`].
+
+mod tree;
+
+pub use tree::{FileId, Key, Mapping, Node, SourceFile, SourceMap, Span, Value};

@@ -1,0 +1,184 @@
+//! The tree and its positions.
+
+use std::sync::Arc;
+
+/// A file of the [`SourceMap`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(pub u32);
+
+/// Where a key or value stands: 1-based line and column, and its byte range in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// 1-based line of the first character.
+    pub line: u32,
+    /// 1-based column, in characters, of the first character.
+    pub column: u32,
+    /// Byte offset of the first byte.
+    pub start: u32,
+    /// Byte offset behind the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// A position for values that no file holds (defaults, tests).
+    pub const NOWHERE: Self = Self { file: FileId(u32::MAX), line: 0, column: 0, start: 0, end: 0 };
+
+    /// Whether this position points into a file.
+    pub fn is_somewhere(&self) -> bool {
+        self.file.0 != u32::MAX
+    }
+}
+
+/// One file as read: the path shown to people (relative to the design root where possible) and its text.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    /// Path as shown, `/`-separated.
+    pub path: String,
+    /// The whole text.
+    pub text: Arc<str>,
+}
+
+/// All files that positions may point into.
+#[derive(Debug, Clone, Default)]
+pub struct SourceMap {
+    files: Vec<SourceFile>,
+}
+
+impl SourceMap {
+    /// Adds a file and returns its id.
+    pub fn add(&mut self, path: impl Into<String>, text: impl Into<Arc<str>>) -> FileId {
+        let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX - 1));
+        self.files.push(SourceFile { path: path.into(), text: text.into() });
+        id
+    }
+
+    /// The file with this id, if any.
+    pub fn get(&self, id: FileId) -> Option<&SourceFile> {
+        self.files.get(id.0 as usize)
+    }
+
+    /// All files in the order in which they were added.
+    pub fn files(&self) -> &[SourceFile] {
+        &self.files
+    }
+
+    /// `path:line:column`, or an empty string for a position in no file.
+    pub fn describe(&self, span: Span) -> String {
+        self.get(span.file).map_or_else(String::new, |f| format!("{}:{}:{}", f.path, span.line, span.column))
+    }
+}
+
+/// A value with its position. Equality compares values only, not positions.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// Where the value stands.
+    pub span: Span,
+    /// The value.
+    pub value: Value,
+}
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+/// What a node holds. Collections are shared, so that inheriting a subtree copies nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// `null`, `~` or nothing.
+    Null,
+    /// A YAML 1.1 boolean (`yes`, `on`, `true`, …).
+    Bool(bool),
+    /// A YAML 1.1 integer, of any base.
+    Int(i64),
+    /// A YAML 1.1 float; also integers beyond 64 bits.
+    Float(f64),
+    /// Anything else that is a scalar; timestamps stay text.
+    Str(Arc<str>),
+    /// A sequence.
+    Seq(Arc<Vec<Node>>),
+    /// A mapping.
+    Map(Arc<Mapping>),
+}
+
+/// The key of a mapping entry: its text (scalars of other types are written as text) and position.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// The key as text.
+    pub name: Arc<str>,
+    /// Where the key stands.
+    pub span: Span,
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// A mapping in the order in which it was written. Keys are unique.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Mapping {
+    /// Entries in document order.
+    pub entries: Vec<(Key, Node)>,
+}
+
+impl Mapping {
+    /// The value of a key.
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        self.entries.iter().find(|(k, _)| &*k.name == name).map(|(_, v)| v)
+    }
+
+    /// Key and value of a key.
+    pub fn entry(&self, name: &str) -> Option<&(Key, Node)> {
+        self.entries.iter().find(|(k, _)| &*k.name == name)
+    }
+}
+
+impl Node {
+    /// A node that stands nowhere.
+    pub fn nowhere(value: Value) -> Self {
+        Self { span: Span::NOWHERE, value }
+    }
+
+    /// The mapping, if this is one.
+    pub fn as_map(&self) -> Option<&Mapping> {
+        if let Value::Map(m) = &self.value { Some(m) } else { None }
+    }
+
+    /// The sequence, if this is one.
+    pub fn as_seq(&self) -> Option<&[Node]> {
+        if let Value::Seq(s) = &self.value { Some(s) } else { None }
+    }
+
+    /// The text, if this is a string.
+    pub fn as_str(&self) -> Option<&str> {
+        if let Value::Str(s) = &self.value { Some(s) } else { None }
+    }
+
+    /// The value under a key, if this is a mapping that has it.
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        self.as_map().and_then(|m| m.get(name))
+    }
+
+    /// Whether this is `null`.
+    pub fn is_null(&self) -> bool {
+        matches!(self.value, Value::Null)
+    }
+
+    /// What kind of value this is, in the words of a message: `a mapping`, `a list`, `text`, ….
+    pub fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Int(_) => "an integer",
+            Value::Float(_) => "a decimal number",
+            Value::Str(_) => "text",
+            Value::Seq(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+}
