@@ -15,7 +15,9 @@ pub enum Size {
 
 /// Why a text is not a size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a size; write a number with m, g or t (decimal) or mi, gi or ti (binary), `>` before it for \"at least\", or a percentage")]
+#[error(
+    "`{text}` is not a size; write a number with m, g or t (decimal) or mi, gi or ti (binary), `>` before it for \"at least\", or a percentage"
+)]
 pub struct SizeError {
     /// The text.
     pub text: String,
