@@ -1,1 +1,18 @@
-//! What is there.
+//! What is there: facts that drivers discovered, normalised, serialisable, without any secret.
+//!
+//! In: answers of drivers, already decoded by them. Out: a [`Build`]. It knows nothing of the design; [`crate::diff`] is where both meet.
+//! A listing that failed is [`Fact::Unknown`], never an empty list: absence is claimed only from a complete, successful listing.
+
+mod bmc;
+mod machine;
+mod site;
+
+pub use bmc::{Bmc, BootEnabled, BootOverride, PowerState};
+pub use machine::{
+    BondParameters, Disk, DiskKind, DiskPartition, FilesystemFacts, InterfaceKind, LinkMode, LogicalVolumeFacts, Machine, MachineInterface,
+    MachineStatus, SubnetLink, VolumeGroupFacts,
+};
+pub use site::{
+    AddressRange, BootSelection, Build, DomainFacts, Endpoint, Fabric, Fact, Image, PackageRepository, Provisioner, RackController,
+    RackInterface, RangeUse, SshKey, StaticRoute, Subnet, TagFacts, Vlan,
+};
