@@ -3,6 +3,14 @@
 //! In: text and the file it came from. Out: a [`Node`] per document, with file, line and column on every key and value.
 //! Scalars resolve as PyYAML resolves them (YAML 1.1), because that is what the Airship tools do. Imports nothing of drydock but [`crate::diag`].
 
+pub mod codes;
+mod parse;
+mod resolve;
+mod syntax;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
+pub use parse::{MAX_ALIASED_NODES, MAX_DEPTH, Parsed, parse};
 pub use tree::{FileId, Key, Mapping, Node, SourceFile, SourceMap, Span, Value};

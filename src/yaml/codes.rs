@@ -1,0 +1,20 @@
+//! Codes of the problems found while reading YAML.
+
+use crate::diag::Code;
+
+/// The text is not YAML.
+pub const BROKEN_YAML: Code = Code("DD0001");
+/// A mapping has the same key twice.
+pub const DUPLICATE_KEY: Code = Code("DD0002");
+/// An alias names no anchor of its document, or the collection it stands in.
+pub const UNKNOWN_ALIAS: Code = Code("DD0003");
+/// Aliases multiply a document beyond [`super::MAX_ALIASED_NODES`].
+pub const ALIAS_BOMB: Code = Code("DD0004");
+/// Collections are nested deeper than [`super::MAX_DEPTH`].
+pub const TOO_DEEP: Code = Code("DD0005");
+/// A tag that gives no value here (`!custom`, `!!python/object`), or that its text does not fit.
+pub const BAD_TAG: Code = Code("DD0006");
+/// A list or a mapping stands where a key belongs.
+pub const BAD_KEY: Code = Code("DD0007");
+/// A merge key (`<<`) whose value is neither a mapping nor a list of mappings.
+pub const BAD_MERGE: Code = Code("DD0008");
