@@ -1,1 +1,3 @@
+//! The command `drydock`.
+
 fn main() {}

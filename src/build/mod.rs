@@ -3,10 +3,12 @@
 //! In: answers of drivers, already decoded by them. Out: a [`Build`]. It knows nothing of the design; [`crate::diff`] is where both meet.
 //! A listing that failed is [`Fact::Unknown`], never an empty list: absence is claimed only from a complete, successful listing.
 
+mod binding;
 mod bmc;
 mod machine;
 mod site;
 
+pub use binding::Binding;
 pub use bmc::{Bmc, BootEnabled, BootOverride, PowerState};
 pub use machine::{
     BondParameters, Disk, DiskKind, DiskPartition, FilesystemFacts, InterfaceKind, LinkMode, LogicalVolumeFacts, Machine, MachineInterface,

@@ -1,1 +1,9 @@
-//! Being built.
+//! What talks to BMCs and provisioners.
+//!
+//! An action's driver side is *observe* (reads only) and *begin* (starts and returns at once). Waiting is a value and holds no slot: one batch of
+//! observations polls for all waiters. Drivers never see a plan, a design or a simulator; they get resolved parameters in a [`Call`].
+
+pub mod http;
+mod types;
+
+pub use types::{Begun, BmcEndpoint, Call, Driver, DriverError, ErrorClass, NodeDriver, Observation, OobDriver};

@@ -1,1 +1,6 @@
-//! Being built.
+//! The plan: changes, actions, preconditions, guards; a file with a digest.
+//!
+//! In: changes of [`crate::diff`] and actions of [`crate::graph`]. Out: a plan as a value and as canonical JSON (RFC 8785), which holds no secret.
+//! Pure: the same inputs give the same bytes.
+
+pub mod params;

@@ -1,0 +1,1 @@
+//! HTTP as every driver uses it.

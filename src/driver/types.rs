@@ -1,0 +1,196 @@
+//! The driver traits and what passes through them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::build::{Binding, Bmc, Endpoint, Machine, Provisioner};
+use crate::graph::ActionKind;
+use crate::redact::Secret;
+
+/// What kind of failure an error is; decides retries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// Network trouble, 5xx, time-outs: the same call may succeed later.
+    Transient,
+    /// The other side is busy with something else (409 locked, 503, 429).
+    Busy,
+    /// The thing is not there yet or not in the state that the call needs.
+    NotReady,
+    /// The other side refuses these parameters for good.
+    Rejected,
+    /// Wrong or missing credentials.
+    Credentials,
+    /// The site is not as the plan says; nothing was done.
+    Precondition,
+    /// The machine tried and failed (failed commissioning, failed deployment).
+    Failed,
+    /// The time limit passed.
+    Timeout,
+    /// The outcome cannot be told; a person must look.
+    Inconclusive,
+}
+
+impl ErrorClass {
+    /// Whether waiting and repeating may help.
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::Transient | Self::Busy | Self::NotReady)
+    }
+}
+
+/// An error of a driver: what, where, and what to do. Never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DriverError {
+    /// Class.
+    pub class: ErrorClass,
+    /// What went wrong and where.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl DriverError {
+    /// An error of a class.
+    pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into(), hint: None }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// One action as a driver sees it: parameters resolved, no secret inside.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Action id; drivers mark the site with it where they can.
+    pub action: String,
+    /// Site name; drivers mark the site with it where they can.
+    pub site: String,
+    /// Kind.
+    pub kind: ActionKind,
+    /// Resource (`subnet.mgmt`, `node.compute01/storage`).
+    pub resource: String,
+    /// The node, if it is an action of one.
+    pub node: Option<String>,
+    /// Resolved parameters: a structure of [`crate::plan::params`].
+    pub params: serde_json::Value,
+    /// The machine the node is bound to, as known now.
+    pub binding: Binding,
+    /// Whether the journal holds an intent of this attempt: the effect may have been begun.
+    pub begun: bool,
+}
+
+impl Call {
+    /// Parameters as their structure.
+    ///
+    /// # Errors
+    /// When they are not of that structure (a plan of another version).
+    pub fn params<T: serde::de::DeserializeOwned>(&self) -> Result<T, DriverError> {
+        serde_json::from_value(self.params.clone()).map_err(|e| {
+            DriverError::new(ErrorClass::Rejected, format!("parameters of {} on {} do not fit: {e}", self.kind, self.resource))
+        })
+    }
+}
+
+/// What the site shows of an action. Reading it changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observation {
+    /// The wanted state is there.
+    Done {
+        /// Facts learned, for the journal (`machine`: provisioner id, …). Never secrets.
+        outputs: BTreeMap<String, String>,
+    },
+    /// The wanted state is not there and nothing is under way.
+    NotStarted,
+    /// Under way.
+    InProgress {
+        /// What it is doing now, in a few words (`Deploying: installing OS`).
+        detail: String,
+    },
+    /// The site shows that it was tried and failed, or is not in a state in which it can be begun.
+    Failed(DriverError),
+    /// The evidence is inconclusive.
+    Unknown(String),
+}
+
+impl Observation {
+    /// Done without outputs.
+    pub fn done() -> Self {
+        Self::Done { outputs: BTreeMap::new() }
+    }
+}
+
+/// What `begin` did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// Everything; observe to confirm.
+    Complete,
+    /// It goes on at the site; poll with observe.
+    Wait {
+        /// For what.
+        reason: String,
+    },
+}
+
+/// The driver side of actions.
+#[async_trait]
+pub trait Driver: Send + Sync {
+    /// Name in plans (`maas`, `redfish`).
+    fn name(&self) -> &'static str;
+
+    /// How often waiters are polled.
+    fn poll_interval(&self) -> Duration;
+
+    /// Observes many actions at once, with as few requests as the other side allows. The answer has one entry per call, in order.
+    async fn observe(&self, calls: &[Call]) -> Vec<Result<Observation, DriverError>>;
+
+    /// Begins an action whose observation was [`Observation::NotStarted`]; returns as soon as the other side has accepted it.
+    async fn begin(&self, call: &Call) -> Result<Begun, DriverError>;
+}
+
+/// A BMC to talk to.
+#[derive(Debug, Clone)]
+pub struct BmcEndpoint {
+    /// Node name.
+    pub node: String,
+    /// Address as the design gives it; identity checks compare this.
+    pub address: String,
+    /// Base URL (`https://172.16.100.20`).
+    pub url: String,
+    /// User name.
+    pub username: String,
+    /// Password.
+    pub password: Secret,
+}
+
+/// A driver of BMCs.
+#[async_trait]
+pub trait OobDriver: Driver {
+    /// Reads one BMC completely (reads only).
+    async fn interrogate(&self, node: &str) -> Result<Bmc, DriverError>;
+}
+
+/// A driver of a provisioner.
+#[async_trait]
+pub trait NodeDriver: Driver {
+    /// Who answers: identity, URL.
+    async fn endpoint(&self) -> Result<Endpoint, DriverError>;
+
+    /// Reads the whole provisioner (reads only). Listings that fail are unknown facts; an error means that nothing could be read.
+    async fn discover(&self) -> Result<Provisioner, DriverError>;
+
+    /// Reads the machine that is bound, with its hardware facts: by provisioner id, else by MACs. `Ok(None)` only when a successful
+    /// listing does not have it.
+    async fn machine(&self, binding: &Binding) -> Result<Option<Machine>, DriverError>;
+
+    /// Hardware data to keep as history (`lshw`, `lldp`): name → text.
+    async fn build_data(&self, machine: &str) -> Result<BTreeMap<String, String>, DriverError>;
+}

@@ -1,0 +1,542 @@
+//! Parameters of actions: what the planner writes and a driver reads, one structure per kind.
+//!
+//! A parameter that is not known when the plan is made is [`Late`]: it names a fact, and is resolved just before the effect by
+//! [`resolve`](super::params::Late). Names of site resources are used instead of provisioner ids, so that a plan can be made before they exist.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::build::RangeUse;
+
+/// A device of a node, found in its hardware facts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum DeviceSelector {
+    /// The NIC at a PCI address.
+    NicAtBus(String),
+    /// The NIC with a kernel name.
+    NicNamed(String),
+    /// The disk at a SCSI address.
+    DiskAtBus(String),
+    /// The disk with a kernel name.
+    DiskNamed(String),
+}
+
+/// A reference to a fact of a node that is read just before the effect. Exactly one device must match.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FactRef {
+    /// The node.
+    pub node: String,
+    /// Which device.
+    pub select: DeviceSelector,
+    /// The device must have at least this many bytes (disks).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_size: Option<u64>,
+}
+
+/// A device of the provisioner, after resolution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// Provisioner id.
+    pub id: u64,
+    /// Kernel name.
+    pub name: String,
+}
+
+/// A value, or the fact it will be read from. On the wire a fact is `{"$fact": {…}}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Late<T> {
+    /// Known.
+    Value(T),
+    /// Read just before the effect.
+    Fact(FactRef),
+}
+
+/// The key that marks a late value in JSON.
+pub const FACT_KEY: &str = "$fact";
+
+impl<T: Serialize> Serialize for Late<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Value(v) => v.serialize(serializer),
+            Self::Fact(f) => BTreeMap::from([(FACT_KEY, f)]).serialize(serializer),
+        }
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Late<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        if let Some(fact) = value.get(FACT_KEY) {
+            return serde_json::from_value(fact.clone()).map(Self::Fact).map_err(D::Error::custom);
+        }
+        serde_json::from_value(value).map(Self::Value).map_err(D::Error::custom)
+    }
+}
+
+/// `verify_site`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifySite {
+    /// Whether a healthy rack controller is needed (machines will boot from the network).
+    pub rack_controller: bool,
+}
+
+/// `create_network_template`: one network resource. `before` is what the plan saw; `None` when it did not exist.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum NetworkResource {
+    /// A fabric: created, or an existing one renamed.
+    Fabric {
+        /// Name it shall have.
+        name: String,
+        /// The existing fabric (id and present name) that is taken over.
+        before: Option<FabricBefore>,
+    },
+    /// A VLAN of a fabric.
+    Vlan {
+        /// Fabric name (its final one).
+        fabric: String,
+        /// Tag; 0 is untagged and always exists.
+        vid: u16,
+        /// Values it shall have.
+        after: VlanValues,
+        /// Values that the plan saw.
+        before: Option<VlanValues>,
+    },
+    /// DHCP on a VLAN. Needs the VLAN's dynamic range.
+    Dhcp {
+        /// Fabric name.
+        fabric: String,
+        /// Tag.
+        vid: u16,
+        /// Served by a rack controller on the VLAN, or relayed.
+        service: DhcpService,
+    },
+    /// A subnet.
+    Subnet {
+        /// Address block; identifies it.
+        cidr: IpNet,
+        /// Values it shall have.
+        after: SubnetValues,
+        /// Values that the plan saw.
+        before: Option<SubnetValues>,
+    },
+    /// An address range.
+    Range {
+        /// Its subnet.
+        subnet: IpNet,
+        /// Purpose.
+        kind: RangeUse,
+        /// First address.
+        start: IpAddr,
+        /// Last address.
+        end: IpAddr,
+    },
+    /// A static route.
+    Route {
+        /// Source subnet.
+        source: IpNet,
+        /// Destination subnet.
+        destination: IpNet,
+        /// Next hop.
+        gateway: IpAddr,
+        /// Metric it shall have.
+        metric: u32,
+        /// Metric that the plan saw.
+        before: Option<u32>,
+    },
+    /// A DNS domain.
+    Domain {
+        /// Name.
+        name: String,
+    },
+}
+
+/// An existing fabric.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FabricBefore {
+    /// Provisioner id.
+    pub id: u64,
+    /// Name that the plan saw.
+    pub name: String,
+}
+
+/// Attributes of a VLAN that drydock sets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VlanValues {
+    /// Name.
+    pub name: String,
+    /// MTU in bytes.
+    pub mtu: u32,
+}
+
+/// How DHCP reaches a VLAN.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum DhcpService {
+    /// A healthy rack controller with an interface in the VLAN serves it.
+    Rack,
+    /// Requests are relayed to the VLAN of the rack controller interface with this address.
+    Relay {
+        /// The upstream target.
+        target: IpAddr,
+    },
+}
+
+/// Attributes of a subnet that drydock sets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SubnetValues {
+    /// Name.
+    pub name: String,
+    /// Fabric name (its final one).
+    pub fabric: String,
+    /// VLAN tag.
+    pub vid: u16,
+    /// Gateway.
+    pub gateway: Option<IpAddr>,
+    /// DNS servers in order.
+    pub dns_servers: Vec<IpAddr>,
+}
+
+/// `configure_user_credentials`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SshKeyParams {
+    /// The public key line.
+    pub key: String,
+}
+
+/// `configure_node_provisioner`: a package repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepositoryParams {
+    /// Name.
+    pub name: String,
+    /// Values it shall have; `None` removes it.
+    pub after: Option<RepositoryValues>,
+    /// Values that the plan saw.
+    pub before: Option<RepositoryValues>,
+}
+
+/// Attributes of a package repository that drydock sets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepositoryValues {
+    /// URL.
+    pub url: String,
+    /// Distributions, sorted.
+    pub distributions: Vec<String>,
+    /// Components, sorted.
+    pub components: Vec<String>,
+    /// Pockets switched off, sorted.
+    pub disabled_pockets: Vec<String>,
+    /// Architectures, sorted.
+    pub arches: Vec<String>,
+    /// Armoured signing key.
+    pub key: String,
+}
+
+/// `create_boot_media`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BootMediaParams {
+    /// Operating system (`ubuntu`).
+    pub os: String,
+    /// Series (`jammy`).
+    pub series: String,
+    /// Architecture (`amd64`).
+    pub arch: String,
+}
+
+/// `configure_tags`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TagParams {
+    /// Name.
+    pub name: String,
+    /// Values it shall have.
+    pub after: TagValues,
+    /// Values that the plan saw.
+    pub before: Option<TagValues>,
+}
+
+/// Attributes of a tag that drydock sets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TagValues {
+    /// XPath definition; empty for a static tag.
+    pub definition: String,
+    /// Kernel options of machines with the tag.
+    pub kernel_opts: String,
+}
+
+/// Where a machine boots from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BootTarget {
+    /// The network, once.
+    Pxe,
+    /// The disk: no override is left.
+    Disk,
+}
+
+/// `set_node_boot`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetNodeBoot {
+    /// Where it shall boot from.
+    pub target: BootTarget,
+}
+
+/// `power_on_node` and `power_off_node`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PowerParams {
+    /// Seconds a running operating system gets to shut down before it is forced off; 0 forces at once.
+    pub graceful_s: u32,
+}
+
+/// `identify_node`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IdentifyNode {
+    /// Host name the machine gets.
+    pub hostname: String,
+    /// DNS domain the machine gets; `None` leaves the default.
+    pub domain: Option<String>,
+}
+
+/// `configure_hardware`, `interrogate_node`: no parameters yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoParams {}
+
+/// `apply_node_networking`: the whole wanted configuration; what is not in it is removed from the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyNodeNetworking {
+    /// NICs and bonds, in order.
+    pub interfaces: Vec<InterfaceParams>,
+}
+
+/// A NIC or a bond and what runs on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InterfaceParams {
+    /// Name in the design; a bond gets it, a NIC keeps its own.
+    pub name: String,
+    /// Member NICs: one for a plain NIC, two or more for a bond.
+    pub members: Vec<Late<Device>>,
+    /// Bond options; `None` for a plain NIC.
+    pub bond: Option<BondValues>,
+    /// Fabric it is cabled to.
+    pub fabric: String,
+    /// MTU in bytes, if the design says.
+    pub mtu: Option<u32>,
+    /// The untagged network.
+    pub link: Option<LinkParams>,
+    /// Tagged networks, ascending by tag.
+    pub vlans: Vec<VlanInterfaceParams>,
+}
+
+/// Bond options. Times are milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BondValues {
+    /// Mode as the kernel names it.
+    pub mode: String,
+    /// Transmit hash policy.
+    pub xmit_hash_policy: Option<String>,
+    /// LACP rate.
+    pub lacp_rate: Option<String>,
+    /// MII monitoring interval.
+    pub miimon: Option<u32>,
+    /// Up delay.
+    pub updelay: Option<u32>,
+    /// Down delay.
+    pub downdelay: Option<u32>,
+}
+
+/// An address on a subnet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkParams {
+    /// The subnet.
+    pub subnet: IpNet,
+    /// How the address is found.
+    pub mode: LinkKind,
+    /// Whether the default route goes through this subnet's gateway.
+    pub default_gateway: bool,
+}
+
+/// How an address is found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkKind {
+    /// Fixed.
+    Static(IpAddr),
+    /// From DHCP.
+    Dhcp,
+    /// None; the interface is only up.
+    LinkUp,
+}
+
+/// A tagged network on an interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VlanInterfaceParams {
+    /// VLAN tag.
+    pub vid: u16,
+    /// MTU in bytes, if the design says.
+    pub mtu: Option<u32>,
+    /// Its address.
+    pub link: LinkParams,
+}
+
+/// `apply_node_storage`: the whole wanted layout; what is not in it is removed from the machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyNodeStorage {
+    /// Disks that the design lays out, in order; others are left blank.
+    pub disks: Vec<DiskParams>,
+    /// Volume groups in order.
+    pub volume_groups: Vec<VolumeGroupParams>,
+}
+
+/// A disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiskParams {
+    /// The disk.
+    pub device: Late<Device>,
+    /// Whether firmware boots from it.
+    pub boot: bool,
+    /// Partitions in order.
+    pub partitions: Vec<PartitionParams>,
+    /// Volume group that the whole disk belongs to.
+    pub volume_group: Option<String>,
+}
+
+/// A size as the design writes it; the driver applies the provisioner's rounding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SizeParam {
+    /// That many bytes.
+    Bytes(u64),
+    /// At least that many bytes, and all that is left.
+    AtLeast(u64),
+    /// Hundredths of a percent of the disk or group.
+    Percent(u32),
+}
+
+/// A partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartitionParams {
+    /// Name in the design (the provisioner has none).
+    pub name: String,
+    /// Size.
+    pub size: SizeParam,
+    /// Boot flag.
+    pub bootable: bool,
+    /// Filesystem.
+    pub filesystem: Option<FilesystemParams>,
+    /// Volume group that it belongs to.
+    pub volume_group: Option<String>,
+}
+
+/// A filesystem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilesystemParams {
+    /// Type.
+    pub fstype: String,
+    /// Mount point.
+    pub mount_point: Option<String>,
+    /// Mount options.
+    pub mount_options: String,
+    /// Label.
+    pub label: Option<String>,
+}
+
+/// A volume group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VolumeGroupParams {
+    /// Name.
+    pub name: String,
+    /// Logical volumes in order.
+    pub logical_volumes: Vec<LogicalVolumeParams>,
+}
+
+/// A logical volume.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogicalVolumeParams {
+    /// Name.
+    pub name: String,
+    /// Size.
+    pub size: SizeParam,
+    /// Filesystem.
+    pub filesystem: Option<FilesystemParams>,
+}
+
+/// `apply_node_platform`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApplyNodePlatform {
+    /// Host name.
+    pub hostname: String,
+    /// DNS domain; `None` leaves it.
+    pub domain: Option<String>,
+    /// Static tags the machine shall have (created if missing).
+    pub add_tags: Vec<String>,
+    /// Static tags of ours that it shall no longer have.
+    pub remove_tags: Vec<String>,
+    /// The tag that carries the node's kernel parameters, and the parameters; `None` if the design has none.
+    pub kernel_params: Option<KernelParams>,
+    /// Owner data to set.
+    pub set_owner_data: BTreeMap<String, String>,
+    /// Owner data keys of ours to remove.
+    pub remove_owner_data: Vec<String>,
+}
+
+/// Kernel parameters of one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KernelParams {
+    /// Tag that carries them (`NODE_kp`).
+    pub tag: String,
+    /// The parameters as on a kernel command line.
+    pub options: String,
+}
+
+/// `deploy_node`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeployNode {
+    /// Operating system.
+    pub os: String,
+    /// Series.
+    pub series: String,
+    /// Kernel, if the design says.
+    pub kernel: Option<String>,
+}
+
+/// `destroy_node`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DestroyNode {
+    /// Whether disks are erased.
+    pub erase: bool,
+}
