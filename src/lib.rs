@@ -18,6 +18,7 @@
 //! * [`design`]: what people wrote, one file per kind.
 //! * [`model`]: what it means: the applied model of a site.
 //! * [`build`]: what is there: facts that the drivers discovered.
+//! * [`action`]: the vocabulary of actions: kinds, effects, parameters.
 //! * [`check`]: rules over the model.
 //! * [`diff`]: model × build → changes.
 //! * [`graph`]: changes → actions and edges.
@@ -48,6 +49,8 @@ pub mod design;
 pub mod model;
 
 pub mod build;
+
+pub mod action;
 
 pub mod check;
 

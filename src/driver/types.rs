@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::action::ActionKind;
 use crate::build::{Binding, Bmc, Endpoint, Machine, Provisioner};
-use crate::graph::ActionKind;
 use crate::redact::Secret;
 
 /// What kind of failure an error is; decides retries.
@@ -80,7 +80,7 @@ pub struct Call {
     pub resource: String,
     /// The node, if it is an action of one.
     pub node: Option<String>,
-    /// Resolved parameters: a structure of [`crate::plan::params`].
+    /// Resolved parameters: a structure of [`crate::action::params`].
     pub params: serde_json::Value,
     /// The machine the node is bound to, as known now.
     pub binding: Binding,

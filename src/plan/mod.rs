@@ -2,5 +2,3 @@
 //!
 //! In: changes of [`crate::diff`] and actions of [`crate::graph`]. Out: a plan as a value and as canonical JSON (RFC 8785), which holds no secret.
 //! Pure: the same inputs give the same bytes.
-
-pub mod params;

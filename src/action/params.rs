@@ -1,7 +1,7 @@
 //! Parameters of actions: what the planner writes and a driver reads, one structure per kind.
 //!
 //! A parameter that is not known when the plan is made is [`Late`]: it names a fact, and is resolved just before the effect by
-//! [`resolve`](super::params::Late). Names of site resources are used instead of provisioner ids, so that a plan can be made before they exist.
+//! the engine. Names of site resources are used instead of provisioner ids, so that a plan can be made before they exist.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

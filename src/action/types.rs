@@ -168,7 +168,7 @@ pub struct Action {
     pub driver: String,
     /// Effect class.
     pub effect: Effect,
-    /// Parameters: a structure of [`crate::plan::params`] as JSON; late values stand in it as `{"$fact": …}`.
+    /// Parameters: a structure of [`crate::action::params`] as JSON; late values stand in it as `{"$fact": …}`.
     pub params: serde_json::Value,
     /// Ids of actions that must be done before.
     pub after: Vec<String>,
