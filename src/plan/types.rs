@@ -1,0 +1,126 @@
+//! The plan as a value.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Action, Effect};
+use crate::build::{Binding, Endpoint};
+use crate::diff::{Blocked, Change, HeldBack, NodeStage, NotManaged, Orphan};
+
+/// Version of the plan file format.
+pub const FORMAT: u32 = 1;
+
+/// What the user asks for: a target stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// Provisioner and its health only.
+    VerifySite,
+    /// Site resources only.
+    PrepareSite,
+    /// Nodes commissioned, with networking and storage applied.
+    PrepareNodes,
+    /// Everything, to deployed.
+    DeployNodes,
+    /// Nodes released.
+    DestroyNodes,
+}
+
+impl Goal {
+    /// The name on the command line and in plans.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::VerifySite => "verify_site",
+            Self::PrepareSite => "prepare_site",
+            Self::PrepareNodes => "prepare_nodes",
+            Self::DeployNodes => "deploy_nodes",
+            Self::DestroyNodes => "destroy_nodes",
+        }
+    }
+}
+
+/// A permission for an effect class, as given with `--allow CLASS=SELECTOR`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Allowance {
+    /// The class.
+    pub effect: Effect,
+    /// The selector as written.
+    pub selector: String,
+}
+
+/// Limits of a run; all are in the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Nodes whose branch may be in flight at once.
+    pub nodes_in_flight: u32,
+    /// Driver calls in flight at once.
+    pub parallelism: u32,
+    /// Power-ups at once per rack (inrush); provisioner actions that switch machines on count.
+    pub power_ups_per_rack: u32,
+    /// Nodes with an effect of class reboot or higher at once per rack.
+    pub unavailable_per_rack: u32,
+    /// Failed nodes after which no new branch is started.
+    pub max_failures: u32,
+}
+
+/// Digests: SHA-256, hex.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Digests {
+    /// Of the design's documents.
+    pub design: String,
+    /// Of the facts used.
+    pub build: String,
+    /// Of resources, after-values, effects, guards and limits; no facts.
+    pub intent: String,
+    /// Of the plan without its advisory part.
+    pub plan: String,
+}
+
+/// A plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// drydock version that made it.
+    pub drydock: String,
+    /// Site name.
+    pub site: String,
+    /// Goal.
+    pub goal: Goal,
+    /// The selection (`--target`) as written; a plan with one is partial.
+    pub selection: Option<String>,
+    /// Endpoints that facts came from; apply refuses others.
+    pub endpoints: Vec<Endpoint>,
+    /// Permissions given.
+    pub allow: Vec<Allowance>,
+    /// Limits.
+    pub limits: Limits,
+    /// Identity of each node that has actions.
+    pub bindings: BTreeMap<String, Binding>,
+    /// Stage of each node, now and then.
+    pub nodes: BTreeMap<String, NodeStage>,
+    /// Generation in state of each resource that has actions; apply refuses an older plan.
+    pub generations: BTreeMap<String, u64>,
+    /// Changes.
+    pub changes: Vec<Change>,
+    /// Actions in a topological order.
+    pub actions: Vec<Action>,
+    /// What the policy holds back.
+    pub held_back: Vec<HeldBack>,
+    /// What nothing can be planned about.
+    pub blocked: Vec<Blocked>,
+    /// What is ours and no longer in the design.
+    pub orphans: Vec<Orphan>,
+    /// What the design says and no driver compares yet.
+    pub not_managed: Vec<NotManaged>,
+    /// Warnings of the design's check, one line each.
+    pub warnings: Vec<String>,
+    /// Expected duration in seconds of the longest branch, if known. Advisory; in no digest.
+    pub expected_s: Option<u64>,
+    /// Seconds since 1970 when facts were read. Advisory; in no digest.
+    pub observed_at: u64,
+    /// Digests.
+    pub digests: Digests,
+}
