@@ -1,1 +1,15 @@
-//! Being built.
+//! YAML documents to documents of a design, in both forms that Airship sites use.
+//!
+//! In: the files of a [`SourceMap`](crate::yaml::SourceMap). Out: a [`Document`] per concrete YAML document and what is wrong with them. The Deckhand form
+//! (`schema: drydock/Network/v1`, `metadata`, `data`) and the older form (`apiVersion: drydock/v1`, `kind`, `metadata`, `spec`) give the same [`Document`].
+//! What the data means is [`crate::design`]'s. Imports [`crate::yaml`] and [`crate::diag`].
+
+pub mod codes;
+mod kind;
+mod read;
+
+#[cfg(test)]
+mod tests;
+
+pub use kind::{Kind, Schema};
+pub use read::{Document, Form, read, read_all};
