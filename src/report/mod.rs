@@ -1,1 +1,7 @@
-//! Being built.
+//! Output formats.
+
+pub mod diagnostics;
+mod mask;
+
+#[cfg(test)]
+mod diagnostics_tests;

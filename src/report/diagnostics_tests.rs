@@ -1,0 +1,137 @@
+//! Diagnostics as people and programs see them.
+
+use super::diagnostics::{Style, render, summary, to_json};
+use crate::diag::{Code, Diagnostic};
+use crate::document::read_all;
+use crate::yaml::{SourceMap, Span};
+
+fn problems(files: &[(&str, &str)]) -> (SourceMap, Vec<Diagnostic>) {
+    let mut map = SourceMap::default();
+    let ids: Vec<_> = files.iter().map(|(path, text)| map.add(*path, *text)).collect();
+    let (_, diagnostics) = read_all(&map, &ids);
+    (map, diagnostics)
+}
+
+#[test]
+fn text() {
+    let (map, mut diagnostics) = problems(&[
+        ("site/b.yaml", "schema: drydock/Rack/v1\nmetadata: {name: r1}\ndata:\n  größe: 1\n  größe: 2\n---\na: 'b\n"),
+        (
+            "site/a.yaml",
+            "\u{feff}schema: drydock/Netwrok/v1\r\nmetadata: {name: x}\r\n---\r\nschema: drydock/Rack/v1\r\nmetadata: {name: r1}\r\ndata: {}\r\n",
+        ),
+    ]);
+    diagnostics.push(Diagnostic::warning(Code("DD9999"), "something without a place").help("do this").resource("node.n1"));
+    assert_eq!(
+        render(&map, &diagnostics, Style::default()),
+        "\
+warning[DD9999]: something without a place
+ |
+ = note: this is about node.n1
+ = help: do this
+
+error[DD0012]: unknown kind `Netwrok`
+ --> site/a.yaml:1:9
+  |
+1 | schema: drydock/Netwrok/v1
+  |         ^^^^^^^^^^^^^^^^^^
+  |
+  = help: did you mean `drydock/Network/v1`?
+
+error[DD0016]: two Rack documents with the name `r1`
+ --> site/a.yaml:5:18
+  |
+5 | metadata: {name: r1}
+  |                  ^^ defined again here
+  |
+ ::: site/b.yaml:2:18
+  |
+2 | metadata: {name: r1}
+  |                  -- first defined here
+  |
+  = help: remove or rename one of them; the one at site/b.yaml:2:18 is used until then
+
+error[DD0002]: the key `größe` is given twice
+ --> site/b.yaml:5:3
+  |
+4 |   größe: 1
+  |   ----- first given here
+5 |   größe: 2
+  |   ^^^^^ given again here
+  |
+  = help: remove one of the two
+
+error[DD0001]: this quotation is never closed
+ --> site/b.yaml:7:4
+  |
+7 | a: 'b
+  |    ^
+  |
+  = help: add the closing quote; inside '…' a quote is written ''
+
+4 errors, 1 warning
+"
+    );
+}
+
+#[test]
+fn json() {
+    let (map, mut diagnostics) = problems(&[("a.yaml", "schema: drydock/Rack/v1\nmetadata: {name: r1}\ndata:\n  a: 1\n  a: 2\n")]);
+    diagnostics.push(Diagnostic::warning(Code("DD9999"), "something without a place").at(Span::NOWHERE).resource("node.n1"));
+    let expected = serde_json::json!({
+        "errors": 1,
+        "warnings": 1,
+        "diagnostics": [
+            {
+                "code": "DD9999", "severity": "warning", "message": "something without a place", "file": null, "line": null, "column": null,
+                "note": null, "help": null, "resource": "node.n1", "labels": []
+            },
+            {
+                "code": "DD0002", "severity": "error", "message": "the key `a` is given twice", "file": "a.yaml", "line": 5, "column": 3,
+                "note": "given again here", "help": "remove one of the two", "resource": null,
+                "labels": [{"file": "a.yaml", "line": 4, "column": 3, "text": "first given here"}]
+            }
+        ]
+    });
+    assert_eq!(to_json(&diagnostics, &map), expected);
+}
+
+#[test]
+fn secrets_and_escape_sequences_do_not_reach_the_terminal() {
+    let (map, diagnostics) = problems(&[(
+        "x\u{1b}[31m.yaml",
+        "schema: deckhand/Passphrase/v1\ndata: hunter2: x\n---\nschema: drydock/Rack/v1\nmetadata: {name: r}\ndata:\n  credential: hunter3\n  credential: hunter4\n  \"a\\e[31m\": 1\n  \"a\\e[31m\": 2\n",
+    )]);
+    assert_eq!(diagnostics.len(), 3);
+    let text = render(&map, &diagnostics, Style::default());
+    assert!(!text.contains("hunter"), "{text}");
+    assert!(text.contains("data: ********"), "{text}");
+    assert!(!text.contains('\u{1b}'), "{text}");
+    let colored = render(&map, &diagnostics, Style { color: true, width: 100 });
+    assert!(colored.contains("\u{1b}[") && !colored.contains("\u{1b}[31m."), "{colored:?}");
+}
+
+#[test]
+fn any_position_can_be_shown() {
+    let mut map = SourceMap::default();
+    let file = map.add("a.yaml", "é\nb: c");
+    for start in 0..9 {
+        for end in 0..9 {
+            let span = Span { file, line: 2, column: 9, start, end };
+            let text = render(&map, &[Diagnostic::error(Code("DD9999"), "x").at(span).label(span, "y")], Style::default());
+            assert!(text.contains("a.yaml"), "{text}");
+        }
+    }
+    let nowhere = Span { file: crate::yaml::FileId(9), line: 1, column: 1, start: 0, end: 1 };
+    let text = render(&map, &[Diagnostic::error(Code("DD9999"), "x").at(nowhere)], Style::default());
+    assert_eq!(text, "error[DD9999]: x\n\n1 error\n");
+}
+
+#[test]
+fn summaries() {
+    assert_eq!(summary(&[]), "no problems");
+    let (e, w) = (Diagnostic::error(Code("DD1"), ""), Diagnostic::warning(Code("DD2"), ""));
+    assert_eq!(summary(&[e.clone(), w.clone(), w.clone()]), "1 error, 2 warnings");
+    assert_eq!(summary(&[w]), "1 warning");
+    assert_eq!(render(&SourceMap::default(), &[], Style::default()), "");
+}

@@ -1,0 +1,150 @@
+//! Secrets in excerpts of the user's files, masked.
+
+use std::ops::Range;
+
+/// Parts of keys whose values are secrets. `credential` is how host profiles call the BMC's password.
+const SECRET_KEYS: [&str; 8] = ["password", "passwd", "passphrase", "secret", "token", "credential", "private_key", "api_key"];
+
+/// The excerpt with `*` for every character of a secret, at unchanged byte offsets.
+///
+/// Secret are: the value of a key that sounds like one, with all lines indented below it, and the data of documents that Deckhand stores encrypted.
+pub(super) fn masked(text: &str, excerpt: Range<usize>) -> String {
+    let document = text[..excerpt.start].rfind("\n---").map_or(0, |at| at + 1);
+    let document_end = text[excerpt.start..].find("\n---").map_or(text.len(), |at| excerpt.start + at);
+    let mut masking = Masking { encrypted: is_encrypted(&text[document..document_end]), in_data: false, below: None };
+    let mut out = String::with_capacity(excerpt.len());
+    let mut at = document;
+    for line in text[document..excerpt.end].split_inclusive('\n') {
+        if line.starts_with("---") {
+            masking = Masking { encrypted: at > document && is_encrypted(next_document(&text[at..])), in_data: false, below: None };
+            if at == document {
+                masking.encrypted = is_encrypted(&text[document..document_end]);
+            }
+        }
+        let shown = masking.line(line);
+        if at + line.len() > excerpt.start {
+            out.push_str(&shown[excerpt.start.saturating_sub(at).min(shown.len())..]);
+        }
+        at += line.len();
+    }
+    out
+}
+
+fn next_document(text: &str) -> &str {
+    let end = text.get(3..).and_then(|rest| rest.find("\n---")).map_or(text.len(), |at| at + 3);
+    &text[..end]
+}
+
+fn is_encrypted(document: &str) -> bool {
+    document.lines().any(|line| {
+        let line = line.trim_start();
+        (line.starts_with("storagePolicy:") && line.contains("encrypted"))
+            || (line.starts_with("schema:") && (line.contains("/Passphrase/") || line.contains("Key/")))
+    })
+}
+
+struct Masking {
+    encrypted: bool,
+    in_data: bool,
+    /// Lines indented deeper than this belong to a secret.
+    below: Option<usize>,
+}
+
+impl Masking {
+    fn line(&mut self, line: &str) -> String {
+        let indent = line.len() - line.trim_start_matches([' ', '-']).len();
+        let blank = line.trim().is_empty();
+        if self.encrypted && line.starts_with("data") {
+            self.in_data = true;
+            return stars(line, line.find(':').map_or(0, |at| at + 1));
+        }
+        if self.in_data && !blank && line.starts_with(|c: char| !c.is_whitespace() && c != '-') {
+            self.in_data = false;
+        }
+        if self.in_data {
+            return stars(line, 0);
+        }
+        if let Some(below) = self.below {
+            if blank || indent > below {
+                return stars(line, 0);
+            }
+            self.below = None;
+        }
+        match secret_at(line) {
+            Some(from) => {
+                self.below = Some(indent);
+                stars(line, from)
+            }
+            None => line.to_owned(),
+        }
+    }
+}
+
+/// Where the first secret value of a line starts: behind the colon of its key.
+fn secret_at(line: &str) -> Option<usize> {
+    let lower = line.to_ascii_lowercase();
+    let mut found: Option<usize> = None;
+    for word in SECRET_KEYS {
+        for (at, _) in lower.match_indices(word) {
+            let rest = &lower[at + word.len()..];
+            let key_rest = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '"' | '\'' | ' '));
+            if key_rest.starts_with([':', '=']) {
+                let from = lower.len() - key_rest.len() + 1;
+                found = Some(found.map_or(from, |f| f.min(from)));
+            }
+        }
+    }
+    found
+}
+
+fn stars(line: &str, from: usize) -> String {
+    let mut out = String::with_capacity(line.len());
+    out.push_str(&line[..from]);
+    for c in line[from..].chars() {
+        if c.is_whitespace() {
+            out.push(c);
+        } else {
+            out.extend(std::iter::repeat_n('*', c.len_utf8()));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    fn all(text: &str) -> String {
+        masked(text, 0..text.len())
+    }
+
+    #[test]
+    fn values_of_secret_keys_are_masked_and_others_are_not() {
+        let text = "oob:\n  account: admin\n  credential: 'hunter2'\n  network: oob\nuser: {name: a, password: b c}\nkey_password: |\n  line1\n  line2\nend: 1\n";
+        assert_eq!(
+            all(text),
+            "oob:\n  account: admin\n  credential: *********\n  network: oob\nuser: {name: a, password: * **\nkey_password: *\n  *****\n  *****\nend: 1\n"
+        );
+    }
+
+    #[test]
+    fn data_of_encrypted_documents_is_masked() {
+        let text = "---\nschema: deckhand/Passphrase/v1\nmetadata:\n  name: p\ndata: hunter2\n---\nschema: drydock/Rack/v1\ndata:\n  a: b\n---\nmetadata:\n  storagePolicy: encrypted\ndata:\n- x\n  y: z\n";
+        assert_eq!(
+            all(text),
+            "---\nschema: deckhand/Passphrase/v1\nmetadata:\n  name: p\ndata: *******\n---\nschema: drydock/Rack/v1\ndata:\n  a: b\n---\nmetadata:\n  storagePolicy: encrypted\ndata:\n* *\n  ** *\n"
+        );
+        let inside = text.find("hunter2").unwrap();
+        assert_eq!(masked(text, inside - 6..inside + 7), "data: *******");
+        let z = text.find("y: z").unwrap();
+        assert_eq!(masked(text, z - 2..z + 4), "  ** *");
+    }
+
+    #[test]
+    fn offsets_do_not_change() {
+        let text = "password: pässwörd # x\nb: é\n";
+        let out = all(text);
+        assert_eq!(out.len(), text.len());
+        assert_eq!(out, "password: ********** * *\nb: é\n");
+    }
+}
