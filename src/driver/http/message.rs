@@ -1,0 +1,233 @@
+//! A request and its answer.
+
+use std::fmt;
+
+use reqwest::header::HeaderMap;
+use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::failure::{class_of, excerpt, remedy_of};
+use crate::driver::{DriverError, ErrorClass};
+use crate::redact::Secret;
+
+/// What a request carries.
+#[derive(Clone, Default)]
+pub enum Body {
+    /// Nothing.
+    #[default]
+    Empty,
+    /// JSON.
+    Json(serde_json::Value),
+    /// `application/x-www-form-urlencoded`; keys may repeat.
+    Form(Vec<(String, String)>),
+    /// Anything else, with its content type.
+    Raw(String, Vec<u8>),
+}
+
+/// One request. `Debug` shows neither header values nor the body.
+#[derive(Clone)]
+pub struct Request {
+    /// Method.
+    pub method: Method,
+    /// Absolute URL.
+    pub url: Url,
+    /// Headers. Values of `authorization`, `x-auth-token` and `cookie` are masked wherever an answer repeats them.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: Body,
+    /// Whether sending it twice does no more than sending it once. Requests that are not are sent again only if the connection was refused.
+    pub idempotent: bool,
+    /// What it is about, the start of every error message (`node compute01`).
+    pub context: String,
+    /// Values that are masked in error messages.
+    pub secrets: Vec<Secret>,
+}
+
+impl Request {
+    /// A request without headers and body. `GET` and `HEAD` are idempotent, everything else is not until told.
+    pub fn new(method: Method, url: Url, context: impl Into<String>) -> Self {
+        let idempotent = method == Method::GET || method == Method::HEAD;
+        Self { method, url, headers: Vec::new(), body: Body::Empty, idempotent, context: context.into(), secrets: Vec::new() }
+    }
+
+    /// A `GET`.
+    pub fn get(url: Url, context: impl Into<String>) -> Self {
+        Self::new(Method::GET, url, context)
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: Body) -> Self {
+        self.body = body;
+        self
+    }
+
+    /// Masks a value in error messages.
+    #[must_use]
+    pub fn secret(mut self, secret: Secret) -> Self {
+        self.secrets.push(secret);
+        self
+    }
+
+    /// Says whether it may be repeated.
+    #[must_use]
+    pub fn idempotent(mut self, yes: bool) -> Self {
+        self.idempotent = yes;
+        self
+    }
+
+    /// Everything that must be masked when an answer repeats it.
+    pub(super) fn masked(&self) -> Vec<String> {
+        let mut out: Vec<String> = self.secrets.iter().map(|s| s.expose().to_owned()).collect();
+        for (name, value) in &self.headers {
+            if matches!(name.to_ascii_lowercase().as_str(), "authorization" | "x-auth-token" | "cookie") {
+                out.push(value.clone());
+                out.extend(value.split_once(' ').map(|(_, v)| v.to_owned()));
+            }
+        }
+        out.retain(|s| !s.is_empty());
+        // The longest first, so that a secret that contains another is masked whole.
+        out.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        out
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("url", &shown_url(&self.url))
+            .field("headers", &self.headers.iter().map(|(n, _)| n).collect::<Vec<_>>())
+            .field("idempotent", &self.idempotent)
+            .field("context", &self.context)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An answer of any status, read completely. `Debug` shows neither headers nor the body.
+#[derive(Clone)]
+pub struct Response {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Vec<u8>,
+    /// Where it came from, after redirects.
+    pub url: Url,
+    pub(super) method: Method,
+    pub(super) context: String,
+    pub(super) masked: Vec<String>,
+}
+
+impl Response {
+    /// A header as text; `None` if it is missing or not text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|v| v.to_str().ok())
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// When it is not JSON of that shape. The message does not quote the body.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, DriverError> {
+        serde_json::from_slice(&self.body).map_err(|e| {
+            // Errors of decoding can quote values; the kind and the place say enough.
+            let what = match e.classify() {
+                serde_json::error::Category::Data => "JSON of another shape than expected",
+                serde_json::error::Category::Eof => "JSON that ends too early",
+                _ => "no JSON",
+            };
+            DriverError::new(
+                ErrorClass::Transient,
+                format!(
+                    "{}: {} {} answered {} with {what} (line {}, column {})",
+                    self.context,
+                    self.method,
+                    shown_url(&self.url),
+                    self.status.as_u16(),
+                    e.line(),
+                    e.column()
+                ),
+            )
+            .hint("check that the URL leads to the service itself and not to a proxy or a login page")
+        })
+    }
+
+    /// The body for people: one line, at most 200 characters, secrets masked, never that of a 401.
+    pub fn excerpt(&self) -> String {
+        if self.status == StatusCode::UNAUTHORIZED { String::new() } else { excerpt(&self.body, &self.masked) }
+    }
+
+    /// Itself when the status is 2xx.
+    ///
+    /// # Errors
+    /// [`Response::failure`] otherwise.
+    pub fn ok(self) -> Result<Self, DriverError> {
+        if self.status.is_success() { Ok(self) } else { Err(self.failure()) }
+    }
+
+    /// The status as an error: method, URL, status, what the server said, what to do.
+    pub fn failure(&self) -> DriverError {
+        self.failure_as(class_of(self.status))
+    }
+
+    /// [`Response::failure`] with a class that the driver knows better.
+    pub fn failure_as(&self, class: ErrorClass) -> DriverError {
+        let mut message = format!("{}: {} {} answered {}", self.context, self.method, shown_url(&self.url), self.status.as_u16());
+        if let Some(reason) = self.status.canonical_reason() {
+            message.push(' ');
+            message.push_str(reason);
+        }
+        let said = self.excerpt();
+        if !said.is_empty() {
+            message.push_str(": ");
+            message.push_str(&said);
+        }
+        let error = DriverError::new(class, message);
+        match remedy_of(self.status) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("method", &self.method)
+            .field("url", &shown_url(&self.url))
+            .field("status", &self.status.as_u16())
+            .field("body_len", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A URL for people: without user, password, fragment and values of secret query parameters.
+pub fn shown_url(url: &Url) -> String {
+    let mut shown = url.clone();
+    // Both fail only for URLs that cannot have a user, which then have nothing to hide.
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    shown.set_fragment(None);
+    if url.query().is_some() {
+        let pairs: Vec<(String, String)> = url
+            .query_pairs()
+            .map(|(k, v)| {
+                let name = k.to_ascii_lowercase();
+                let secret = ["token", "key", "pass", "secret", "sig", "oauth", "auth", "credential"].iter().any(|s| name.contains(s));
+                (k.into_owned(), if secret { "***".to_owned() } else { v.into_owned() })
+            })
+            .collect();
+        shown.query_pairs_mut().clear().extend_pairs(pairs);
+    }
+    shown.into()
+}

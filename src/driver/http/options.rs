@@ -1,0 +1,49 @@
+//! What can be set on an HTTP client.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Settings of an HTTP client. `Default` is what production wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpOptions {
+    /// PEM file with the certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Accept any certificate. Traffic, passwords included, can then be read and changed by whoever sits between.
+    pub insecure_skip_tls_verify: bool,
+    /// Accept `http://` to hosts other than loopback.
+    pub allow_plain_http: bool,
+    /// Speak HTTP/1.1 only (BMCs).
+    pub http1_only: bool,
+    /// Limit for opening a connection, TLS included.
+    pub connect_timeout: Duration,
+    /// Longest silence while an answer is read.
+    pub read_timeout: Duration,
+    /// Limit for a request with its repetitions.
+    pub deadline: Duration,
+    /// Largest answer body in bytes.
+    pub max_body: usize,
+    /// How often a request that may be repeated is sent at most; 1 never repeats.
+    pub attempts: u32,
+    /// Pause before the first repetition; it doubles each time, with jitter.
+    pub backoff: Duration,
+    /// `User-Agent` header.
+    pub user_agent: String,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            ca_file: None,
+            insecure_skip_tls_verify: false,
+            allow_plain_http: false,
+            http1_only: false,
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(60),
+            deadline: Duration::from_secs(120),
+            max_body: 64 << 20,
+            attempts: 4,
+            backoff: Duration::from_millis(250),
+            user_agent: concat!("drydock/", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
