@@ -3,6 +3,8 @@
 //! [`crate::diff`], [`crate::graph`], [`crate::plan`], [`crate::run`] and the drivers share it. Pure. Imports `build`.
 
 pub mod params;
+mod selector;
 mod types;
 
+pub use selector::{Selectable, Selector, SelectorError};
 pub use types::{Action, ActionKind, DriverRole, Effect, Precondition, RetryClass};

@@ -240,6 +240,8 @@ pub struct RepositoryValues {
     pub components: Vec<String>,
     /// Pockets switched off, sorted.
     pub disabled_pockets: Vec<String>,
+    /// Components switched off, sorted; only for the provisioner's own archives, which have no list of components.
+    pub disabled_components: Vec<String>,
     /// Architectures, sorted.
     pub arches: Vec<String>,
     /// Armoured signing key.

@@ -62,3 +62,12 @@ impl Binding {
         None
     }
 }
+
+/// Whether two spellings name the same bus address (`0000:00:03.0` and `pci@0000:00:03.0`, any case).
+pub fn same_bus_address(a: &str, b: &str) -> bool {
+    fn bare(s: &str) -> &str {
+        let s = s.trim();
+        s.split_once('@').map_or(s, |(_, rest)| rest)
+    }
+    bare(a).eq_ignore_ascii_case(bare(b))
+}

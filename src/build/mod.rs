@@ -8,7 +8,7 @@ mod bmc;
 mod machine;
 mod site;
 
-pub use binding::Binding;
+pub use binding::{Binding, same_bus_address};
 pub use bmc::{Bmc, BootEnabled, BootOverride, PowerState};
 pub use machine::{
     BondParameters, Disk, DiskKind, DiskPartition, FilesystemFacts, InterfaceKind, LinkMode, LogicalVolumeFacts, Machine, MachineInterface,

@@ -244,6 +244,8 @@ pub struct PackageRepository {
     pub components: Vec<String>,
     /// Pockets that are switched off.
     pub disabled_pockets: Vec<String>,
+    /// Components that are switched off (the provisioner's own archives only).
+    pub disabled_components: Vec<String>,
     /// Architectures.
     pub arches: Vec<String>,
     /// Signing key.

@@ -1,0 +1,302 @@
+//! The selector grammar of `--target`, `--allow`, `protect` and limits.
+//!
+//! `node=NAME`, `rack=NAME`, `tag=NAME`, `stage=NAME`, `label.KEY=VALUE`, with `*` as wildcard in the value, combined with `!`, `&&`, `||` and
+//! parentheses; `&&` binds tighter than `||`. `*` alone selects every node.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A parsed selector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selector {
+    text: String,
+    root: Expr,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Expr {
+    Any,
+    Term { key: Key, pattern: String },
+    Not(Box<Expr>),
+    And(Box<Expr>, Box<Expr>),
+    Or(Box<Expr>, Box<Expr>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Key {
+    Node,
+    Rack,
+    Tag,
+    Stage,
+    Label(String),
+}
+
+/// Why a text is not a selector.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("selector `{text}`, column {column}: {problem}")]
+pub struct SelectorError {
+    /// The text.
+    pub text: String,
+    /// 1-based column of the problem.
+    pub column: usize,
+    /// What is wrong and what was expected.
+    pub problem: String,
+}
+
+/// What a selector looks at.
+#[derive(Debug, Clone, Copy)]
+pub struct Selectable<'a> {
+    /// Node name.
+    pub node: &'a str,
+    /// Rack.
+    pub rack: Option<&'a str>,
+    /// Static tags.
+    pub tags: &'a [String],
+    /// Labels (owner data).
+    pub labels: &'a BTreeMap<String, String>,
+    /// Stage name.
+    pub stage: &'a str,
+}
+
+const MAX_DEPTH: usize = 64;
+
+impl Selector {
+    /// Parses a selector.
+    ///
+    /// # Errors
+    /// With the column and what was expected there.
+    pub fn parse(text: &str) -> Result<Self, SelectorError> {
+        let mut p = Parser { text, pos: 0, depth: 0 };
+        let root = p.or()?;
+        p.space();
+        if p.pos < text.len() {
+            return Err(p.error("expected `&&`, `||` or the end"));
+        }
+        Ok(Self { text: text.to_owned(), root })
+    }
+
+    /// Whether it selects this node.
+    pub fn matches(&self, item: &Selectable<'_>) -> bool {
+        eval(&self.root, item)
+    }
+
+    /// Node names that stand in it without wildcard, so that a name that no node has can be reported.
+    pub fn node_names(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        collect(&self.root, &mut names);
+        names
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn collect<'a>(expr: &'a Expr, names: &mut Vec<&'a str>) {
+    match expr {
+        Expr::Term { key: Key::Node, pattern } if !pattern.contains('*') => names.push(pattern),
+        Expr::Any | Expr::Term { .. } => {}
+        Expr::Not(e) => collect(e, names),
+        Expr::And(a, b) | Expr::Or(a, b) => {
+            collect(a, names);
+            collect(b, names);
+        }
+    }
+}
+
+fn eval(expr: &Expr, item: &Selectable<'_>) -> bool {
+    match expr {
+        Expr::Any => true,
+        Expr::Not(e) => !eval(e, item),
+        Expr::And(a, b) => eval(a, item) && eval(b, item),
+        Expr::Or(a, b) => eval(a, item) || eval(b, item),
+        Expr::Term { key, pattern } => match key {
+            Key::Node => glob(pattern, item.node),
+            Key::Rack => item.rack.is_some_and(|r| glob(pattern, r)),
+            Key::Tag => item.tags.iter().any(|t| glob(pattern, t)),
+            Key::Stage => glob(pattern, item.stage),
+            Key::Label(name) => item.labels.get(name).is_some_and(|v| glob(pattern, v)),
+        },
+    }
+}
+
+/// `*` stands for any text.
+fn glob(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(first) = parts.next() else { return text.is_empty() };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+struct Parser<'a> {
+    text: &'a str,
+    pos: usize,
+    depth: usize,
+}
+
+impl Parser<'_> {
+    fn error(&self, problem: impl Into<String>) -> SelectorError {
+        SelectorError { text: self.text.to_owned(), column: self.text[..self.pos].chars().count() + 1, problem: problem.into() }
+    }
+
+    fn rest(&self) -> &str {
+        &self.text[self.pos..]
+    }
+
+    fn space(&mut self) {
+        self.pos += self.rest().len() - self.rest().trim_start().len();
+    }
+
+    fn eat(&mut self, token: &str) -> bool {
+        self.space();
+        let hit = self.rest().starts_with(token);
+        if hit {
+            self.pos += token.len();
+        }
+        hit
+    }
+
+    fn or(&mut self) -> Result<Expr, SelectorError> {
+        let mut left = self.and()?;
+        while self.eat("||") {
+            left = Expr::Or(Box::new(left), Box::new(self.and()?));
+        }
+        Ok(left)
+    }
+
+    fn and(&mut self) -> Result<Expr, SelectorError> {
+        let mut left = self.unary()?;
+        while self.eat("&&") {
+            left = Expr::And(Box::new(left), Box::new(self.unary()?));
+        }
+        Ok(left)
+    }
+
+    fn unary(&mut self) -> Result<Expr, SelectorError> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(self.error("nested too deeply"));
+        }
+        let result = if self.eat("!") {
+            Expr::Not(Box::new(self.unary()?))
+        } else if self.eat("(") {
+            let inner = self.or()?;
+            if !self.eat(")") {
+                return Err(self.error("expected `)`"));
+            }
+            inner
+        } else {
+            self.term()?
+        };
+        self.depth -= 1;
+        Ok(result)
+    }
+
+    fn word(&mut self) -> String {
+        let rest = self.rest();
+        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '&' | '|' | '!' | '(' | ')' | '=')).unwrap_or(rest.len());
+        let word = rest[..end].to_owned();
+        self.pos += end;
+        word
+    }
+
+    fn term(&mut self) -> Result<Expr, SelectorError> {
+        self.space();
+        let start = self.pos;
+        let name = self.word();
+        if name == "*" && !self.rest().starts_with('=') {
+            return Ok(Expr::Any);
+        }
+        let key = match name.as_str() {
+            "node" => Key::Node,
+            "rack" => Key::Rack,
+            "tag" => Key::Tag,
+            "stage" => Key::Stage,
+            other => match other.strip_prefix("label.") {
+                Some(label) if !label.is_empty() => Key::Label(label.to_owned()),
+                _ => {
+                    self.pos = start;
+                    return Err(self.error(if name.is_empty() {
+                        "expected node=…, rack=…, tag=…, stage=… or label.KEY=…".to_owned()
+                    } else {
+                        format!("`{name}` is not a key; expected node=…, rack=…, tag=…, stage=… or label.KEY=…")
+                    }));
+                }
+            },
+        };
+        if !self.rest().starts_with('=') {
+            return Err(self.error("expected `=` and a value"));
+        }
+        self.pos += 1;
+        let pattern = self.word();
+        if pattern.is_empty() {
+            return Err(self.error("expected a value"));
+        }
+        Ok(Expr::Term { key, pattern })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hits(selector: &str) -> bool {
+        let labels = BTreeMap::from([("role".to_owned(), "gpu".to_owned())]);
+        let item = Selectable { node: "compute01", rack: Some("r1"), tags: &["masters".to_owned()], labels: &labels, stage: "deployed" };
+        Selector::parse(selector).unwrap().matches(&item)
+    }
+
+    #[test]
+    fn terms_and_operators() {
+        for yes in [
+            "*",
+            "node=compute01",
+            "node=comp*",
+            "node=*01",
+            "node=c*u*1",
+            "rack=r1 && tag=masters",
+            "rack=r9 || label.role=gpu",
+            "!rack=r9",
+            "!(rack=r9 || tag=x) && stage=deployed",
+            "rack=r9 && tag=x || node=compute01",
+        ] {
+            assert!(hits(yes), "{yes}");
+        }
+        for no in ["node=compute0", "node=*02", "rack=r1 && tag=x", "!stage=deployed", "label.role=cpu", "label.x=*", "rack=r9 && (tag=masters || node=*)"] {
+            assert!(!hits(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn errors_name_the_column() {
+        for (text, column, part) in [
+            ("", 1, "expected node="),
+            ("nodes=x", 1, "`nodes` is not a key"),
+            ("node", 5, "expected `=`"),
+            ("node=", 6, "expected a value"),
+            ("(node=a", 8, "expected `)`"),
+            ("node=a node=b", 8, "expected `&&`"),
+            ("rack=a && ", 11, "expected node="),
+        ] {
+            let error = Selector::parse(text).unwrap_err();
+            assert_eq!(error.column, column, "{text}");
+            assert!(error.problem.contains(part), "{text}: {}", error.problem);
+        }
+        assert!(Selector::parse(&"(".repeat(100_000)).is_err());
+    }
+}
