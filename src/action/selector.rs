@@ -277,7 +277,15 @@ mod tests {
         ] {
             assert!(hits(yes), "{yes}");
         }
-        for no in ["node=compute0", "node=*02", "rack=r1 && tag=x", "!stage=deployed", "label.role=cpu", "label.x=*", "rack=r9 && (tag=masters || node=*)"] {
+        for no in [
+            "node=compute0",
+            "node=*02",
+            "rack=r1 && tag=x",
+            "!stage=deployed",
+            "label.role=cpu",
+            "label.x=*",
+            "rack=r9 && (tag=masters || node=*)",
+        ] {
             assert!(!hits(no), "{no}");
         }
     }
