@@ -18,3 +18,5 @@ pub const BAD_TAG: Code = Code("DD0006");
 pub const BAD_KEY: Code = Code("DD0007");
 /// A merge key (`<<`) whose value is neither a mapping nor a list of mappings.
 pub const BAD_MERGE: Code = Code("DD0008");
+/// A character that YAML 1.1 takes for a line break and YAML 1.2 does not.
+pub const UNUSUAL_BREAK: Code = Code("DD0009");

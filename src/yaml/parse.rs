@@ -51,7 +51,7 @@ pub fn parse(map: &SourceMap, file: FileId) -> Parsed {
     let mut broken = 0;
     while let Some(next) = parser.next_event() {
         let stop = match next {
-            Ok((event, span)) => builder.event(event, &span).err(),
+            Ok((event, span)) => builder.event(event, &span).err().map(|boxed| *boxed),
             Err(error) => Some(syntax::diagnostic(&error, text, file)),
         };
         let Some(diagnostic) = stop else { continue };
@@ -62,6 +62,7 @@ pub fn parse(map: &SourceMap, file: FileId) -> Parsed {
             break;
         }
     }
+    builder.diagnostics.extend(syntax::unusual_break(text, file));
     builder.finish()
 }
 
@@ -126,7 +127,7 @@ struct Builder<'a> {
 }
 
 /// `Err` abandons the document.
-type Step = Result<(), Diagnostic>;
+type Step = Result<(), Box<Diagnostic>>;
 
 impl<'a> Builder<'a> {
     fn new(file: FileId, text: &'a str) -> Self {
@@ -187,7 +188,7 @@ impl<'a> Builder<'a> {
                 self.last_end = span.end;
                 // The parser writes `~` where there is nothing.
                 let missing = style == ScalarStyle::Plain && span.start == span.end;
-                return self.scalar(if missing { "" } else { &text }, style, anchor, tag.as_deref(), span);
+                self.scalar(if missing { "" } else { &text }, style, anchor, tag.as_deref(), span);
             }
             Event::SequenceStart(_, anchor, tag) => return self.open(Body::Seq(Vec::new()), anchor, tag.as_deref(), at),
             Event::MappingStart(_, anchor, tag) => return self.open(Body::Map(MapBody::default()), anchor, tag.as_deref(), at),
@@ -197,7 +198,7 @@ impl<'a> Builder<'a> {
                 {
                     self.last_end = u32::try_from(range.end).unwrap_or(u32::MAX);
                 }
-                return self.close();
+                self.close();
             }
             Event::Alias(id) => return self.alias(id, self.span(at)),
             _ => {}
@@ -209,7 +210,7 @@ impl<'a> Builder<'a> {
         matches!(self.stack.last(), Some(Frame { body: Body::Map(MapBody { pending: None, .. }), .. }))
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, tag: Option<&Tag>, span: Span) -> Step {
+    fn scalar(&mut self, text: &str, style: ScalarStyle, anchor: usize, tag: Option<&Tag>, span: Span) {
         self.size += 1;
         let plain = style == ScalarStyle::Plain;
         let as_key = self.awaits_key();
@@ -221,7 +222,7 @@ impl<'a> Builder<'a> {
                 let name = self.intern(name);
                 self.set_pending(Pending::Key(Key { name, span }));
             }
-            return Ok(());
+            return;
         }
         let value = match tag {
             Some(tag) => self.tagged(text, tag, span),
@@ -235,9 +236,9 @@ impl<'a> Builder<'a> {
         if as_key {
             let name = self.intern(if node.is_null() { "null" } else { text });
             self.set_pending(Pending::Key(Key { name, span }));
-            return Ok(());
+            return;
         }
-        self.push(node, 0)
+        self.push(node, 0);
     }
 
     fn tagged(&mut self, text: &str, tag: &Tag, span: Span) -> Value {
@@ -280,7 +281,7 @@ impl<'a> Builder<'a> {
         let span = self.span(at);
         self.last_end = span.end;
         if self.stack.len() >= MAX_DEPTH {
-            return Err(syntax::too_deep(span));
+            return Err(Box::new(syntax::too_deep(span)));
         }
         if let Some(tag) = tag {
             let known = tag.parts() == ("", "!")
@@ -298,38 +299,42 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn close(&mut self) -> Step {
-        let Some(frame) = self.stack.pop() else { return Ok(()) };
+    fn close(&mut self) {
+        let Some(frame) = self.stack.pop() else { return };
         let Frame { mut span, anchor, size_before, height, body } = frame;
         span.end = span.end.max(self.last_end);
         let value = match body {
             Body::Seq(items) => Value::Seq(Arc::new(items)),
-            Body::Map(map) => Value::Map(Arc::new(Mapping { entries: self.merged(map) })),
+            Body::Map(map) => Value::Map(Arc::new(Mapping { entries: merged(map) })),
         };
         let node = Node { span, value };
         let height = height + 1;
         if anchor != 0 {
             self.anchors.insert(anchor, Anchor { node: node.clone(), size: self.size - size_before, height });
         }
-        self.push(node, height)
+        self.push(node, height);
     }
 
     fn alias(&mut self, id: usize, span: Span) -> Step {
         self.last_end = span.end;
         let Some(anchor) = self.anchors.get(&id) else {
-            return Err(Diagnostic::error(UNKNOWN_ALIAS, "alias of the collection that it stands in")
-                .at(span)
-                .help("a value cannot contain itself; write out what you mean"));
+            return Err(Box::new(
+                Diagnostic::error(UNKNOWN_ALIAS, "alias of the collection that it stands in")
+                    .at(span)
+                    .help("a value cannot contain itself; write out what you mean"),
+            ));
         };
         self.size += anchor.size;
         self.aliased += anchor.size;
         if self.aliased > MAX_ALIASED_NODES {
-            return Err(Diagnostic::error(ALIAS_BOMB, format!("aliases multiply this document to more than {MAX_ALIASED_NODES} values"))
-                .at(span)
-                .help("this document is not read; write out fewer aliases of aliases"));
+            return Err(Box::new(
+                Diagnostic::error(ALIAS_BOMB, format!("aliases multiply this document to more than {MAX_ALIASED_NODES} values"))
+                    .at(span)
+                    .help("this document is not read; write out fewer aliases of aliases"),
+            ));
         }
         if self.stack.len() + anchor.height > MAX_DEPTH {
-            return Err(syntax::too_deep(span));
+            return Err(Box::new(syntax::too_deep(span)));
         }
         let (node, height) = (anchor.node.clone(), anchor.height);
         if self.awaits_key() {
@@ -340,7 +345,8 @@ impl<'a> Builder<'a> {
             self.set_pending(pending);
             return Ok(());
         }
-        self.push(node, height)
+        self.push(node, height);
+        Ok(())
     }
 
     fn set_pending(&mut self, pending: Pending) {
@@ -350,7 +356,7 @@ impl<'a> Builder<'a> {
     }
 
     fn bad_key(&mut self, node: &Node, span: Span) -> Pending {
-        let template = node.as_map().is_some() && self.text.get(span.start as usize..).is_some_and(|t| t.starts_with("{"));
+        let template = node.as_map().is_some() && self.text.get(span.start as usize..).is_some_and(|t| t.starts_with('{'));
         self.diagnostics.push(Diagnostic::error(BAD_KEY, format!("{} used as a key", node.kind())).at(span).help(if template {
             "quote the value if this is a template: '{{ name }}'"
         } else {
@@ -359,21 +365,21 @@ impl<'a> Builder<'a> {
         Pending::Bad
     }
 
-    fn push(&mut self, node: Node, height: usize) -> Step {
+    fn push(&mut self, node: Node, height: usize) {
         if self.awaits_key() {
             let pending = self.bad_key(&node, node.span);
             self.set_pending(pending);
-            return Ok(());
+            return;
         }
         let Some(frame) = self.stack.last_mut() else {
             self.root = Some(node);
-            return Ok(());
+            return;
         };
         frame.height = frame.height.max(height);
         let map = match &mut frame.body {
             Body::Seq(items) => {
                 items.push(node);
-                return Ok(());
+                return;
             }
             Body::Map(map) => map,
         };
@@ -406,28 +412,6 @@ impl<'a> Builder<'a> {
             }
             Some(Pending::Bad) | None => {}
         }
-        Ok(())
-    }
-
-    /// What PyYAML's `flatten_mapping` gives: merged entries first, own values win, of several merge keys the last, of a list of mappings the first.
-    fn merged(&mut self, map: MapBody) -> Vec<(Key, Node)> {
-        if map.merges.is_empty() {
-            return map.entries;
-        }
-        let mut all = MapBody::default();
-        for merge in &map.merges {
-            let parts = match &merge.value {
-                Value::Seq(items) => items.as_slice(),
-                _ => std::slice::from_ref(merge),
-            };
-            for entry in parts.iter().rev().filter_map(Node::as_map).flat_map(|m| &m.entries) {
-                all.replace(entry.clone());
-            }
-        }
-        for entry in map.entries {
-            all.replace(entry);
-        }
-        all.entries
     }
 
     fn intern(&mut self, name: &str) -> Arc<str> {
@@ -465,6 +449,27 @@ impl MapBody {
             None => self.insert(key, node),
         }
     }
+}
+
+/// What PyYAML's `flatten_mapping` gives: merged entries first, own values win, of several merge keys the last, of a list of mappings the first.
+fn merged(map: MapBody) -> Vec<(Key, Node)> {
+    if map.merges.is_empty() {
+        return map.entries;
+    }
+    let mut all = MapBody::default();
+    for merge in &map.merges {
+        let parts = match &merge.value {
+            Value::Seq(items) => items.as_slice(),
+            _ => std::slice::from_ref(merge),
+        };
+        for entry in parts.iter().rev().filter_map(Node::as_map).flat_map(|m| &m.entries) {
+            all.replace(entry.clone());
+        }
+    }
+    for entry in map.entries {
+        all.replace(entry);
+    }
+    all.entries
 }
 
 fn scalar_text(value: &Value) -> Option<String> {

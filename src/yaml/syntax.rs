@@ -2,7 +2,7 @@
 
 use granit_parser::{ErrorKind, ScanError};
 
-use super::codes::{BROKEN_YAML, TOO_DEEP, UNKNOWN_ALIAS};
+use super::codes::{BROKEN_YAML, TOO_DEEP, UNKNOWN_ALIAS, UNUSUAL_BREAK};
 use super::parse::MAX_DEPTH;
 use super::tree::{FileId, Span};
 use crate::diag::Diagnostic;
@@ -35,6 +35,27 @@ pub(super) fn diagnostic(error: &ScanError, text: &str, file: FileId) -> Diagnos
         Some(help) => diagnostic.help(help),
         None => diagnostic.help("check indentation, quotes and brackets here and in the lines above"),
     }
+}
+
+/// The first character that is a line break for the Airship tools and a letter here.
+pub(super) fn unusual_break(text: &str, file: FileId) -> Option<Diagnostic> {
+    let at = text.find(['\u{85}', '\u{2028}', '\u{2029}'])?;
+    let found = text[at..].chars().next()?;
+    let line_start = text[..at].rfind('\n').map_or(0, |at| at + 1);
+    let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let span = Span {
+        file,
+        line: narrow(text[..at].matches('\n').count() + 1),
+        column: narrow(text[line_start..at].chars().count() + 1),
+        start: narrow(at),
+        end: narrow(at + found.len_utf8()),
+    };
+    let name = u32::from(found);
+    Some(
+        Diagnostic::warning(UNUSUAL_BREAK, format!("the invisible character U+{name:04X}, which other tools read as the end of the line"))
+            .at(span)
+            .help("remove it, or write it as an escape sequence in a \"…\" value"),
+    )
 }
 
 /// The refusal of nesting beyond [`MAX_DEPTH`].
