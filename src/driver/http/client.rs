@@ -78,6 +78,12 @@ impl HttpClient {
         Ok(Self { client, options })
     }
 
+    /// The same client and connections, with another number of attempts.
+    #[must_use]
+    pub fn with_attempts(&self, attempts: u32) -> Self {
+        Self { client: self.client.clone(), options: HttpOptions { attempts, ..self.options.clone() } }
+    }
+
     /// Whether this client may talk to a URL: `https`, or `http` to this machine, or `http` allowed by name.
     ///
     /// # Errors

@@ -182,15 +182,22 @@ impl Response {
 
     /// [`Response::failure`] with a class that the driver knows better.
     pub fn failure_as(&self, class: ErrorClass) -> DriverError {
+        self.failure_saying(class, &self.excerpt())
+    }
+
+    /// [`Response::failure_as`] with the part of the body that says why; it is bounded and masked here.
+    pub fn failure_saying(&self, class: ErrorClass, said: &str) -> DriverError {
         let mut message = format!("{}: {} {} answered {}", self.context, self.method, shown_url(&self.url), self.status.as_u16());
         if let Some(reason) = self.status.canonical_reason() {
             message.push(' ');
             message.push_str(reason);
         }
-        let said = self.excerpt();
-        if !said.is_empty() {
-            message.push_str(": ");
-            message.push_str(&said);
+        if self.status != StatusCode::UNAUTHORIZED {
+            let said = excerpt(said.as_bytes(), &self.masked);
+            if !said.is_empty() {
+                message.push_str(": ");
+                message.push_str(&said);
+            }
         }
         let error = DriverError::new(class, message);
         match remedy_of(self.status) {

@@ -1,0 +1,41 @@
+//! What can be set on the Redfish driver.
+
+use std::time::Duration;
+
+use crate::driver::http::HttpOptions;
+
+/// Settings of the Redfish driver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedfishOptions {
+    /// TLS, time limits, repetition.
+    pub http: HttpOptions,
+    /// How many BMCs are talked to at once.
+    pub parallel: usize,
+    /// How long after an order the old state counts as in progress.
+    pub settle: Duration,
+    /// How often waiters are polled.
+    pub poll: Duration,
+    /// Pause before a boot source that was set but does not show yet is read once more.
+    pub confirm_pause: Duration,
+}
+
+impl Default for RedfishOptions {
+    fn default() -> Self {
+        Self {
+            http: HttpOptions {
+                http1_only: true,
+                connect_timeout: Duration::from_secs(5),
+                read_timeout: Duration::from_secs(30),
+                deadline: Duration::from_secs(60),
+                // The largest resources of a BMC are a few hundred kilobytes.
+                max_body: 8 << 20,
+                attempts: 3,
+                ..HttpOptions::default()
+            },
+            parallel: 128,
+            settle: Duration::from_secs(30),
+            poll: Duration::from_secs(3),
+            confirm_pause: Duration::from_secs(1),
+        }
+    }
+}
