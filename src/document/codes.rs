@@ -20,3 +20,7 @@ pub const DUPLICATE_DOCUMENT: Code = Code("DD0016");
 pub const EMPTY_DESIGN: Code = Code("DD0017");
 /// A schema that looks like a misspelt drydock schema.
 pub const MISSPELT_SCHEMA: Code = Code("DD0018");
+
+/// All codes of this module; `docs/rules/<code>.md` explains each.
+pub const ALL: [Code; 9] =
+    [NOT_A_DOCUMENT, NO_SCHEMA, UNKNOWN_KIND, UNKNOWN_VERSION, NO_NAME, NO_DATA, DUPLICATE_DOCUMENT, EMPTY_DESIGN, MISSPELT_SCHEMA];

@@ -143,3 +143,15 @@ fn a_design_without_drydock_documents_is_an_error() {
     assert!(problems.starts_with("DD0001 site.yaml:1:4 "), "{problems}");
     assert_eq!(problems.lines().count(), 1);
 }
+
+#[test]
+fn every_code_has_a_page_and_is_unique() {
+    let codes: Vec<_> = crate::yaml::codes::ALL.into_iter().chain(super::codes::ALL).collect();
+    for code in &codes {
+        let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/rules").join(format!("{}.md", code.0));
+        let text = std::fs::read_to_string(&page).unwrap_or_else(|e| panic!("{}: {e}", page.display()));
+        assert!(text.starts_with(&format!("# {}: ", code.0)), "{}", page.display());
+    }
+    let unique: std::collections::BTreeSet<_> = codes.iter().collect();
+    assert_eq!(unique.len(), codes.len());
+}

@@ -4,7 +4,7 @@
 //! the log of a CI run.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Element, Level, Renderer, Snippet};
@@ -41,9 +41,10 @@ pub fn render(map: &SourceMap, diagnostics: &[Diagnostic], style: Style) -> Stri
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() }.term_width(style.width);
     let mut sorted = in_order(map, diagnostics);
     sorted.sort_by_key(|d| d.severity);
+    let texts = masked_texts(map, diagnostics);
     let mut out = String::new();
     for diagnostic in sorted {
-        out.push_str(&one(map, diagnostic, &renderer));
+        out.push_str(&one(map, &texts, diagnostic, &renderer));
         out.push_str("\n\n");
     }
     out.push_str(&summary(diagnostics));
@@ -117,6 +118,15 @@ fn in_order<'a>(map: &SourceMap, diagnostics: &'a [Diagnostic]) -> Vec<&'a Diagn
     sorted
 }
 
+/// The files that diagnostics point into, without their secrets: byte offsets are the same.
+type Texts = BTreeMap<FileId, String>;
+
+fn masked_texts(map: &SourceMap, diagnostics: &[Diagnostic]) -> Texts {
+    let spans = diagnostics.iter().flat_map(|d| d.span.into_iter().chain(d.labels.iter().map(|l| l.span)));
+    let files: BTreeSet<FileId> = spans.map(|span| span.file).collect();
+    files.into_iter().filter_map(|id| Some((id, mask::masked(&map.get(id)?.text)))).collect()
+}
+
 /// A position with its note; primary is where the problem is.
 struct Mark<'a> {
     span: Span,
@@ -124,7 +134,7 @@ struct Mark<'a> {
     text: Option<&'a str>,
 }
 
-fn one(map: &SourceMap, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+fn one(map: &SourceMap, texts: &Texts, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -134,7 +144,7 @@ fn one(map: &SourceMap, diagnostic: &Diagnostic, renderer: &Renderer) -> String 
     let others = diagnostic.labels.iter().map(|label| Mark { span: label.span, primary: false, text: Some(&label.text) });
     let marks: Vec<Mark> = primary.into_iter().chain(others).filter(|mark| map.get(mark.span.file).is_some()).collect();
 
-    let mut group = level.primary_title(&*diagnostic.message).id(diagnostic.code.0).elements(excerpts(map, &marks));
+    let mut group = level.primary_title(&*diagnostic.message).id(diagnostic.code.0).elements(excerpts(map, texts, &marks));
     if marks.is_empty()
         && let Some(note) = &diagnostic.note
     {
@@ -150,7 +160,7 @@ fn one(map: &SourceMap, diagnostic: &Diagnostic, renderer: &Renderer) -> String 
 }
 
 /// One snippet per run of nearby marks of a file: the primary's first.
-fn excerpts<'a>(map: &'a SourceMap, marks: &[Mark<'a>]) -> Vec<Element<'a>> {
+fn excerpts<'a>(map: &'a SourceMap, texts: &'a Texts, marks: &[Mark<'a>]) -> Vec<Element<'a>> {
     let mut by_file: BTreeMap<FileId, Vec<&Mark>> = BTreeMap::new();
     for mark in marks {
         by_file.entry(mark.span.file).or_default().push(mark);
@@ -172,29 +182,28 @@ fn excerpts<'a>(map: &'a SourceMap, marks: &[Mark<'a>]) -> Vec<Element<'a>> {
         }
     }
     runs.sort_by_key(|run| !run.iter().any(|mark| mark.primary));
-    runs.into_iter().filter_map(|run| excerpt(map, &run)).collect()
+    runs.into_iter().filter_map(|run| excerpt(map, texts, &run)).collect()
 }
 
-fn excerpt<'a>(map: &'a SourceMap, run: &[&Mark<'a>]) -> Option<Element<'a>> {
+fn excerpt<'a>(map: &'a SourceMap, texts: &'a Texts, run: &[&Mark<'a>]) -> Option<Element<'a>> {
     let (first, last) = (run.first()?, run.last()?);
     let file = map.get(first.span.file)?;
-    let text: &str = &file.text;
+    let text: &str = texts.get(&first.span.file)?;
     let start = text[..boundary(text, first.span.start)].rfind('\n').map_or(0, |at| at + 1);
     let start = if text[start..].starts_with('\u{feff}') { start + '\u{feff}'.len_utf8() } else { start };
     let end = boundary(text, last.span.start);
     let end = text[end..].find('\n').map_or(text.len(), |at| end + at).max(start);
     let end = if text[start..end].ends_with('\r') { end - 1 } else { end };
-    let snippet = Snippet::source(mask::masked(text, start..end))
-        .path(printable(&file.path))
-        .line_start(first.span.line as usize)
-        .annotations(run.iter().map(|mark| {
+    let snippet = Snippet::source(&text[start..end]).path(printable(&file.path)).line_start(first.span.line as usize).annotations(
+        run.iter().map(|mark| {
             let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
             let annotation = kind.span(within(text, mark.span, start..end));
             match mark.text {
                 Some(text) => annotation.label(Cow::Borrowed(text)),
                 None => annotation,
             }
-        }));
+        }),
+    );
     Some(snippet.into())
 }
 

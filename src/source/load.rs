@@ -206,7 +206,7 @@ impl Loader<'_> {
         }
         let text = String::from_utf8(bytes).map_err(|error| {
             let offset = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..offset].iter().filter(|b| **b == b'\n').count() + 1;
+            let line = error.as_bytes()[..offset].split(|b| *b == b'\n').count();
             SourceError::NotUtf8 { path: shown.clone(), offset, line }
         })?;
         let id = self.loaded.map.add(shown, text);

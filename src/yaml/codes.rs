@@ -20,3 +20,6 @@ pub const BAD_KEY: Code = Code("DD0007");
 pub const BAD_MERGE: Code = Code("DD0008");
 /// A character that YAML 1.1 takes for a line break and YAML 1.2 does not.
 pub const UNUSUAL_BREAK: Code = Code("DD0009");
+
+/// All codes of this module; `docs/rules/<code>.md` explains each.
+pub const ALL: [Code; 9] = [BROKEN_YAML, DUPLICATE_KEY, UNKNOWN_ALIAS, ALIAS_BOMB, TOO_DEEP, BAD_TAG, BAD_KEY, BAD_MERGE, UNUSUAL_BREAK];
