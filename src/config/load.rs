@@ -1,0 +1,327 @@
+//! From the file to settings.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::error::{ConfigError, Problem};
+use super::types::{Drivers, File, MaasSettings, RedfishSettings, Settings, Transport};
+use crate::yaml::{self, Node, SourceMap, Span};
+
+/// Name of the settings file.
+pub const SETTINGS_FILE: &str = "drydock.yaml";
+
+/// A settings file is small; what is larger is something else.
+const MAX_BYTES: u64 = 4 << 20;
+
+/// Reads the settings of a site folder.
+///
+/// # Errors
+/// When the file is missing, cannot be read, or is wrong.
+pub fn load(root: &Path) -> Result<Settings, ConfigError> {
+    let path = root.join(SETTINGS_FILE);
+    let shown = if root == Path::new(".") { SETTINGS_FILE.to_owned() } else { path.display().to_string() };
+    let unreadable = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => ConfigError::Missing { path: shown.clone() },
+        _ => ConfigError::Unreadable { path: shown.clone(), error },
+    };
+    let size = fs::metadata(&path).map_err(unreadable)?.len();
+    if size > MAX_BYTES {
+        let message = format!("larger than {} MiB", MAX_BYTES >> 20);
+        return Err(invalid(&shown, message, Some("settings are a few lines; is this the right file?".to_owned())));
+    }
+    let bytes = fs::read(&path).map_err(unreadable)?;
+    let Ok(text) = String::from_utf8(bytes) else {
+        return Err(invalid(&shown, "not UTF-8 text".to_owned(), Some("convert the file to UTF-8".to_owned())));
+    };
+    parse(&text, &shown, root)
+}
+
+fn invalid(at: &str, message: String, help: Option<String>) -> ConfigError {
+    ConfigError::Invalid(vec![Problem { at: at.to_owned(), message, help }])
+}
+
+/// Reads settings from text. `shown` names the file in messages; relative paths are relative to `root`.
+///
+/// # Errors
+/// When the text is not YAML, or says something that settings cannot say.
+pub fn parse(text: &str, shown: &str, root: &Path) -> Result<Settings, ConfigError> {
+    let tree = tree(text, shown)?;
+    let file: File = if tree.is_null() { File::default() } else { serde_yaml::from_str(text).map_err(|e| from_serde(&e, shown, &tree))? };
+    let settings = Settings {
+        root: root.to_owned(),
+        shown: shown.to_owned(),
+        text: Arc::from(text),
+        site: file.site,
+        design: file.design,
+        state: file.state,
+        drivers: file.drivers,
+        limits: file.limits,
+        guards: file.guards,
+        timeouts: file.timeouts.0,
+        simulated: file.simulate,
+    };
+    let problems = Checker { settings: &settings, tree: &tree, problems: Vec::new() }.run();
+    if problems.is_empty() { Ok(settings) } else { Err(ConfigError::Invalid(problems)) }
+}
+
+/// The text as a tree with positions. Finds what serde would not: duplicate keys, alias bombs, a second document.
+fn tree(text: &str, shown: &str) -> Result<Node, ConfigError> {
+    let mut map = SourceMap::default();
+    let id = map.add(shown, text);
+    let parsed = yaml::parse(&map, id);
+    if !parsed.diagnostics.is_empty() {
+        let problem = |d: &crate::diag::Diagnostic| Problem {
+            at: d.span.map_or_else(|| shown.to_owned(), |s| map.describe(s)),
+            message: d.message.clone(),
+            help: d.help.clone(),
+        };
+        return Err(ConfigError::Invalid(parsed.diagnostics.iter().map(problem).collect()));
+    }
+    let mut documents = parsed.documents;
+    if documents.len() > 1 {
+        let at = map.describe(documents[1].span);
+        return Err(invalid(
+            &at,
+            "a second YAML document".to_owned(),
+            Some("settings are one document; remove `---` and what follows".to_owned()),
+        ));
+    }
+    let tree = documents.pop().unwrap_or_else(|| Node::nowhere(yaml::Value::Null));
+    if !tree.is_null() && tree.as_map().is_none() {
+        let at = map.describe(tree.span);
+        return Err(invalid(&at, format!("settings are a mapping, not {}", tree.kind()), Some("write `key: value` lines".to_owned())));
+    }
+    Ok(tree)
+}
+
+/// A message of serde as a problem: place taken out, values taken out, a suggestion added.
+fn from_serde(error: &serde_yaml::Error, shown: &str, tree: &Node) -> ConfigError {
+    let mut message = error.to_string();
+    let mut at = match error.location() {
+        Some(location) => {
+            if let Some(cut) = message.rfind(" at line ") {
+                message.truncate(cut);
+            }
+            format!("{shown}:{}:{}", location.line(), location.column())
+        }
+        None => shown.to_owned(),
+    };
+    let mut help = None;
+    if let Some((head, expected)) = message.split_once(", expected ")
+        && let Some((path, unknown)) = head.split_once("unknown field `").or_else(|| head.split_once("unknown variant `"))
+    {
+        let unknown = unknown.trim_end_matches('`').to_owned();
+        let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+        let path = path.trim_end_matches(": ").trim_end_matches(':');
+        if let Some(key) = key_span(tree, path, &unknown) {
+            at = format!("{shown}:{}:{}", key.line, key.column);
+        }
+        let what = if head.contains("unknown field") { "key" } else { "value" };
+        help = Some(match closest(&unknown, &known) {
+            Some(right) => format!("did you mean `{right}`?"),
+            None => format!("known here: {}", known.join(", ")),
+        });
+        message = if path.is_empty() || path == "." {
+            format!("unknown {what} `{unknown}`")
+        } else {
+            format!("unknown {what} `{unknown}` in {path}")
+        };
+    } else if let Some(quoted) = message.find("string \"")
+        && let Some(end) = message.rfind("\", expected")
+    {
+        // The value may be a secret that was put in the wrong place.
+        message.replace_range(quoted..=end, "text");
+    }
+    ConfigError::Invalid(vec![Problem { at, message, help }])
+}
+
+/// Where a key of the mapping at a path (`drivers.maas`) stands; serde knows only where the mapping starts.
+fn key_span(tree: &Node, path: &str, key: &str) -> Option<Span> {
+    let parent = path.split('.').filter(|p| !p.is_empty()).try_fold(tree, |node, name| node.get(name))?;
+    parent.as_map()?.entry(key).map(|(key, _)| key.span)
+}
+
+fn closest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+    let distance = |k: &str| strsim::osa_distance(word, k);
+    let best = known.iter().copied().min_by_key(|k| distance(k))?;
+    (distance(best) <= 1.max(best.len().min(word.len()) / 3) || best.replace('_', "") == word.replace(['_', '-'], "")).then_some(best)
+}
+
+impl Settings {
+    /// The `simulate:` section as the simulator's options; `None` without the section, the default for an empty one.
+    ///
+    /// # Errors
+    /// When it does not fit, with the place in the settings file.
+    pub fn simulate<T: DeserializeOwned + Default>(&self) -> Result<Option<T>, ConfigError> {
+        #[derive(Deserialize)]
+        #[serde(bound = "T: DeserializeOwned")]
+        struct Section<T> {
+            simulate: Option<T>,
+        }
+        if !self.simulated {
+            return Ok(None);
+        }
+        let tree = tree(&self.text, &self.shown)?;
+        let section: Section<T> = serde_yaml::from_str(&self.text).map_err(|e| from_serde(&e, &self.shown, &tree))?;
+        Ok(Some(section.simulate.unwrap_or_default()))
+    }
+
+    /// A path of the settings, relative to their folder.
+    pub fn path(&self, path: &Path) -> PathBuf {
+        self.root.join(path)
+    }
+
+    /// The state file.
+    pub fn state_file(&self) -> PathBuf {
+        self.path(&self.state)
+    }
+
+    /// How to connect to the provisioner.
+    pub fn maas_transport(&self) -> Transport {
+        let MaasSettings { ca_file, insecure_skip_tls_verify, allow_plain_http, .. } = &self.drivers.maas;
+        self.transport(ca_file.as_deref(), *insecure_skip_tls_verify, *allow_plain_http)
+    }
+
+    /// How to connect to BMCs.
+    pub fn redfish_transport(&self) -> Transport {
+        let RedfishSettings { ca_file, insecure_skip_tls_verify, allow_plain_http, .. } = &self.drivers.redfish;
+        self.transport(ca_file.as_deref(), *insecure_skip_tls_verify, *allow_plain_http)
+    }
+
+    fn transport(&self, ca_file: Option<&Path>, insecure_skip_tls_verify: bool, allow_plain_http: bool) -> Transport {
+        Transport { ca_file: ca_file.map(|f| self.path(f)), insecure_skip_tls_verify, allow_plain_http }
+    }
+}
+
+/// What no single value shows to be wrong.
+struct Checker<'a> {
+    settings: &'a Settings,
+    tree: &'a Node,
+    problems: Vec<Problem>,
+}
+
+impl Checker<'_> {
+    fn run(mut self) -> Vec<Problem> {
+        let settings = self.settings;
+        if settings.design.is_empty() {
+            self.push(&["design"], "`design` names no file or directory", "name the directory of the design: `design: [design]`");
+        }
+        if settings.design.iter().any(|p| p.as_os_str().is_empty()) {
+            self.push(&["design"], "`design` has an empty path", "name the directory of the design: `design: [design]`");
+        }
+        if settings.state.as_os_str().is_empty() {
+            self.push(&["state"], "`state` is empty", "name a file, such as `.drydock/state.db`, or leave the key out");
+        }
+        self.endpoints();
+        self.numbers();
+        self.problems
+    }
+
+    fn endpoints(&mut self) {
+        let Drivers { maas, redfish, .. } = &self.settings.drivers;
+        let real: Vec<&[&str]> = [
+            (maas.url.is_some(), ["drivers", "maas", "url"].as_slice()),
+            (redfish.url.is_some(), ["drivers", "redfish", "url"].as_slice()),
+            (!redfish.endpoints.is_empty(), ["drivers", "redfish", "endpoints"].as_slice()),
+        ]
+        .into_iter()
+        .filter_map(|(given, route)| given.then_some(route))
+        .collect();
+        if self.settings.simulated {
+            for route in real {
+                let message = format!("`{}` names a real endpoint beside `simulate:`", route.join("."));
+                self.push(route, &message, "keep one of them: a simulated site and a real one must never be mixed");
+            }
+            return;
+        }
+        if let Some(url) = &maas.url {
+            self.url(&["drivers", "maas", "url"], url, maas.allow_plain_http);
+            if maas.api_key.is_none() {
+                self.push(&["drivers", "maas"], "`drivers.maas` has no `api_key`", "add `api_key: {env: MAAS_API_KEY}`");
+            }
+        } else if maas.api_key.is_some() {
+            self.push(&["drivers", "maas"], "`drivers.maas` has no `url`", "add `url: https://maas.example.net/MAAS`");
+        }
+        if let Some(template) = &redfish.url {
+            if template.contains("{address}") {
+                self.url(&["drivers", "redfish", "url"], &template.replace("{address}", "192.0.2.1"), redfish.allow_plain_http);
+            } else {
+                let help = "write for example `https://{address}`; single BMCs stand under `endpoints`";
+                self.push(&["drivers", "redfish", "url"], "`drivers.redfish.url` has no `{address}`", help);
+            }
+        }
+        for (address, url) in &redfish.endpoints {
+            self.url(&["drivers", "redfish", "endpoints", address], url, redfish.allow_plain_http);
+        }
+    }
+
+    fn numbers(&mut self) {
+        let limits = &self.settings.limits;
+        for (name, value) in [
+            ("nodes_in_flight", limits.nodes_in_flight),
+            ("parallelism", limits.parallelism),
+            ("power_ups_per_rack", limits.power_ups_per_rack),
+            ("unavailable_per_rack", limits.unavailable_per_rack),
+        ] {
+            if value == Some(0) {
+                let message = format!("`limits.{name}` is 0, so nothing could ever be done");
+                self.push(&["limits", name], &message, "write at least 1, or leave the key out for the default");
+            }
+        }
+        if self.settings.guards.max_absent > 100 {
+            self.push(&["guards", "max_absent"], "`guards.max_absent` is a percentage", "write a number from 0 to 100");
+        }
+    }
+
+    fn url(&mut self, route: &[&str], text: &str, allow_plain_http: bool) {
+        let name = route.join(".");
+        let Ok(url) = url::Url::parse(text) else {
+            return self.push(
+                route,
+                &format!("`{name}` is not a URL"),
+                "write scheme, host and path, such as `https://maas.example.net/MAAS`",
+            );
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return self.push(
+                route,
+                &format!("`{name}` has credentials in it"),
+                "remove them from the URL; secrets are given by reference",
+            );
+        }
+        let loopback = url
+            .host_str()
+            .is_some_and(|h| h == "localhost" || h.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()));
+        match url.scheme() {
+            "https" => {}
+            "http" if allow_plain_http || loopback => {}
+            "http" => {
+                let help = "use `https://`, or set `allow_plain_http: true` beside it if you accept that passwords travel unprotected";
+                self.push(route, &format!("`{name}` is plain HTTP"), help);
+            }
+            other => self.push(route, &format!("`{name}` has the scheme `{other}`"), "use `https://`"),
+        }
+    }
+
+    fn push(&mut self, route: &[&str], message: &str, help: &str) {
+        let at = self.place(route);
+        self.problems.push(Problem { at, message: message.to_owned(), help: Some(help.to_owned()) });
+    }
+
+    /// The position of the deepest key of the route that is written.
+    fn place(&self, route: &[&str]) -> String {
+        let mut at = None;
+        let mut node = self.tree;
+        for name in route {
+            let Some((key, value)) = node.as_map().and_then(|m| m.entry(name)) else { break };
+            at = Some(key.span);
+            node = value;
+        }
+        at.map_or_else(|| self.settings.shown.clone(), |s| format!("{}:{}:{}", self.settings.shown, s.line, s.column))
+    }
+}

@@ -1,0 +1,129 @@
+//! Settings: what they give, and what is refused.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::*;
+use crate::action::ActionKind;
+
+fn read(text: &str) -> Result<Settings, String> {
+    parse(text, "drydock.yaml", Path::new("/site")).map_err(|e| match e {
+        ConfigError::Invalid(problems) => {
+            problems.iter().map(|p| format!("{p} | {}", p.help.clone().unwrap_or_default())).collect::<Vec<_>>().join("\n")
+        }
+        other => other.to_string(),
+    })
+}
+
+#[test]
+fn defaults() {
+    for text in ["", "# nothing\n", "{}\n"] {
+        let settings = read(text).unwrap();
+        assert_eq!(settings.design, [PathBuf::from("design")]);
+        assert_eq!(settings.state_file(), Path::new("/site/.drydock/state.db"));
+        assert_eq!(settings.guards.max_absent, 10);
+        assert!(!settings.simulated);
+        let limits = settings.limits.resolve(10);
+        assert_eq!((limits.nodes_in_flight, limits.power_ups_per_rack, limits.unavailable_per_rack, limits.max_failures), (10, 2, 1, 3));
+        assert_eq!(settings.limits.resolve(1000).max_failures, 50);
+    }
+}
+
+#[test]
+fn everything() {
+    let settings = read(
+        "site: hello\ndesign: [a.yaml, dir]\nstate: st.db\ndrivers:\n  maas:\n    url: https://maas.example.net/MAAS\n    api_key: {env: KEY}\n    ca_file: ca.pem\n    poll_interval: 10s\n    owns_region: true\n  oob: {override: redfish}\n  redfish:\n    url: 'https://{address}'\n    endpoints: {10.0.0.1: 'https://bmc1/'}\n    credentials: {username: admin, password: {command: [pass, show, bmc]}}\nlimits: {max_failures: 5%, parallelism: 4}\nguards: {max_absent: 20}\ntimeouts: {deploy_node: 50, set_node_boot: 30s}\n",
+    )
+    .unwrap();
+    assert_eq!(settings.site.as_deref(), Some("hello"));
+    assert_eq!(settings.drivers.maas.api_key, Some(SecretRef::Env("KEY".into())));
+    assert_eq!(settings.drivers.maas.poll_interval, Some(TimeSpan(Duration::from_secs(10))));
+    assert_eq!(settings.maas_transport().ca_file, Some(PathBuf::from("/site/ca.pem")));
+    assert_eq!(settings.drivers.oob.override_with, Some(OobOverride::Redfish));
+    assert_eq!(settings.drivers.redfish.endpoints["10.0.0.1"], "https://bmc1/");
+    assert_eq!(settings.timeouts[&ActionKind::DeployNode], Duration::from_secs(3000));
+    assert_eq!(settings.timeouts[&ActionKind::SetNodeBoot], Duration::from_secs(30));
+    let limits = settings.limits.resolve(30);
+    assert_eq!((limits.parallelism, limits.max_failures), (4, 2));
+}
+
+#[test]
+fn what_is_wrong_has_a_place_and_a_remedy() {
+    for (text, expected) in [
+        ("site: a\nsites: b\n", "drydock.yaml:2:1: unknown key `sites` | did you mean `site`?"),
+        ("drivers:\n  maas:\n    ulr: x\n", "drydock.yaml:3:5: unknown key `ulr` in drivers.maas | did you mean `url`?"),
+        ("drivers:\n  oob: {override: ipmi}\n", "drydock.yaml:2:19: unknown value `ipmi` in drivers.oob.override | known here: redfish"),
+        ("timeouts: {deploy_nodes: 5}\n", "drydock.yaml:1:12: unknown key `deploy_nodes` in timeouts | did you mean `deploy_node`?"),
+        (
+            "timeouts:\n  deploy_node: soon\n",
+            "drydock.yaml:2:16: timeouts.deploy_node: `soon` is not a duration between 1ms and a week; write for example `30s` or `45m` | ",
+        ),
+        (
+            "drivers: {maas: {poll_interval: 10}}\n",
+            "drydock.yaml:1:33: drivers.maas.poll_interval: `10` has no unit; write `10s` or `10m` | ",
+        ),
+        ("site: a\nsite: b\n", "drydock.yaml:2:1: "),
+        ("- a\n", "drydock.yaml:1:1: settings are a mapping, not a list | write `key: value` lines"),
+        ("site: a\n---\nsite: b\n", "drydock.yaml:3:1: a second YAML document | "),
+        ("limits:\n  parallelism: 0\n", "drydock.yaml:2:3: `limits.parallelism` is 0"),
+        ("limits:\n  max_failures: 0%\n", "drydock.yaml:2:17: limits.max_failures: `0%` is neither a number"),
+        ("design: []\n", "drydock.yaml:1:1: `design` names no file or directory"),
+        ("site: [a\n", "drydock.yaml:1:7: `[` is never closed"),
+        (
+            "simulate: {}\ndrivers:\n  maas:\n    url: https://maas.example.net/MAAS\n",
+            "drydock.yaml:4:5: `drivers.maas.url` names a real endpoint beside `simulate:` | keep one of them",
+        ),
+        (
+            "drivers: {maas: {url: 'http://maas.example.net/MAAS', api_key: {env: K}}}\n",
+            "drydock.yaml:1:18: `drivers.maas.url` is plain HTTP | ",
+        ),
+        (
+            "drivers: {maas: {url: 'https://x/MAAS'}}\n",
+            "drydock.yaml:1:11: `drivers.maas` has no `api_key` | add `api_key: {env: MAAS_API_KEY}`",
+        ),
+        ("drivers: {redfish: {url: 'https://bmc'}}\n", "drydock.yaml:1:21: `drivers.redfish.url` has no `{address}`"),
+    ] {
+        let problem = read(text).unwrap_err();
+        assert!(problem.starts_with(expected), "{text}\n got: {problem}\nwant: {expected}");
+    }
+}
+
+#[test]
+fn a_secret_in_the_wrong_place_is_not_repeated() {
+    for text in [
+        "drivers: {maas: {api_key: hunter2}}\n",
+        "drivers: {maas: {api_key: [hunter2]}}\n",
+        "drivers: {maas: hunter2}\n",
+        "drivers: {redfish: {credentials: hunter2}}\n",
+        "drivers: {redfish: {credentials: {username: a, password: hunter2}}}\n",
+        "drivers: {maas: {url: 'https://me:hunter2@maas/MAAS', api_key: {env: K}}}\n",
+    ] {
+        let problem = read(text).unwrap_err();
+        assert!(!problem.contains("hunter2"), "{problem}");
+        assert!(problem.starts_with("drydock.yaml:1:"), "{problem}");
+    }
+    let number = read("drivers: {maas: {api_key: 1234567}}\n").unwrap_err();
+    assert!(number.contains("a secret is never written here") && !number.contains("1234567"), "{number}");
+}
+
+#[test]
+fn the_simulated_section_keeps_its_places() {
+    #[derive(Debug, Default, PartialEq, serde::Deserialize)]
+    #[serde(default, deny_unknown_fields)]
+    struct Options {
+        seed: u64,
+    }
+    assert_eq!(read("site: a\n").unwrap().simulate::<Options>().unwrap(), None);
+    for empty in ["simulate:\n", "simulate: {}\n"] {
+        assert_eq!(read(empty).unwrap().simulate::<Options>().unwrap(), Some(Options { seed: 0 }));
+    }
+    assert_eq!(read("simulate: {seed: 7}\n").unwrap().simulate::<Options>().unwrap(), Some(Options { seed: 7 }));
+    let error = read("site: a\nsimulate:\n  sed: 7\n").unwrap().simulate::<Options>().unwrap_err();
+    assert_eq!(error.to_string(), "drydock.yaml:3:3: unknown key `sed` in simulate");
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let error = load(Path::new("/nonexistent-folder")).unwrap_err();
+    assert_eq!(error.to_string(), "/nonexistent-folder/drydock.yaml does not exist");
+}

@@ -1,0 +1,372 @@
+//! The settings as values. `docs/settings.md` describes every key for people.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::{Minutes, TimeSpan};
+use crate::action::ActionKind;
+use crate::plan::Limits;
+
+/// All settings of a site.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The folder that relative paths are relative to.
+    pub root: PathBuf,
+    /// The settings file as shown to people.
+    pub shown: String,
+    /// Text of the file, for sections that another module decodes.
+    pub(super) text: Arc<str>,
+    /// Expected name of the Region document.
+    pub site: Option<String>,
+    /// Files and directories of the design, relative to `root`.
+    pub design: Vec<PathBuf>,
+    /// State file, relative to `root`.
+    pub state: PathBuf,
+    /// What talks to the site.
+    pub drivers: Drivers,
+    /// Limits of a run.
+    pub limits: LimitSettings,
+    /// Conditions under which no plan is made.
+    pub guards: Guards,
+    /// Time limits by kind of action, where they differ from the default.
+    pub timeouts: BTreeMap<ActionKind, std::time::Duration>,
+    /// Whether there is a `simulate:` section; [`Settings::simulate`] decodes it.
+    pub simulated: bool,
+}
+
+/// `drivers:`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Drivers {
+    /// The provisioner.
+    pub maas: MaasSettings,
+    /// How nodes are driven, whatever their documents say.
+    pub oob: OobSettings,
+    /// BMCs that speak Redfish.
+    pub redfish: RedfishSettings,
+}
+
+/// `drivers.maas:`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MaasSettings {
+    /// Base URL (`https://maas.example.net/MAAS`).
+    pub url: Option<String>,
+    /// The API key `consumer:token:secret`.
+    pub api_key: Option<SecretRef>,
+    /// PEM file with certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Accept any certificate.
+    pub insecure_skip_tls_verify: bool,
+    /// Accept `http://` to hosts other than loopback.
+    pub allow_plain_http: bool,
+    /// How often waiting actions are polled.
+    pub poll_interval: Option<TimeSpan>,
+    /// Whether region-wide things (tags, keys, repositories, domains) are ours alone, so that those that differ may be changed.
+    pub owns_region: bool,
+}
+
+/// `drivers.oob:`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OobSettings {
+    /// Drive nodes of every out-of-band type with this driver.
+    #[serde(rename = "override")]
+    pub override_with: Option<OobOverride>,
+}
+
+/// A driver that `drivers.oob.override` can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OobOverride {
+    /// Redfish.
+    Redfish,
+}
+
+/// `drivers.redfish:`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RedfishSettings {
+    /// URL of a BMC, with `{address}` where its address stands; `https://{address}` if not given.
+    pub url: Option<String>,
+    /// URLs of single BMCs by the address that the design gives them.
+    pub endpoints: BTreeMap<String, String>,
+    /// PEM file with certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Accept any certificate.
+    pub insecure_skip_tls_verify: bool,
+    /// Accept `http://` to hosts other than loopback.
+    pub allow_plain_http: bool,
+    /// How often waiting actions are polled.
+    pub poll_interval: Option<TimeSpan>,
+    /// Credentials of nodes whose documents give none.
+    pub credentials: Option<Credentials>,
+}
+
+/// User name and password.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    /// User name.
+    pub username: String,
+    /// Password.
+    pub password: SecretRef,
+}
+
+/// What a driver's connection is told, in the settings' own words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Transport {
+    /// PEM file with certificates to trust instead of the system's, absolute or relative to the working directory.
+    pub ca_file: Option<PathBuf>,
+    /// Accept any certificate.
+    pub insecure_skip_tls_verify: bool,
+    /// Accept `http://` to hosts other than loopback.
+    pub allow_plain_http: bool,
+}
+
+/// Where a secret comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretRef {
+    /// `{env: NAME}`: an environment variable.
+    Env(String),
+    /// `{file: path}`: a file, relative to the folder of the settings.
+    File(PathBuf),
+    /// `{command: [program, argument, …]}`: what a program prints; no shell is involved.
+    Command(Vec<String>),
+}
+
+/// `limits:`. What is not given has the default of [`LimitSettings::resolve`].
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitSettings {
+    /// Nodes whose branch may be in flight at once.
+    pub nodes_in_flight: Option<u32>,
+    /// Driver calls in flight at once.
+    pub parallelism: Option<u32>,
+    /// Power-ups at once per rack.
+    pub power_ups_per_rack: Option<u32>,
+    /// Nodes of a rack that may be unavailable at once.
+    pub unavailable_per_rack: Option<u32>,
+    /// Failed nodes after which no new branch is started.
+    pub max_failures: Option<FailureLimit>,
+}
+
+/// A number of failed nodes, or a share of the site's nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureLimit {
+    /// That many.
+    Count(u32),
+    /// Percent of all nodes, rounded up.
+    Percent(u32),
+}
+
+impl LimitSettings {
+    /// The limits of a plan for a site with this many nodes. Defaults: 10 nodes in flight, 32 calls, 2 power-ups and 1 unavailable node per rack, and the
+    /// larger of 3 and 5 % failed nodes.
+    pub fn resolve(&self, nodes: usize) -> Limits {
+        let percent = |p: u32| u32::try_from((nodes as u64 * u64::from(p)).div_ceil(100)).unwrap_or(u32::MAX);
+        Limits {
+            nodes_in_flight: self.nodes_in_flight.unwrap_or(10),
+            parallelism: self.parallelism.unwrap_or(32),
+            power_ups_per_rack: self.power_ups_per_rack.unwrap_or(2),
+            unavailable_per_rack: self.unavailable_per_rack.unwrap_or(1),
+            max_failures: match self.max_failures {
+                None => percent(5).max(3),
+                Some(FailureLimit::Count(n)) => n,
+                Some(FailureLimit::Percent(p)) => percent(p).max(1),
+            },
+        }
+    }
+}
+
+/// `guards:`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Guards {
+    /// Percent of the nodes last seen deployed that may be absent; above it no plan is made.
+    pub max_absent: u32,
+}
+
+impl Default for Guards {
+    fn default() -> Self {
+        Self { max_absent: 10 }
+    }
+}
+
+/// The file as serde sees it.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) site: Option<String>,
+    pub(super) design: Vec<PathBuf>,
+    pub(super) state: PathBuf,
+    pub(super) drivers: Drivers,
+    pub(super) limits: LimitSettings,
+    pub(super) guards: Guards,
+    pub(super) timeouts: Timeouts,
+    #[serde(deserialize_with = "present")]
+    pub(super) simulate: bool,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self {
+            site: None,
+            design: vec![PathBuf::from("design")],
+            state: PathBuf::from(".drydock/state.db"),
+            drivers: Drivers::default(),
+            limits: LimitSettings::default(),
+            guards: Guards::default(),
+            timeouts: Timeouts::default(),
+            simulate: false,
+        }
+    }
+}
+
+/// The section is there; another module decodes it.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    de::IgnoredAny::deserialize(deserializer).map(|_| true)
+}
+
+/// `timeouts:`: kind of action → time limit.
+#[derive(Debug, Default)]
+pub(super) struct Timeouts(pub(super) BTreeMap<ActionKind, std::time::Duration>);
+
+impl<'de> Deserialize<'de> for Timeouts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Timeouts;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping from kinds of actions to durations, such as `deploy_node: 45m`")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Timeouts, A::Error> {
+                let mut out = BTreeMap::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    let Some(kind) = ActionKind::ALL.iter().copied().find(|k| k.name() == name) else {
+                        let names: Vec<String> = ActionKind::ALL.iter().map(|k| format!("`{}`", k.name())).collect();
+                        return Err(de::Error::custom(format!("unknown field `{name}`, expected one of {}", names.join(", "))));
+                    };
+                    out.insert(kind, map.next_value::<Minutes>()?.0);
+                }
+                Ok(Timeouts(out))
+            }
+        }
+        deserializer.deserialize_map(V)
+    }
+}
+
+impl<'de> Deserialize<'de> for FailureLimit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct V;
+        impl Visitor<'_> for V {
+            type Value = FailureLimit;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of nodes (`3`) or a share of them (`5%`)")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<FailureLimit, E> {
+                match u32::try_from(number) {
+                    Ok(number) if number > 0 => Ok(FailureLimit::Count(number)),
+                    _ => Err(E::custom("must be at least 1")),
+                }
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<FailureLimit, E> {
+                let text = text.trim();
+                let wrong = || E::custom(format!("`{text}` is neither a number of nodes (`3`) nor a share of them (`5%`)"));
+                if let Some(percent) = text.strip_suffix('%') {
+                    let percent: u32 = percent.trim().parse().map_err(|_| wrong())?;
+                    return if (1..=100).contains(&percent) { Ok(FailureLimit::Percent(percent)) } else { Err(wrong()) };
+                }
+                text.parse().ok().filter(|n| *n > 0).map(FailureLimit::Count).ok_or_else(wrong)
+            }
+        }
+        deserializer.deserialize_any(V)
+    }
+}
+
+const SECRET_FORMS: &str =
+    "a secret is never written here; name where it comes from: {env: NAME}, {file: path} or {command: [program, argument]}";
+
+impl<'de> Deserialize<'de> for SecretRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = SecretRef;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a reference to a secret: {env: NAME}, {file: path} or {command: [program, argument]}")
+            }
+
+            // The default methods would quote the value, which is probably the secret itself.
+            fn visit_bool<E: de::Error>(self, _: bool) -> Result<SecretRef, E> {
+                Err(E::custom(SECRET_FORMS))
+            }
+
+            fn visit_i64<E: de::Error>(self, _: i64) -> Result<SecretRef, E> {
+                Err(E::custom(SECRET_FORMS))
+            }
+
+            fn visit_u64<E: de::Error>(self, _: u64) -> Result<SecretRef, E> {
+                Err(E::custom(SECRET_FORMS))
+            }
+
+            fn visit_i128<E: de::Error>(self, _: i128) -> Result<SecretRef, E> {
+                Err(E::custom(SECRET_FORMS))
+            }
+
+            fn visit_u128<E: de::Error>(self, _: u128) -> Result<SecretRef, E> {
+                Err(E::custom(SECRET_FORMS))
+            }
+
+            fn visit_f64<E: de::Error>(self, _: f64) -> Result<SecretRef, E> {
+                Err(E::custom(SECRET_FORMS))
+            }
+
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<SecretRef, E> {
+                Err(E::custom(SECRET_FORMS))
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<SecretRef, E> {
+                Err(E::custom(SECRET_FORMS))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<SecretRef, A::Error> {
+                Err(de::Error::custom(SECRET_FORMS))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SecretRef, A::Error> {
+                const FIELDS: &[&str] = &["env", "file", "command"];
+                let Some(key) = map.next_key::<String>()? else { return Err(de::Error::custom(SECRET_FORMS)) };
+                let found = match key.as_str() {
+                    "env" => SecretRef::Env(map.next_value()?),
+                    "file" => SecretRef::File(map.next_value()?),
+                    "command" => SecretRef::Command(map.next_value()?),
+                    other => return Err(de::Error::unknown_field(other, FIELDS)),
+                };
+                if map.next_key::<String>()?.is_some() {
+                    return Err(de::Error::custom("a reference to a secret has one key: `env`, `file` or `command`"));
+                }
+                match &found {
+                    SecretRef::Command(argv) if argv.first().is_none_or(String::is_empty) => {
+                        Err(de::Error::custom("`command` needs at least the program: {command: [program, argument]}"))
+                    }
+                    SecretRef::Env(name) if name.is_empty() || name.contains(['=', '\0']) => {
+                        Err(de::Error::custom("`env` needs the name of an environment variable"))
+                    }
+                    _ => Ok(found),
+                }
+            }
+        }
+        deserializer.deserialize_any(V)
+    }
+}
