@@ -14,7 +14,7 @@ pub struct TimeSpan(pub Duration);
 pub struct Minutes(pub Duration);
 
 /// The longest duration that makes sense here: a week.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(7 * 24);
 
 pub(super) fn parse_span(text: &str) -> Option<Duration> {
     let text = text.trim();
