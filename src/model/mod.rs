@@ -3,10 +3,19 @@
 //! In: documents. Out: a [`Site`] in which inheritance, references, filters and addresses are resolved, every value with the position that set it,
 //! and the diagnostics found on the way. Pure. Imports `yaml`, `diag`, `redact`, `document`, `design`.
 
+pub mod codes;
+mod decode;
+mod filter;
+mod inherit;
 mod located;
+mod profiles;
+mod resolve;
+mod sink;
 mod size;
 mod types;
 
 pub use located::Located;
+pub use resolve::resolve;
+pub use sink::Sink;
 pub use size::{Size, SizeError};
 pub use types::*;

@@ -91,6 +91,8 @@ pub struct Rack {
     pub local_networks: Vec<Text>,
     /// Names of its top-of-rack switches.
     pub tor_switches: Vec<Text>,
+    /// Labels.
+    pub labels: BTreeMap<String, Text>,
 }
 
 /// How member NICs of a link form one logical interface.
@@ -246,7 +248,8 @@ pub struct Network {
     pub routedomain: Option<Text>,
     /// Labels.
     pub labels: BTreeMap<String, Text>,
-    /// The link that carries it: the first, by name, whose allowed networks have it.
+    /// The link that carries it: the first, by name, whose allowed networks have it; else the first of which it is the native network; else the first
+    /// whose interfaces carry it.
     pub link: Option<String>,
 }
 
@@ -381,6 +384,8 @@ pub struct Filesystem {
     pub mount_options: Text,
     /// Filesystem label.
     pub fslabel: Option<Text>,
+    /// Filesystem UUID.
+    pub fs_uuid: Option<Text>,
 }
 
 /// A partition.

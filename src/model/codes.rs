@@ -1,0 +1,22 @@
+//! Codes of the problems found while resolving a design.
+
+use crate::diag::Code;
+
+/// A value that its key cannot have.
+pub const MALFORMED_VALUE: Code = Code("DD1103");
+/// A value without which the document means nothing.
+pub const MISSING_VALUE: Code = Code("DD1104");
+/// Host profiles that inherit from one another.
+pub const PROFILE_CYCLE: Code = Code("DD1105");
+/// `'!name'` or `null` for something that is not inherited.
+pub const REMOVES_NOTHING: Code = Code("DD1106");
+/// A design without a Region document.
+pub const NO_REGION: Code = Code("DD1107");
+/// A design with several Region documents.
+pub const SEVERAL_REGIONS: Code = Code("DD1108");
+/// A host profile that does not exist.
+pub const UNKNOWN_HOST_PROFILE: Code = Code("DD2101");
+/// A kernel parameter that refers to something its hardware profile does not have.
+pub const UNKNOWN_HARDWARE_REFERENCE: Code = Code("DD2108");
+/// A node filter that names something that does not exist.
+pub const UNKNOWN_FILTER_NAME: Code = Code("DD2110");

@@ -1,0 +1,9 @@
+//! Trees to the types of the applied model: tolerant in what is written, exact in what is reported.
+
+mod host;
+mod reader;
+mod site;
+
+pub(super) use host::{Host, host};
+pub(super) use reader::{Reader, scalar};
+pub(super) use site::{RawBootAction, RawFilter, RawFilterSet, RawNetwork, RawRoute, boot_action, hardware_profile, network, network_link, rack, region};

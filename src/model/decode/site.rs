@@ -1,0 +1,335 @@
+//! Kinds that are not inherited: Region, Rack, NetworkLink, Network, HardwareProfile, BootAction.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::{IpNet, Ipv4Net};
+
+use super::reader::{Reader, entries, key_on_one_line, key_text};
+use crate::document::Document;
+use crate::model::{
+    BondMode, Bonding, DeviceAlias, DhcpRelay, HardwareProfile, Hugepages, Located, Network, NetworkLink, Rack, Range, RangeKind, Region, Repository,
+    TagDefinition, Text,
+};
+use crate::yaml::{Key, Node, Value};
+
+/// A route as written.
+pub(in crate::model) struct RawRoute {
+    pub(in crate::model) subnet: Option<Located<IpNet>>,
+    pub(in crate::model) gateway: Located<IpAddr>,
+    pub(in crate::model) metric: Option<Located<u32>>,
+    pub(in crate::model) routedomain: Option<Text>,
+}
+
+/// A network before its routes are expanded.
+pub(in crate::model) struct RawNetwork {
+    pub(in crate::model) network: Network,
+    pub(in crate::model) routes: Vec<RawRoute>,
+}
+
+/// A boot action before its filter is applied.
+pub(in crate::model) struct RawBootAction {
+    pub(in crate::model) name: Text,
+    pub(in crate::model) signaling: Located<bool>,
+    pub(in crate::model) assets: usize,
+    /// `None`: all nodes.
+    pub(in crate::model) filter: Option<RawFilter>,
+}
+
+/// A node filter: whether all of its sets must match or any, and the sets.
+pub(in crate::model) struct RawFilter {
+    pub(in crate::model) all: bool,
+    pub(in crate::model) sets: Vec<RawFilterSet>,
+}
+
+/// One set of criteria.
+pub(in crate::model) struct RawFilterSet {
+    pub(in crate::model) all: bool,
+    pub(in crate::model) node_names: Vec<Text>,
+    pub(in crate::model) node_tags: Vec<Text>,
+    pub(in crate::model) node_labels: BTreeMap<String, Text>,
+    pub(in crate::model) rack_names: Vec<Text>,
+    pub(in crate::model) rack_labels: BTreeMap<String, Text>,
+}
+
+fn name_of(document: &Document) -> Text {
+    Located::new(document.name.clone(), document.name_span)
+}
+
+pub(in crate::model) fn region(document: &Document, r: &mut Reader<'_>) -> Region {
+    let data = &document.data;
+    let mut tag_definitions = Vec::new();
+    for definition in data.get("tag_definitions").and_then(Node::as_seq).unwrap_or_default() {
+        let (name, expression) = (r.name_at(definition, "tag"), r.name_at(definition, "definition"));
+        let definition_type = r.name_at(definition, "definition_type").unwrap_or_else(|| Located::default_value("lshw_xpath".to_owned()));
+        match (name, expression) {
+            (Some(name), Some(definition)) => tag_definitions.push(TagDefinition { name, definition_type, definition }),
+            (None, _) => r.missing(definition, "tag definition without `tag`".to_owned(), "name the tag that it defines"),
+            (Some(name), None) => {
+                r.missing(definition, format!("tag `{name}` without `definition`"), "give the XPath over lshw's XML that selects machines");
+            }
+        }
+    }
+    let authorized_keys =
+        r.texts_at(data, "authorized_keys").into_iter().map(|key| Located::new(key_on_one_line(&key), key.span)).filter(|key| !key.is_empty());
+    let authorized_keys = authorized_keys.collect();
+    let repositories = data.get("repositories");
+    let remove_unlisted_repositories =
+        repositories.and_then(|map| r.bool_at(map, "remove_unlisted")).unwrap_or(Located::default_value(false));
+    let mut by_name = BTreeMap::new();
+    for (key, node) in entries(repositories).filter(|(key, node)| &*key.name != "remove_unlisted" && node.as_map().is_some()) {
+        if let Some(repository) = repository(key, node, r) {
+            by_name.insert(key.name.to_string(), repository);
+        }
+    }
+    Region { span: document.span, tag_definitions, authorized_keys, remove_unlisted_repositories, repositories: by_name }
+}
+
+fn repository(key: &Key, node: &Node, r: &mut Reader<'_>) -> Option<Repository> {
+    let Some(url) = r.name_at(node, "url") else {
+        r.missing(node, format!("repository `{}` without `url`", key.name), "give its base URL");
+        return None;
+    };
+    Some(Repository {
+        name: key_text(key),
+        repo_type: r.name_at(node, "repo_type").unwrap_or_else(|| Located::default_value("apt".to_owned())),
+        url,
+        distributions: r.texts_at(node, "distributions"),
+        subrepos: r.texts_at(node, "subrepos"),
+        components: r.texts_at(node, "components"),
+        arches: r.texts_at(node, "arches"),
+        gpgkey: r.name_at(node, "gpgkey"),
+    })
+}
+
+pub(in crate::model) fn rack(document: &Document, r: &mut Reader<'_>) -> Rack {
+    let data = &document.data;
+    Rack {
+        name: name_of(document),
+        local_networks: r.texts_at(data, "local_networks"),
+        tor_switches: entries(data.get("tor_switches")).map(|(key, _)| key_text(key)).collect(),
+        labels: r.dict_at(data, "labels"),
+    }
+}
+
+const BOND_MODES: [(&str, BondMode); 9] = [
+    ("disabled", BondMode::Disabled),
+    ("802.3ad", BondMode::Lacp),
+    ("active-backup", BondMode::ActiveBackup),
+    ("balanced-rr", BondMode::BalanceRr),
+    ("balance-rr", BondMode::BalanceRr),
+    ("balance-xor", BondMode::BalanceXor),
+    ("broadcast", BondMode::Broadcast),
+    ("balance-tlb", BondMode::BalanceTlb),
+    ("balance-alb", BondMode::BalanceAlb),
+];
+
+pub(in crate::model) fn network_link(document: &Document, r: &mut Reader<'_>) -> NetworkLink {
+    let data = &document.data;
+    let nothing = Node::nowhere(Value::Null);
+    let trunking = data.get("trunking").unwrap_or(&nothing);
+    let mode = trunking.get("mode").and_then(|mode| r.word(mode, "trunking mode", &[("disabled", false), ("802.1q", true)]));
+    NetworkLink {
+        name: name_of(document),
+        bonding: bonding(data.get("bonding").unwrap_or(&nothing), r),
+        mtu: r.number_at(data, "mtu"),
+        linkspeed: r.name_at(data, "linkspeed"),
+        trunked: mode.unwrap_or(Located::default_value(false)),
+        native_network: r.name_at(trunking, "default_network"),
+        allowed_networks: r.texts_at(data, "allowed_networks"),
+        labels: r.dict_at(data, "labels"),
+    }
+}
+
+/// Defaults are those of Drydock's documentation: LACP with `layer3+4` and `fast`, monitoring every 100 ms, delays of 200 ms.
+fn bonding(node: &Node, r: &mut Reader<'_>) -> Bonding {
+    let mode = node.get("mode").and_then(|mode| r.word(mode, "bonding mode", &BOND_MODES));
+    let mode = mode.unwrap_or(Located::default_value(BondMode::Disabled));
+    let (lacp, bonded) = (mode.value == BondMode::Lacp, mode.value != BondMode::Disabled);
+    let text = |value: &str| Located::default_value(value.to_owned());
+    let time = |milliseconds: u32| bonded.then(|| Located::default_value(milliseconds));
+    Bonding {
+        mode,
+        hash: r.name_at(node, "hash").or_else(|| lacp.then(|| text("layer3+4"))),
+        peer_rate: r.name_at(node, "peer_rate").or_else(|| lacp.then(|| text("fast"))),
+        mon_rate: r.number_at(node, "mon_rate").or_else(|| time(100)),
+        up_delay: r.number_at(node, "up_delay").or_else(|| time(200)),
+        down_delay: r.number_at(node, "down_delay").or_else(|| time(200)),
+    }
+}
+
+/// What stands for an address block that could not be read: everything is in it, so that nothing else is reported because of it.
+const ANYWHERE: Located<IpNet> = Located::default_value(IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0)));
+
+pub(in crate::model) fn network(document: &Document, r: &mut Reader<'_>) -> RawNetwork {
+    let data = &document.data;
+    let cidr = match data.get("cidr") {
+        Some(node) if !node.is_null() => r.cidr(node),
+        _ => {
+            let place = Node { span: document.name_span, value: Value::Null };
+            r.missing(&place, format!("network `{}` without `cidr`", document.name), "give its address block, such as `10.0.0.0/24`");
+            None
+        }
+    };
+    let mut ranges = Vec::new();
+    for node in data.get("ranges").and_then(Node::as_seq).unwrap_or_default() {
+        ranges.extend(range(node, r));
+    }
+    let mut routes = Vec::new();
+    for node in data.get("routes").and_then(Node::as_seq).unwrap_or_default() {
+        routes.extend(route(node, r));
+    }
+    let dns = data.get("dns");
+    let relay = data.get("dhcp_relay").filter(|relay| relay.as_map().is_some());
+    let network = Network {
+        name: name_of(document),
+        vlan: data.get("vlan").and_then(|node| vlan(node, r)),
+        mtu: r.number_at(data, "mtu"),
+        cidr: cidr.unwrap_or(ANYWHERE),
+        ranges,
+        routes: Vec::new(),
+        dns_domain: dns.and_then(|dns| r.name_at(dns, "domain")),
+        dns_servers: dns.and_then(|dns| dns.get("servers")).map(|servers| dns_servers(servers, r)).unwrap_or_default(),
+        dhcp_relay: relay.map(|relay| DhcpRelay { self_ip: r.ip_at(relay, "self_ip"), upstream_target: r.ip_at(relay, "upstream_target") }),
+        routedomain: r.name_at(data, "routedomain"),
+        labels: r.dict_at(data, "labels"),
+        link: None,
+    };
+    RawNetwork { network, routes }
+}
+
+/// 802.1Q has 1 to 4094; 0 says untagged.
+fn vlan(node: &Node, r: &mut Reader<'_>) -> Option<Located<u16>> {
+    let tag: Located<u16> = r.number(node, "vlan", "a VLAN tag (1 to 4094)")?;
+    match tag.value {
+        0 => None,
+        1..=4094 => Some(tag),
+        other => {
+            r.malformed(node, format!("`{other}` is not a VLAN tag (1 to 4094)"), "");
+            None
+        }
+    }
+}
+
+fn range(node: &Node, r: &mut Reader<'_>) -> Option<Range> {
+    const KINDS: [(&str, RangeKind); 3] = [("static", RangeKind::Static), ("dhcp", RangeKind::Dhcp), ("reserved", RangeKind::Reserved)];
+    node.as_map()?;
+    for key in ["type", "start", "end"] {
+        if node.get(key).is_none_or(Node::is_null) {
+            r.missing(node, format!("address range without `{key}`"), "a range has `type`, `start` and `end`");
+        }
+    }
+    let kind = node.get("type").and_then(|kind| r.word(kind, "type of range", &KINDS));
+    let (start, end) = (r.ip_at(node, "start"), r.ip_at(node, "end"));
+    Some(Range { kind: kind?, start: start?, end: end? })
+}
+
+fn route(node: &Node, r: &mut Reader<'_>) -> Option<RawRoute> {
+    node.as_map()?;
+    let subnet = node.get("subnet").filter(|subnet| !subnet.is_null());
+    let routedomain = r.name_at(node, "routedomain");
+    if subnet.is_none() && routedomain.is_none() {
+        r.missing(node, "route without destination".to_owned(), "give `subnet` or `routedomain`");
+    }
+    if node.get("gateway").is_none_or(Node::is_null) {
+        r.missing(node, "route without `gateway`".to_owned(), "give the address of the next hop on this network");
+    }
+    let known = subnet.is_none();
+    let subnet = subnet.and_then(|subnet| r.cidr(subnet));
+    let metric = r.number_at(node, "metric");
+    let gateway = r.ip_at(node, "gateway")?;
+    // A destination that could not be read is not a route to a domain.
+    (known || subnet.is_some()).then_some(RawRoute { subnet, gateway, metric, routedomain })
+}
+
+/// A comma-separated text or a list.
+fn dns_servers(node: &Node, r: &mut Reader<'_>) -> Vec<Located<IpAddr>> {
+    if let Some(members) = node.as_seq() {
+        return members.iter().filter_map(|member| r.ip(member)).collect();
+    }
+    let Some(text) = node.as_str() else { return Vec::new() };
+    let words = text.split([',', ' ']).map(str::trim).filter(|word| !word.is_empty());
+    words.filter_map(|word| r.ip(&Node { span: node.span, value: Value::Str(word.into()) })).collect()
+}
+
+pub(in crate::model) fn hardware_profile(document: &Document, r: &mut Reader<'_>) -> HardwareProfile {
+    let data = &document.data;
+    let mut device_aliases = BTreeMap::new();
+    for (key, node) in entries(data.get("device_aliases")).filter(|(_, node)| node.as_map().is_some()) {
+        let Some(address) = r.name_at(node, "address") else {
+            r.missing(node, format!("device alias `{}` without `address`", key.name), "give the bus address, such as `0000:00:03.0`");
+            continue;
+        };
+        let alias = DeviceAlias {
+            name: key_text(key),
+            address,
+            dev_type: r.name_at(node, "dev_type"),
+            bus_type: r.name_at(node, "bus_type").unwrap_or_else(|| Located::default_value("pci".to_owned())),
+        };
+        device_aliases.insert(key.name.to_string(), alias);
+    }
+    let mut hugepages = BTreeMap::new();
+    for (name, node) in entries(data.get("hugepages")).filter(|(_, node)| node.as_map().is_some()) {
+        for key in ["size", "count"] {
+            if node.get(key).is_none_or(Node::is_null) {
+                r.missing(node, format!("huge pages `{}` without `{key}`", name.name), "huge pages have `size` and `count`");
+            }
+        }
+        let (size, count) = (r.name_at(node, "size"), node.get("count").and_then(|count| r.number(count, "count", "a whole number")));
+        if let (Some(size), Some(count)) = (size, count) {
+            hugepages.insert(name.name.to_string(), Hugepages { size, count });
+        }
+    }
+    HardwareProfile {
+        name: name_of(document),
+        vendor: r.name_at(data, "vendor"),
+        generation: r.name_at(data, "generation"),
+        hw_version: r.name_at(data, "hw_version"),
+        bios_version: r.name_at(data, "bios_version"),
+        boot_mode: word_text(data, "boot_mode", "boot mode", &["bios", "uefi"], r),
+        bootstrap_protocol: word_text(data, "bootstrap_protocol", "bootstrap protocol", &["pxe", "usb", "hdd"], r),
+        pxe_interface: r.name_at(data, "pxe_interface"),
+        device_aliases,
+        cpu_sets: r.dict_at(data, "cpu_sets"),
+        hugepages,
+    }
+}
+
+fn word_text(data: &Node, key: &str, what: &str, words: &[&'static str], r: &mut Reader<'_>) -> Option<Text> {
+    let words: Vec<(&str, &'static str)> = words.iter().map(|word| (*word, *word)).collect();
+    let word = r.word(data.get(key)?, what, &words)?;
+    Some(Located::new(word.value.to_owned(), word.span))
+}
+
+pub(in crate::model) fn boot_action(document: &Document, r: &mut Reader<'_>) -> RawBootAction {
+    let data = &document.data;
+    let filter = data.get("node_filter").filter(|filter| !filter.is_null());
+    RawBootAction {
+        name: name_of(document),
+        signaling: r.bool_at(data, "signaling").unwrap_or(Located::default_value(true)),
+        assets: data.get("assets").and_then(Node::as_seq).map_or(0, <[Node]>::len),
+        filter: filter.map(|filter| node_filter(filter, r)),
+    }
+}
+
+fn node_filter(node: &Node, r: &mut Reader<'_>) -> RawFilter {
+    let all = filter_type(node, "filter_set_type", r);
+    let sets = node.get("filter_set").and_then(Node::as_seq).unwrap_or_default();
+    let sets = sets.iter().filter(|set| set.as_map().is_some()).map(|set| RawFilterSet {
+        all: filter_type(set, "filter_type", r),
+        node_names: r.texts_at(set, "node_names"),
+        node_tags: r.texts_at(set, "node_tags"),
+        node_labels: r.dict_at(set, "node_labels"),
+        rack_names: r.texts_at(set, "rack_names"),
+        rack_labels: r.dict_at(set, "rack_labels"),
+    });
+    RawFilter { all, sets: sets.collect() }
+}
+
+fn filter_type(node: &Node, key: &str, r: &mut Reader<'_>) -> bool {
+    let Some(kind) = node.get(key).filter(|kind| !kind.is_null()) else {
+        r.missing(node, format!("node filter without `{key}`"), "write `union` or `intersection`");
+        return false;
+    };
+    r.word(kind, "type of node filter", &[("union", false), ("intersection", true)]).is_some_and(|all| all.value)
+}

@@ -1,0 +1,150 @@
+//! Host profiles and what they inherit, each resolved once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::inherit::{self, Idle};
+use super::sink::Sink;
+use super::codes;
+use crate::diag::Diagnostic;
+use crate::document::Document;
+use crate::yaml::{Mapping, Node, Span, Value};
+
+/// Keys that belong to one document and are not inherited.
+const OWN_KEYS: [&str; 2] = ["host_profile", "addressing"];
+
+/// A profile over everything it inherits.
+struct Profile {
+    tree: Node,
+    /// The profile and those it inherits from, nearest first.
+    chain: Vec<String>,
+}
+
+/// All host profiles of a design.
+pub(super) struct Profiles<'d> {
+    documents: BTreeMap<&'d str, &'d Document>,
+    resolved: HashMap<&'d str, Rc<Profile>>,
+}
+
+impl<'d> Profiles<'d> {
+    pub(super) fn new(documents: impl Iterator<Item = &'d Document>) -> Self {
+        Self { documents: documents.map(|document| (document.name.as_str(), document)).collect(), resolved: HashMap::new() }
+    }
+
+    /// Names and positions.
+    pub(super) fn spans(&self) -> BTreeMap<String, Span> {
+        self.documents.iter().map(|(name, document)| ((*name).to_owned(), document.name_span)).collect()
+    }
+
+    /// Resolves every profile, so that problems of unused ones are reported as well.
+    pub(super) fn resolve_all(&mut self, sink: &mut Sink) {
+        let names: Vec<&'d str> = self.documents.keys().copied().collect();
+        for name in names {
+            self.profile(name, sink);
+        }
+    }
+
+    /// A node's data over its profiles, and the profiles' names, nearest first.
+    pub(super) fn apply(&mut self, node: &'d Document, resource: &str, sink: &mut Sink) -> (Node, Vec<String>) {
+        let mut idle = Vec::new();
+        let parent = self.parent_of(node, resource, sink).and_then(|name| self.profile(name, sink));
+        let result = match parent {
+            Some(profile) => (inherit::merge(&profile.tree, &node.data, &mut idle), profile.chain.clone()),
+            None => (inherit::root(&node.data, &mut idle), Vec::new()),
+        };
+        report_idle(idle, resource, sink);
+        result
+    }
+
+    /// The profile that a document names, if it exists.
+    fn parent_of(&self, document: &Document, resource: &str, sink: &mut Sink) -> Option<&'d str> {
+        let reference = document.data.get("host_profile")?;
+        let name = reference.as_str().map_or_else(|| super::decode::scalar(reference), |name| Some(name.to_owned()))?;
+        if let Some((name, _)) = self.documents.get_key_value(name.as_str()) {
+            return Some(name);
+        }
+        let found = Diagnostic::error(codes::UNKNOWN_HOST_PROFILE, format!("host profile `{name}` does not exist"));
+        let found = match crate::design::similar(&name, self.documents.keys().copied()) {
+            Some(similar) => found.help(format!("did you mean `{similar}`?")),
+            None => found.help("add a HostProfile document of this name, or name another profile"),
+        };
+        sink.push(found.at(reference.span).resource(resource));
+        None
+    }
+
+    fn profile(&mut self, name: &'d str, sink: &mut Sink) -> Option<Rc<Profile>> {
+        // From the profile up to the first that is resolved or has no parent.
+        let mut pending: Vec<&'d Document> = Vec::new();
+        let mut at: HashMap<&'d str, usize> = HashMap::new();
+        let mut next = Some(name);
+        let mut base: Option<Rc<Profile>> = None;
+        while let Some(name) = next {
+            if let Some(profile) = self.resolved.get(name) {
+                base = Some(Rc::clone(profile));
+                break;
+            }
+            if let Some(start) = at.get(name) {
+                report_cycle(&pending[*start..], sink);
+                break;
+            }
+            let document = *self.documents.get(name)?;
+            at.insert(document.name.as_str(), pending.len());
+            pending.push(document);
+            next = self.parent_of(document, &format!("host_profile.{}", document.name), sink);
+        }
+        for document in pending.into_iter().rev() {
+            let mut idle = Vec::new();
+            let own = without_own_keys(&document.data);
+            let (tree, inherited) = match &base {
+                Some(parent) => (inherit::merge(&parent.tree, &own, &mut idle), parent.chain.as_slice()),
+                None => (inherit::root(&own, &mut idle), &[][..]),
+            };
+            report_idle(idle, &format!("host_profile.{}", document.name), sink);
+            let mut chain = Vec::with_capacity(inherited.len() + 1);
+            chain.push(document.name.clone());
+            chain.extend_from_slice(inherited);
+            let profile = Rc::new(Profile { tree, chain });
+            self.resolved.insert(document.name.as_str(), Rc::clone(&profile));
+            base = Some(profile);
+        }
+        base
+    }
+}
+
+fn without_own_keys(data: &Node) -> Node {
+    let Some(mapping) = data.as_map() else { return data.clone() };
+    if !mapping.entries.iter().any(|(key, _)| OWN_KEYS.contains(&&*key.name)) {
+        return data.clone();
+    }
+    let entries = mapping.entries.iter().filter(|(key, _)| !OWN_KEYS.contains(&&*key.name)).cloned().collect();
+    Node { span: data.span, value: Value::Map(Arc::new(Mapping { entries })) }
+}
+
+fn report_idle(idle: Vec<Idle>, resource: &str, sink: &mut Sink) {
+    for (text, span) in idle {
+        let name = text.trim_start_matches('!');
+        sink.push(
+            Diagnostic::warning(codes::REMOVES_NOTHING, format!("`{text}` removes nothing: no `{name}` is inherited here"))
+                .at(span)
+                .resource(resource)
+                .help("remove it, or correct the name"),
+        );
+    }
+}
+
+fn report_cycle(cycle: &[&Document], sink: &mut Sink) {
+    let names: Vec<String> = cycle.iter().chain(cycle.first()).map(|document| format!("`{}`", document.name)).collect();
+    let mut found = Diagnostic::error(codes::PROFILE_CYCLE, format!("host profiles inherit from one another: {}", names.join(" → ")))
+        .help("remove one `host_profile` key of this chain");
+    let references: Vec<Span> = cycle.iter().filter_map(|document| document.data.get("host_profile")).map(|node| node.span).collect();
+    // Starts at the closing reference, which is the one to remove when the rest of the chain is right.
+    for (index, (span, document)) in references.iter().zip(cycle).enumerate().rev() {
+        found = if index + 1 == references.len() {
+            found.at(*span).resource(format!("host_profile.{}", document.name))
+        } else {
+            found.label(*span, "inherits here")
+        };
+    }
+    sink.push(found);
+}

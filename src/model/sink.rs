@@ -1,0 +1,55 @@
+//! Where diagnostics are gathered: a problem that many nodes inherit is one problem.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use crate::diag::{Code, Diagnostic};
+use crate::yaml::Span;
+
+/// Diagnostics without repetition.
+#[derive(Debug, Default)]
+pub struct Sink {
+    list: Vec<Diagnostic>,
+    seen: HashMap<(Code, Span, String), usize>,
+    others: Vec<usize>,
+}
+
+impl Sink {
+    /// Adds a problem. One with the same code, position and message as an earlier one only raises that one's count of further resources.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        let Some(span) = diagnostic.span else {
+            self.list.push(diagnostic);
+            self.others.push(0);
+            return;
+        };
+        match self.seen.entry((diagnostic.code, span, diagnostic.message.clone())) {
+            Entry::Occupied(first) => {
+                let at = *first.get();
+                if self.list[at].resource != diagnostic.resource {
+                    self.others[at] += 1;
+                }
+            }
+            Entry::Vacant(free) => {
+                free.insert(self.list.len());
+                self.list.push(diagnostic);
+                self.others.push(0);
+            }
+        }
+    }
+
+    /// All of them, with a note where more than one resource has the problem.
+    pub fn finish(self) -> Vec<Diagnostic> {
+        let mut list = self.list;
+        for (diagnostic, others) in list.iter_mut().zip(self.others) {
+            if others == 0 {
+                continue;
+            }
+            let more = format!("{others} more inherit{} this", if others == 1 { "s" } else { "" });
+            diagnostic.note = Some(match diagnostic.note.take() {
+                Some(note) => format!("{note}; {more}"),
+                None => more,
+            });
+        }
+        list
+    }
+}
