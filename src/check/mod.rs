@@ -1,1 +1,13 @@
-//! Being built.
+//! Rules over the applied model.
+//!
+//! In: a [`Site`](crate::model::Site). Out: diagnostics. One rule is one file in `rules/`, one line in its table, one page in `docs/rules/` and one case in
+//! `testdata/check/`. Errors are what would make planning unsafe or cannot be carried out; everything else that deserves attention is a warning.
+//! Pure. Imports `yaml`, `diag`, `document`, `design`, `model`.
+
+mod findings;
+mod reading;
+mod registry;
+mod rules;
+
+pub use findings::Findings;
+pub use registry::{Rule, rule, rules, run};

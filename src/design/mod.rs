@@ -3,8 +3,8 @@
 //! In: the data of a document. Out: diagnostics for keys that nothing reads and for collections of the wrong type. Values themselves are read by
 //! [`crate::model`], after inheritance. The keys are those of Drydock's published schemas and of its documentation. Imports `yaml`, `diag`, `document`.
 
-pub mod codes;
 mod boot_action;
+pub mod codes;
 mod hardware_profile;
 mod host;
 mod network;

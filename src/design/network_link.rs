@@ -5,7 +5,14 @@ use super::Shape::{self, Dict, List, Map, Scalar};
 pub(super) static SHAPE: Shape = Map(&[
     (
         "bonding",
-        Map(&[("mode", Scalar), ("hash", Scalar), ("peer_rate", Scalar), ("mon_rate", Scalar), ("up_delay", Scalar), ("down_delay", Scalar)]),
+        Map(&[
+            ("mode", Scalar),
+            ("hash", Scalar),
+            ("peer_rate", Scalar),
+            ("mon_rate", Scalar),
+            ("up_delay", Scalar),
+            ("down_delay", Scalar),
+        ]),
     ),
     ("mtu", Scalar),
     ("linkspeed", Scalar),

@@ -107,8 +107,9 @@ impl Walk<'_> {
 
     fn unknown_key(&mut self, key: &Key, fields: &[(&'static str, Shape)], mapping: &Mapping) {
         let place = if self.path.is_empty() { String::new() } else { format!(" in `{}`", self.path) };
-        let mut found =
-            Diagnostic::warning(codes::UNKNOWN_KEY, format!("nothing reads the key `{}`{place}", key.name)).at(key.span).resource(self.resource);
+        let mut found = Diagnostic::warning(codes::UNKNOWN_KEY, format!("nothing reads the key `{}`{place}", key.name))
+            .at(key.span)
+            .resource(self.resource);
         let free = fields.iter().map(|(field, _)| *field).filter(|field| mapping.get(field).is_none());
         found = match similar(&key.name, free) {
             Some(field) => found.help(format!("did you mean `{field}`?")),

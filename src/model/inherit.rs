@@ -170,10 +170,9 @@ fn merge_named(parent: &[Node], child: &[Node], idle: &mut Vec<Idle>) -> Vec<Nod
 /// Whether nothing in this tree removes anything.
 fn is_clean(node: &Node, key: &str) -> bool {
     match &node.value {
-        Value::Map(mapping) => mapping
-            .entries
-            .iter()
-            .all(|(key, value)| removed_key(key).is_none() && !removes(value) && is_clean(value, &key.name)),
+        Value::Map(mapping) => {
+            mapping.entries.iter().all(|(key, value)| removed_key(key).is_none() && !removes(value) && is_clean(value, &key.name))
+        }
         Value::Seq(members) if NAMED_LISTS.contains(&key) => {
             members.iter().all(|member| !name_of(member).is_some_and(|(_, remove)| remove) && is_clean(member, ""))
         }

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::codes;
 use super::inherit::{self, Idle};
 use super::sink::Sink;
-use super::codes;
 use crate::diag::Diagnostic;
 use crate::document::Document;
 use crate::yaml::{Mapping, Node, Span, Value};

@@ -6,8 +6,8 @@ use super::reader::{Reader, entries, key_text, scalar};
 use crate::diag::Diagnostic;
 use crate::document::Document;
 use crate::model::{
-    Address, Filesystem, HardwareProfile, Interface, Located, LogicalVolume, Node, Oob, OobType, Partition, PhysicalDevice, Platform, Storage, Text,
-    VolumeGroup, codes,
+    Address, Filesystem, HardwareProfile, Interface, Located, LogicalVolume, Node, Oob, OobType, Partition, PhysicalDevice, Platform,
+    Storage, Text, VolumeGroup, codes,
 };
 use crate::redact::Secret;
 use crate::yaml::{Key, Node as Tree, Value};
@@ -193,12 +193,18 @@ fn kernel_param(name: &str, node: &Tree, profile: Option<&Text>, hardware: Optio
 fn look_up(reference: &str, hardware: &HardwareProfile) -> Result<String, String> {
     let (kind, rest) = reference.split_once('.').unwrap_or((reference, ""));
     let known = |names: Vec<&String>| {
-        if names.is_empty() { "it has none".to_owned() } else { format!("it has {}", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")) }
+        if names.is_empty() {
+            "it has none".to_owned()
+        } else {
+            format!("it has {}", names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", "))
+        }
     };
     match kind {
-        "cpuset" => hardware.cpu_sets.get(rest).map(|set| set.value.clone()).ok_or_else(|| {
-            format!("define `cpu_sets.{rest}` in the hardware profile; {}", known(hardware.cpu_sets.keys().collect()))
-        }),
+        "cpuset" => hardware
+            .cpu_sets
+            .get(rest)
+            .map(|set| set.value.clone())
+            .ok_or_else(|| format!("define `cpu_sets.{rest}` in the hardware profile; {}", known(hardware.cpu_sets.keys().collect()))),
         "hugepages" => {
             let (name, field) = rest.rsplit_once('.').unwrap_or((rest, ""));
             let pages = hardware.hugepages.get(name).ok_or_else(|| {
@@ -210,7 +216,8 @@ fn look_up(reference: &str, hardware: &HardwareProfile) -> Result<String, String
                 _ => Err(format!("write `hardwareprofile:hugepages.{name}.size` or `.count`")),
             }
         }
-        _ => Err("write `hardwareprofile:cpuset.NAME`, `hardwareprofile:hugepages.NAME.size` or `hardwareprofile:hugepages.NAME.count`".to_owned()),
+        _ => Err("write `hardwareprofile:cpuset.NAME`, `hardwareprofile:hugepages.NAME.size` or `hardwareprofile:hugepages.NAME.count`"
+            .to_owned()),
     }
 }
 

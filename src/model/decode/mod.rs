@@ -6,4 +6,4 @@ mod site;
 
 pub(super) use host::{Host, host};
 pub(super) use reader::{Reader, scalar};
-pub(super) use site::{RawBootAction, RawFilter, RawFilterSet, RawNetwork, RawRoute, boot_action, hardware_profile, network, network_link, rack, region};
+pub(super) use site::{RawFilter, RawFilterSet, RawNetwork, boot_action, hardware_profile, network, network_link, rack, region};

@@ -8,8 +8,8 @@ use ipnet::{IpNet, Ipv4Net};
 use super::reader::{Reader, entries, key_on_one_line, key_text};
 use crate::document::Document;
 use crate::model::{
-    BondMode, Bonding, DeviceAlias, DhcpRelay, HardwareProfile, Hugepages, Located, Network, NetworkLink, Rack, Range, RangeKind, Region, Repository,
-    TagDefinition, Text,
+    BondMode, Bonding, DeviceAlias, DhcpRelay, HardwareProfile, Hugepages, Located, Network, NetworkLink, Rack, Range, RangeKind, Region,
+    Repository, TagDefinition, Text,
 };
 use crate::yaml::{Key, Node, Value};
 
@@ -70,8 +70,11 @@ pub(in crate::model) fn region(document: &Document, r: &mut Reader<'_>) -> Regio
             }
         }
     }
-    let authorized_keys =
-        r.texts_at(data, "authorized_keys").into_iter().map(|key| Located::new(key_on_one_line(&key), key.span)).filter(|key| !key.is_empty());
+    let authorized_keys = r
+        .texts_at(data, "authorized_keys")
+        .into_iter()
+        .map(|key| Located::new(key_on_one_line(&key), key.span))
+        .filter(|key| !key.is_empty());
     let authorized_keys = authorized_keys.collect();
     let repositories = data.get("repositories");
     let remove_unlisted_repositories =

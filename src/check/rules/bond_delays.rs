@@ -1,0 +1,32 @@
+//! Delays of a bond are at least its monitoring interval.
+
+use crate::check::Findings;
+use crate::check::registry::Rule;
+use crate::diag::{Code, Severity};
+use crate::model::BondMode;
+use crate::model::Site;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code("DD2314"),
+    original: Some("DD1006 (Network Bond Rationality)"),
+    title: "a bond's delay is below its monitoring interval",
+    severity: Severity::Error,
+    check: Some(check),
+};
+
+fn check(site: &Site, findings: &mut Findings<'_>) {
+    for link in site.links.values() {
+        let bonding = &link.bonding;
+        let Some(interval) = &bonding.mon_rate else { continue };
+        for (key, delay) in [("up_delay", &bonding.up_delay), ("down_delay", &bonding.down_delay)] {
+            let Some(delay) = delay else { continue };
+            if delay.value >= interval.value || bonding.mode.value == BondMode::Disabled {
+                continue;
+            }
+            let span = if delay.span.is_somewhere() { delay.span } else { interval.span };
+            let message = format!("`{key}` of link `{}` is {delay} ms, below the monitoring interval of {interval} ms", link.name);
+            let found = findings.finding(message).at(span).label(interval.span, "the monitoring interval");
+            findings.push(found.help("a delay is a multiple of `mon_rate`").resource(format!("link.{}", link.name)));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Host names are as RFC 1035 wants them.
+
+use crate::check::Findings;
+use crate::check::registry::Rule;
+use crate::diag::{Code, Severity};
+use crate::model::Site;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code("DD5104"),
+    original: Some("DD3003 (Hostname Validity)"),
+    title: "a name is not a valid host name",
+    severity: Severity::Error,
+    check: Some(check),
+};
+
+fn check(site: &Site, findings: &mut Findings<'_>) {
+    for node in site.nodes.values() {
+        let name_span = |bad: &str| match &node.domain {
+            Some(domain) if domain.split('.').any(|label| label == bad) => domain.span,
+            _ => node.name.span,
+        };
+        let resource = format!("node.{}", node.name);
+        if node.fqdn.len() > 255 {
+            let found =
+                findings.finding(format!("the full name of node `{}` has {} characters; 255 are allowed", node.name, node.fqdn.len()));
+            findings.push(found.at(node.name.span).help("shorten the name or the DNS domain").resource(resource.clone()));
+        }
+        for label in node.fqdn.split('.') {
+            let problem = if label.is_empty() {
+                "has an empty label".to_owned()
+            } else if label.len() > 63 {
+                format!("has the label `{label}` of {} characters; 63 are allowed", label.len())
+            } else if !label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+                format!("has the label `{label}` with characters other than letters, digits and hyphens")
+            } else {
+                continue;
+            };
+            let found = findings.finding(format!("host name `{}` {problem}", node.fqdn)).at(name_span(label));
+            findings.push(found.help("RFC 1035, section 2.3.1, says what a host name may be").resource(resource.clone()));
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! A node that no boot action is for may have been forgotten by the filters.
+
+use std::collections::HashSet;
+
+use crate::check::Findings;
+use crate::check::registry::Rule;
+use crate::diag::{Code, Severity};
+use crate::model::Site;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code("DD5106"),
+    original: Some("DD4001 (Bootaction Definition)"),
+    title: "no boot action is for a node",
+    severity: Severity::Info,
+    check: Some(check),
+};
+
+fn check(site: &Site, findings: &mut Findings<'_>) {
+    if site.boot_actions.is_empty() {
+        return;
+    }
+    let served: HashSet<&str> = site.boot_actions.values().flat_map(|action| action.nodes.iter().map(String::as_str)).collect();
+    for node in site.nodes.values().filter(|node| !served.contains(node.name.as_str())) {
+        let found = findings.finding(format!("no boot action is for node `{}`", node.name)).at(node.name.span);
+        findings.push(found.help("widen a `node_filter` if that is not meant").resource(format!("node.{}", node.name)));
+    }
+}

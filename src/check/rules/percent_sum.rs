@@ -1,0 +1,45 @@
+//! Shares of a disk or volume group add up to at most the whole.
+
+use crate::check::Findings;
+use crate::check::registry::Rule;
+use crate::diag::{Code, Severity};
+use crate::model::Site;
+use crate::model::Size;
+use crate::yaml::Span;
+
+pub(super) static RULE: Rule = Rule {
+    code: Code("DD3108"),
+    original: Some("DD2003 (Storage Sizing)"),
+    title: "shares add up to more than 100 %",
+    severity: Severity::Error,
+    check: Some(check),
+};
+
+fn check(site: &Site, findings: &mut Findings<'_>) {
+    for node in site.nodes.values() {
+        let disks = node
+            .storage
+            .physical_devices
+            .values()
+            .map(|disk| ("disk", &disk.name, disk.partitions.iter().map(|partition| &partition.size).collect::<Vec<_>>()));
+        let groups = node
+            .storage
+            .volume_groups
+            .values()
+            .map(|group| ("volume group", &group.name, group.logical_volumes.iter().map(|volume| &volume.size).collect()));
+        for (what, name, sizes) in disks.chain(groups) {
+            let shares: Vec<(u32, Span)> = sizes
+                .into_iter()
+                .filter_map(|size| if let Size::Percent(share) = size.value { Some((share, size.span)) } else { None })
+                .collect();
+            let sum: u64 = shares.iter().map(|(share, _)| u64::from(*share)).sum();
+            if sum <= 10_000 {
+                continue;
+            }
+            let message = format!("shares of {what} `{name}` add up to {}.{:02} %", sum / 100, sum % 100);
+            let found =
+                findings.finding(message).at(shares.last().map_or(name.span, |(_, span)| *span)).label(name.span, format!("the {what}"));
+            findings.push(found.help("lower them to 100 % at most").resource(format!("node.{}", node.name)));
+        }
+    }
+}
