@@ -1,3 +1,7 @@
 //! The command `drydock`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    drydock::cli::run(std::env::args_os()).into()
+}

@@ -1,0 +1,276 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::action::Effect;
+use crate::plan::{Allowance, Goal};
+
+/// Plan and apply bare-metal sites.
+#[derive(Debug, Parser)]
+#[command(
+    name = "drydock",
+    version,
+    about = "Plan and apply bare-metal sites",
+    long_about = "drydock reads the design of a bare-metal site, asks the site what is really there, shows the difference as a plan, and carries out exactly that plan.",
+    disable_help_subcommand = true,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done, 1 error, 2 changes present (--detailed-exitcode), 3 design invalid, 4 run ended with failed or blocked nodes,\n5 interrupted, 6 plan refused, 7 nothing planned but nodes need attention, 64 usage."
+)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Work in this folder, the one with drydock.yaml
+    #[arg(short = 'C', long = "directory", value_name = "DIR", default_value = ".", global = true, hide_default_value = true)]
+    pub directory: PathBuf,
+    /// Format of the result
+    #[arg(long, value_enum, default_value_t = Format::Text, global = true, hide_default_value = true)]
+    pub format: Format,
+    /// Write the result to this file (`plan`: the plan file; `discover`: the build file)
+    #[arg(short = 'o', long, value_name = "FILE", global = true)]
+    pub out: Option<PathBuf>,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = ColorChoice::Auto, global = true, hide_default_value = true, value_name = "WHEN")]
+    pub color: ColorChoice,
+    /// Say only results and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more about what is done
+    #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "quiet")]
+    pub verbose: u8,
+}
+
+/// Formats of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On terminals, unless NO_COLOR is set; elsewhere only with CLICOLOR_FORCE.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check the design; needs no site
+    Validate(Validate),
+    /// Ask the site what is there (reads only)
+    Discover(Discover),
+    /// Show what would be done, and write it to a plan file
+    Plan(Plan),
+    /// Show a plan file
+    Show(Show),
+    /// Carry out a plan
+    Apply(Apply),
+    /// Go on with a run that was interrupted or failed
+    Resume(Resume),
+    /// Release nodes: their operating systems are given up
+    Destroy(Destroy),
+    /// What was done before
+    Runs(Runs),
+    /// Show what the state remembers
+    State(State),
+    /// Remove the lock of a run that will never end by itself
+    Unlock(Unlock),
+    /// Run the simulated site until Ctrl-C
+    Sim(Sim),
+}
+
+/// `drydock validate`.
+#[derive(Debug, Args)]
+pub struct Validate {
+    /// Files and directories to check instead of the design in drydock.yaml
+    pub paths: Vec<PathBuf>,
+}
+
+/// `drydock discover`.
+#[derive(Debug, Args)]
+pub struct Discover {}
+
+/// What a plan is made of and how, wherever one is made.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlanOptions {
+    /// Plan only for the nodes that this selects (`node=compute01`, `rack=r1 && !tag=gpu`)
+    #[arg(long, value_name = "SELECTOR")]
+    pub target: Option<String>,
+    /// Permit an effect on the selected nodes (`reboot=node=compute01`, `redeploy=rack=r1`)
+    #[arg(long, value_name = "CLASS=SELECTOR", value_parser = allowance)]
+    pub allow: Vec<Allowance>,
+    /// How far to go
+    #[arg(long, value_name = "GOAL", value_parser = goal)]
+    pub goal: Option<Goal>,
+}
+
+/// `drydock plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// Options of the plan.
+    #[command(flatten)]
+    pub options: PlanOptions,
+    /// Take what is there from this file (written by `discover -o`) instead of asking the site
+    #[arg(long, value_name = "FILE")]
+    pub build: Option<PathBuf>,
+    /// Exit with 2 when the plan has changes
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// `drydock show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The plan file
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+}
+
+/// How a run is carried out.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RunOptions {
+    /// Do not ask before the plan is carried out; permits no effect that --allow has to
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// Driver calls in flight at once, at most what the plan says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub parallelism: Option<u32>,
+    /// Report each event as a line of JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `drydock apply`.
+#[derive(Debug, Args)]
+pub struct Apply {
+    /// A plan file (written by `plan --out`); without one the plan is made now
+    #[arg(value_name = "PLAN", conflicts_with_all = ["target", "allow", "goal"])]
+    pub plan: Option<PathBuf>,
+    /// Options of the plan.
+    #[command(flatten)]
+    pub options: PlanOptions,
+    /// Options of the run.
+    #[command(flatten)]
+    pub run: RunOptions,
+}
+
+/// `drydock resume`.
+#[derive(Debug, Args)]
+pub struct Resume {
+    /// The run; the latest one if not given
+    #[arg(value_name = "RUN")]
+    pub run: Option<String>,
+    /// Driver calls in flight at once, at most what the plan says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub parallelism: Option<u32>,
+    /// Report each event as a line of JSON on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `drydock destroy`.
+#[derive(Debug, Args)]
+pub struct Destroy {
+    /// Release only the nodes that this selects; without it the site's name has to be typed
+    #[arg(long, value_name = "SELECTOR")]
+    pub target: Option<String>,
+    /// Options of the run.
+    #[command(flatten)]
+    pub run: RunOptions,
+}
+
+/// `drydock runs`.
+#[derive(Debug, Args)]
+pub struct Runs {
+    /// What to show; the list if not given
+    #[command(subcommand)]
+    pub command: Option<RunsCommand>,
+}
+
+/// `drydock runs …`.
+#[derive(Debug, Subcommand)]
+pub enum RunsCommand {
+    /// All runs, the latest first
+    List,
+    /// One run: its tasks, attempts and messages
+    Show {
+        /// The run; the latest one if not given
+        #[arg(value_name = "RUN")]
+        run: Option<String>,
+    },
+}
+
+/// `drydock state`.
+#[derive(Debug, Args)]
+pub struct State {
+    /// What to show
+    #[command(subcommand)]
+    pub command: StateCommand,
+}
+
+/// `drydock state …`.
+#[derive(Debug, Subcommand)]
+pub enum StateCommand {
+    /// Bindings, generations and what was applied last
+    Show,
+}
+
+/// `drydock unlock`.
+#[derive(Debug, Args)]
+pub struct Unlock {
+    /// Id of the lock, as the refusal shows it
+    #[arg(value_name = "ID")]
+    pub id: String,
+}
+
+/// `drydock sim`.
+#[derive(Debug, Args)]
+pub struct Sim {
+    /// Forget the simulated world and generate it anew from the design
+    #[arg(long)]
+    pub reset: bool,
+}
+
+fn allowance(text: &str) -> Result<Allowance, String> {
+    let classes = || Effect::ALL.iter().map(|e| e.name()).collect::<Vec<_>>().join(", ");
+    let Some((class, selector)) = text.split_once('=') else {
+        return Err(format!("expected CLASS=SELECTOR, such as redeploy=node=compute01; classes are {}", classes()));
+    };
+    let Some(effect) = Effect::ALL.into_iter().find(|e| e.name() == class) else {
+        return Err(format!("`{class}` is not an effect class; classes are {}", classes()));
+    };
+    crate::action::Selector::parse(selector).map_err(|e| e.to_string())?;
+    Ok(Allowance { effect, selector: selector.to_owned() })
+}
+
+const GOALS: [Goal; 5] = [Goal::VerifySite, Goal::PrepareSite, Goal::PrepareNodes, Goal::DeployNodes, Goal::DestroyNodes];
+
+fn goal(text: &str) -> Result<Goal, String> {
+    match GOALS.into_iter().find(|g| g.name() == text) {
+        Some(Goal::DestroyNodes) => Err("use `drydock destroy`".to_owned()),
+        Some(goal) => Ok(goal),
+        None => Err(format!(
+            "goals are {}",
+            GOALS.iter().filter(|g| **g != Goal::DestroyNodes).map(|g| g.name()).collect::<Vec<_>>().join(", ")
+        )),
+    }
+}

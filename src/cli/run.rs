@@ -1,0 +1,50 @@
+//! From arguments to an exit code.
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use super::args::{Cli, Command};
+use super::commands;
+use super::exit::Exit;
+use super::output::Printer;
+use super::{panic, problem};
+
+/// Runs the program with these arguments (the first is its name).
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    panic::install_hook();
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let printer = Printer::new(&cli.global);
+    let outcome = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(dispatch(&cli, &printer));
+            // Blocking work that nobody waits for must not keep the process.
+            runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+            outcome
+        });
+    outcome.unwrap_or_else(|error| problem::show(&error, &printer))
+}
+
+async fn dispatch(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
+    let global = &cli.global;
+    match &cli.command {
+        Command::Validate(args) => commands::validate::run(global, args, printer),
+        _ => Err(super::problem::Problem::new("this command is being built").into()),
+    }
+}
+
+fn usage(error: &clap::Error) -> Exit {
+    // clap decides the stream: help and version are results.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done,
+        _ => Exit::Usage,
+    }
+}
