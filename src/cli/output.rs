@@ -105,7 +105,8 @@ impl Printer {
     /// Shows an error.
     pub fn problem(&self, problem: &Problem) {
         let paint = |code: &str, text: &str| if self.stderr_color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
-        let clean = |text: &str| text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect::<String>();
+        let clean =
+            |text: &str| text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect::<String>();
         let mut text = format!("{} {}\n", paint("1;31", "error:"), clean(&problem.message).replace('\n', "\n  "));
         if let Some(at) = &problem.at {
             text.push_str(&format!("  {} {}\n", paint("1;34", "at:"), clean(at)));
@@ -163,7 +164,8 @@ pub fn write_file(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     written.map_err(|error| {
         let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
         let kept = if target.exists() { "; the old file is unchanged" } else { "" };
-        let help = if full { "free some space, or name a file on another file system" } else { "check that the folder exists and may be written" };
+        let help =
+            if full { "free some space, or name a file on another file system" } else { "check that the folder exists and may be written" };
         Problem::new(format!("cannot write {}: {error}{kept}", path.display())).help(help).into()
     })
 }

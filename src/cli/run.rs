@@ -19,16 +19,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => return usage(&error),
     };
     let printer = Printer::new(&cli.global);
-    let outcome = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(anyhow::Error::from)
-        .and_then(|runtime| {
-            let outcome = runtime.block_on(dispatch(&cli, &printer));
-            // Blocking work that nobody waits for must not keep the process.
-            runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-            outcome
-        });
+    let outcome = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from).and_then(|runtime| {
+        let outcome = runtime.block_on(dispatch(&cli, &printer));
+        // Blocking work that nobody waits for must not keep the process.
+        runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        outcome
+    });
     outcome.unwrap_or_else(|error| problem::show(&error, &printer))
 }
 
