@@ -1,9 +1,29 @@
 //! Model × build → changes.
 //!
-//! In: the applied model, the build model, what the state remembers. Out: a [`Change`] per resource that differs, attribute by attribute, with effect
-//! class and reasons; what is blocked, held back, orphaned or not managed. Comparison is semantic: sizes are rounded as the provisioner rounds them.
-//! Pure. Imports `yaml`, `diag`, `model`, `build`, `action`.
+//! In: the applied model, the build model, what the state remembers, the policy. Out: a [`Comparison`]: a [`Change`] per resource that differs, attribute
+//! by attribute, with effect class and reasons; what is blocked, held back, orphaned or not managed; and the work per node that [`crate::graph`]
+//! turns into actions. Comparison is semantic: sizes are rounded as the provisioner rounds them.
+//! Pure. Imports `yaml`, `model`, `build`, `action`.
 
+mod attributes;
 mod change;
+mod compare;
+mod identity;
+mod memory;
+mod networking;
+mod node;
+mod platform;
+mod policy;
+mod site;
+mod storage;
+mod xpath;
 
 pub use change::{AttributeChange, Blocked, Change, HeldBack, NodeStage, NotManaged, Operation, Orphan, Stage};
+pub use compare::{Comparison, NodeNeeds, compare};
+pub use memory::{LastApplied, Memory, Origin, Rejection};
+pub use networking::find_nic;
+pub use node::NodeWork;
+pub use platform::{MARK_ACTION, MARK_SITE, kernel_options};
+pub use policy::{Goal, Policy};
+pub use site::{SiteComparison, SiteStep};
+pub use storage::find_disk;

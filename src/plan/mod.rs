@@ -5,4 +5,5 @@
 
 mod types;
 
-pub use types::{Allowance, Digests, FORMAT, Goal, Limits, Plan};
+pub use crate::diff::Goal;
+pub use types::{Allowance, Digests, FORMAT, Limits, Plan};

@@ -6,39 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Effect};
 use crate::build::{Binding, Endpoint};
-use crate::diff::{Blocked, Change, HeldBack, NodeStage, NotManaged, Orphan};
+use crate::diff::{Blocked, Change, Goal, HeldBack, NodeStage, NotManaged, Orphan};
 
 /// Version of the plan file format.
 pub const FORMAT: u32 = 1;
-
-/// What the user asks for: a target stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Goal {
-    /// Provisioner and its health only.
-    VerifySite,
-    /// Site resources only.
-    PrepareSite,
-    /// Nodes commissioned, with networking and storage applied.
-    PrepareNodes,
-    /// Everything, to deployed.
-    DeployNodes,
-    /// Nodes released.
-    DestroyNodes,
-}
-
-impl Goal {
-    /// The name on the command line and in plans.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::VerifySite => "verify_site",
-            Self::PrepareSite => "prepare_site",
-            Self::PrepareNodes => "prepare_nodes",
-            Self::DeployNodes => "deploy_nodes",
-            Self::DestroyNodes => "destroy_nodes",
-        }
-    }
-}
 
 /// A permission for an effect class, as given with `--allow CLASS=SELECTOR`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,0 +1,309 @@
+//! The comparison of a whole site.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::identity::{self, Match};
+use super::memory::Memory;
+use super::node::{self, Context, NodeWork, selectable};
+use super::site::{self, SiteComparison};
+use super::{Blocked, Change, HeldBack, NodeStage, NotManaged, Orphan, Policy, Stage, networking, platform};
+use crate::build::{Binding, Build, Fact, MachineStatus};
+use crate::model::{Node, Site};
+use crate::yaml::SourceMap;
+
+/// Everything a comparison says.
+#[derive(Debug, Clone)]
+pub struct Comparison {
+    /// Site resources.
+    pub site: SiteComparison,
+    /// What has to be done, by node.
+    pub work: BTreeMap<String, NodeWork>,
+    /// Site resources that each node with work needs.
+    pub needs: BTreeMap<String, NodeNeeds>,
+    /// Changes of nodes.
+    pub node_changes: Vec<Change>,
+    /// What the policy holds back.
+    pub held_back: Vec<HeldBack>,
+    /// What nothing can be planned about.
+    pub blocked: Vec<Blocked>,
+    /// Ours and no longer in the design.
+    pub orphans: Vec<Orphan>,
+    /// What the design says and no driver compares.
+    pub not_managed: Vec<NotManaged>,
+    /// Stage of every node (of the selection).
+    pub nodes: BTreeMap<String, NodeStage>,
+    /// Identity of every node with work.
+    pub bindings: BTreeMap<String, Binding>,
+    /// Why the plan is refused as a whole.
+    pub refused: Vec<String>,
+}
+
+/// Site resources that a node's steps need, whether or not they change.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NodeNeeds {
+    /// Before it boots from the network.
+    pub boot: Vec<String>,
+    /// Before it gets its name.
+    pub naming: Vec<String>,
+    /// Before its interfaces are configured.
+    pub networking: Vec<String>,
+    /// Before its tags are set.
+    pub platform: Vec<String>,
+    /// Before it is deployed.
+    pub deploy: Vec<String>,
+}
+
+/// Compares the design with what is there.
+pub fn compare(site: &Site, sources: &SourceMap, build: &Build, memory: &Memory, policy: &Policy) -> Comparison {
+    let provisioner = build.provisioner.known();
+    let site_part = match &build.provisioner {
+        Fact::Known(p) => site::compare(site, sources, p, policy, memory),
+        Fact::Unknown(_) => SiteComparison::default(),
+    };
+    let mut out = Comparison {
+        site: SiteComparison::default(),
+        work: BTreeMap::new(),
+        needs: BTreeMap::new(),
+        node_changes: Vec::new(),
+        held_back: Vec::new(),
+        blocked: Vec::new(),
+        orphans: Vec::new(),
+        not_managed: Vec::new(),
+        nodes: BTreeMap::new(),
+        bindings: BTreeMap::new(),
+        refused: Vec::new(),
+    };
+    if let Fact::Unknown(reason) = &build.provisioner {
+        out.blocked.push(Blocked {
+            resource: "site".into(),
+            reason: format!("the provisioner could not be read: {reason}"),
+            hint: "make it answer, then plan again; nothing is known about any node until then".into(),
+        });
+    }
+    let cx = Context { site, sources, provisioner, memory, policy, fabrics: &site_part.fabrics };
+    let mut absent = Vec::new();
+    let identities = identity::identify(site, build, memory);
+    for (name, identity) in &identities {
+        let Some(node) = site.nodes.get(name) else { continue };
+        let mut result = node::compare(&cx, node, identity);
+        if result.now == Stage::Absent && memory.last_applied.contains_key(&format!("node.{name}")) {
+            absent.push(name.clone());
+        }
+        if let Some(target) = &policy.target
+            && !target.matches(&selectable(node, result.now).as_ref())
+        {
+            continue;
+        }
+        let needs = node_needs(site, node, result.work.as_ref());
+        if let Some(work) = &result.work
+            && let Some(blocked) = blocking_resource(&needs, work, &site_part)
+        {
+            out.blocked.push(Blocked {
+                resource: format!("node.{name}"),
+                reason: format!("it needs {}, which is blocked: {}", blocked.resource, blocked.reason),
+                hint: blocked.hint.clone(),
+            });
+            result.work = None;
+            result.changes.clear();
+            result.then = result.now;
+        }
+        if let Some(problem) = kernel_problem(node, result.work.as_ref(), provisioner) {
+            out.blocked.push(problem);
+            result.work = None;
+            result.changes.clear();
+            result.then = result.now;
+        }
+        out.nodes.insert(
+            name.clone(),
+            NodeStage { now: result.now, then: result.then, rack: node.rack.as_ref().map(|r| r.value.clone()) },
+        );
+        out.node_changes.extend(result.changes);
+        out.held_back.extend(result.held_back);
+        out.blocked.extend(result.blocked);
+        if let Some(work) = result.work {
+            out.bindings.insert(name.clone(), work.binding.clone());
+            out.work.insert(name.clone(), work);
+            out.needs.insert(name.clone(), needs);
+        }
+    }
+    max_absent(&mut out, site, memory, policy, &absent);
+    orphans(&mut out, site, provisioner, memory, &identities);
+    out.not_managed = not_managed(site, &site_part);
+    out.site = site_part;
+    if !policy.goal.destroys() {
+        if policy.target.is_none() {
+            out.blocked.extend(out.site.blocked.values().cloned());
+            out.held_back.extend(out.site.held_back.iter().cloned());
+        }
+    } else {
+        out.site.steps.clear();
+    }
+    if matches!(policy.goal, super::Goal::VerifySite) {
+        out.site.steps.clear();
+    }
+    out.blocked.sort_by(|a, b| a.resource.cmp(&b.resource));
+    out
+}
+
+fn max_absent(out: &mut Comparison, site: &Site, memory: &Memory, policy: &Policy, absent: &[String]) {
+    let deployed = site.nodes.keys().filter(|n| memory.last_applied.contains_key(&format!("node.{n}"))).count();
+    if !absent.is_empty() && absent.len() * 100 > deployed * policy.max_absent_percent as usize {
+        let shown: Vec<&str> = absent.iter().take(5).map(String::as_str).collect();
+        out.refused.push(format!(
+            "{} of the {deployed} nodes that were deployed are absent from the provisioner ({}{}); more than guards.max_absent ({} %): is this the right provisioner, or was it rebuilt?",
+            absent.len(),
+            shown.join(", "),
+            if absent.len() > shown.len() { ", …" } else { "" },
+            policy.max_absent_percent
+        ));
+    }
+}
+
+/// What site resources a node needs before each of its steps.
+fn node_needs(site: &Site, node: &Node, work: Option<&NodeWork>) -> NodeNeeds {
+    let mut needs = NodeNeeds::default();
+    if work.is_none() {
+        return needs;
+    }
+    for interface in node.interfaces.values() {
+        let Some(link) = interface.device_link.as_ref().and_then(|l| site.links.get(&l.value)).filter(|l| !l.is_noconfig()) else { continue };
+        for network in interface.networks.iter().filter_map(|n| site.networks.get(&n.value)).filter(|n| n.has_dhcp_range()) {
+            needs.boot.push(site::dhcp_resource(&link.name.value, networking::vid_on(link, network)));
+        }
+    }
+    for (interface, link) in networking::configured(site, node) {
+        needs.networking.push(format!("fabric.{}", link.name.value));
+        needs.networking.push(site::vlan_resource(&link.name.value, 0));
+        for network in interface.networks.iter().filter_map(|n| site.networks.get(&n.value)) {
+            needs.networking.push(site::vlan_resource(&link.name.value, networking::vid_on(link, network)));
+            needs.networking.push(format!("subnet.{}", network.name.value));
+        }
+    }
+    if let Some(domain) = &node.domain {
+        needs.naming.push(format!("domain.{}", domain.value));
+    }
+    needs.platform.extend(node.tags.iter().map(|t| format!("tag.{}", t.value)));
+    if let Some(image) = &node.platform.image {
+        let (os, series) = platform::image(&image.value);
+        needs.deploy.push(site::image_resource(&os, &series));
+    }
+    for list in [&mut needs.boot, &mut needs.networking] {
+        list.sort_unstable();
+        list.dedup();
+    }
+    needs
+}
+
+fn blocking_resource<'a>(needs: &NodeNeeds, work: &NodeWork, site: &'a SiteComparison) -> Option<&'a Blocked> {
+    let installs = work.deploy.is_some() || matches!(work.now, Stage::Absent | Stage::Enlisted | Stage::FailedCommissioning);
+    let mut wanted: Vec<&String> = Vec::new();
+    if installs {
+        wanted.extend(&needs.boot);
+    }
+    if work.networking.is_some() {
+        wanted.extend(&needs.networking);
+    }
+    if work.identify {
+        wanted.extend(&needs.naming);
+    }
+    if work.deploy.is_some() {
+        wanted.extend(&needs.deploy);
+    }
+    wanted.into_iter().find_map(|r| site.blocked.get(r))
+}
+
+/// A kernel that the provisioner's image does not have makes a deployment fail late; it is said now.
+fn kernel_problem(node: &Node, work: Option<&NodeWork>, provisioner: Option<&crate::build::Provisioner>) -> Option<Blocked> {
+    let deploy = work?.deploy.as_ref()?;
+    let kernel = deploy.kernel.as_ref()?;
+    let images = provisioner?.images.known()?;
+    let mut of_series = images.iter().filter(|i| i.os == deploy.os && i.series == deploy.series && i.synced).peekable();
+    of_series.peek()?;
+    let kernels: BTreeSet<&str> = of_series.flat_map(|i| i.kernels.iter().map(String::as_str)).collect();
+    (!kernels.contains(kernel.as_str())).then(|| Blocked {
+        resource: format!("node.{}", node.name.value),
+        reason: format!(
+            "the provisioner's image {}/{} has no kernel {kernel}; it has {}",
+            deploy.os,
+            deploy.series,
+            kernels.into_iter().collect::<Vec<_>>().join(", ")
+        ),
+        hint: "change platform.kernel, or import that kernel".into(),
+    })
+}
+
+fn orphans(
+    out: &mut Comparison,
+    site: &Site,
+    provisioner: Option<&crate::build::Provisioner>,
+    memory: &Memory,
+    identities: &BTreeMap<String, identity::NodeIdentity<'_>>,
+) {
+    let Some(machines) = provisioner.and_then(|p| p.machines.known()) else { return };
+    let used: BTreeSet<&str> =
+        identities.values().filter_map(|i| if let Match::Machine { machine, .. } = &i.found { Some(machine.id.as_str()) } else { None }).collect();
+    for machine in machines.iter().filter(|m| !used.contains(m.id.as_str())) {
+        let marked = machine.owner_data.get(platform::MARK_SITE).is_some_and(|s| *s == site.name.value);
+        let bound = memory.bindings.iter().find(|(n, b)| b.machine.as_deref() == Some(&machine.id) && !site.nodes.contains_key(*n));
+        if !marked && bound.is_none() {
+            continue;
+        }
+        if matches!(machine.status, MachineStatus::New | MachineStatus::Ready) && !marked {
+            continue;
+        }
+        let name = bound.map_or(machine.hostname.as_str(), |(n, _)| n.as_str());
+        out.orphans.push(Orphan {
+            resource: format!("node.{name}"),
+            detail: format!("machine {} ({}), {}", machine.hostname, machine.id, machine.status_name),
+        });
+    }
+}
+
+fn not_managed(site: &Site, site_part: &SiteComparison) -> Vec<NotManaged> {
+    let mut out: BTreeMap<String, BTreeSet<String>> = site_part.not_managed.clone();
+    let mut note = |what: &str, resource: String| {
+        out.entry(what.to_owned()).or_default().insert(resource);
+    };
+    for action in site.boot_actions.values().filter(|a| !a.nodes.is_empty()) {
+        note("boot actions", format!("bootaction.{}", action.name.value));
+    }
+    for rack in site.racks.values().filter(|r| !r.tor_switches.is_empty()) {
+        note("switch ports", format!("rack.{}", rack.name.value));
+    }
+    let used: BTreeSet<&str> = site.nodes.values().filter_map(|n| n.hardware_profile.as_ref()).map(|p| p.value.as_str()).collect();
+    for profile in site.hardware_profiles.values().filter(|p| used.contains(p.name.value.as_str())) {
+        if profile.bios_version.is_some() {
+            note("BIOS version", format!("hardwareprofile.{}", profile.name.value));
+        }
+        if profile.vendor.is_some() || profile.generation.is_some() || profile.hw_version.is_some() {
+            note("hardware model", format!("hardwareprofile.{}", profile.name.value));
+        }
+        if profile.boot_mode.is_some() {
+            note("boot mode", format!("hardwareprofile.{}", profile.name.value));
+        }
+    }
+    for link in site.links.values() {
+        if link.is_noconfig() {
+            note("links labelled noconfig", format!("link.{}", link.name.value));
+        } else if link.linkspeed.as_ref().is_some_and(|s| s.value != "auto") {
+            note("link speed", format!("link.{}", link.name.value));
+        }
+    }
+    for node in site.nodes.values() {
+        for interface in node.interfaces.values() {
+            if interface.sriov_vf_count.is_some() {
+                note("SR-IOV", format!("node.{}", node.name.value));
+            }
+            if interface.labels.contains_key("noconfig") {
+                note("interfaces labelled noconfig", format!("node.{}/{}", node.name.value, interface.name.value));
+            }
+        }
+        let carried: BTreeSet<&str> = node.interfaces.values().flat_map(|i| &i.networks).map(|n| n.value.as_str()).collect();
+        for address in node.addressing.iter().filter(|a| !carried.contains(a.network.value.as_str())) {
+            if node.oob.network.as_ref().is_none_or(|o| o.value != address.network.value) {
+                note("addresses on networks that no interface carries", format!("node.{}", node.name.value));
+            }
+        }
+    }
+    out.into_iter().map(|(what, resources)| NotManaged { what, resources: resources.into_iter().collect() }).collect()
+}

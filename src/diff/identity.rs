@@ -1,0 +1,244 @@
+//! Which machine is which node.
+//!
+//! A node is matched, in this order, by the provisioner id it is bound to, by MACs (bound, reported by its BMC, or its `boot_mac`), by system UUID, by
+//! serial number. Host name and BMC address only support a match for machines whose BMC cannot be asked; no effect of class reboot or higher
+//! rests on them. Two candidates, two nodes on one machine, or a BMC that reports another machine are errors that name both.
+
+use std::collections::BTreeMap;
+
+use super::memory::Memory;
+use crate::build::{Binding, Bmc, Build, Fact, Machine, PowerState};
+use crate::model::Site;
+
+/// What is known of a node's machine.
+#[derive(Debug, Clone)]
+pub(super) enum Match<'a> {
+    /// This machine. `confirmed` is false when only host name and BMC address say so.
+    Machine { machine: &'a Machine, confirmed: bool },
+    /// A complete listing does not have it, and its BMC (or its binding) says which machine was looked for.
+    Absent,
+    /// It cannot be told: why, and what to do.
+    Unknown { reason: String, hint: String },
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct NodeIdentity<'a> {
+    pub(super) found: Match<'a>,
+    pub(super) binding: Binding,
+    pub(super) bmc: Option<&'a Bmc>,
+    pub(super) bmc_error: Option<&'a str>,
+}
+
+impl NodeIdentity<'_> {
+    /// Power as the BMC reports it, else as the provisioner believes.
+    pub(super) fn power(&self) -> PowerState {
+        match (self.bmc, &self.found) {
+            (Some(bmc), _) => bmc.power,
+            (None, Match::Machine { machine, .. }) => machine.power,
+            _ => PowerState::Unknown,
+        }
+    }
+}
+
+struct Index<'a> {
+    by_id: BTreeMap<&'a str, &'a Machine>,
+    by_mac: BTreeMap<&'a str, Vec<&'a Machine>>,
+    by_uuid: BTreeMap<&'a str, Vec<&'a Machine>>,
+    by_serial: BTreeMap<&'a str, Vec<&'a Machine>>,
+    by_name: BTreeMap<&'a str, Vec<&'a Machine>>,
+}
+
+impl<'a> Index<'a> {
+    fn new(machines: &'a [Machine]) -> Self {
+        let mut index = Self {
+            by_id: BTreeMap::new(),
+            by_mac: BTreeMap::new(),
+            by_uuid: BTreeMap::new(),
+            by_serial: BTreeMap::new(),
+            by_name: BTreeMap::new(),
+        };
+        for m in machines {
+            index.by_id.insert(&m.id, m);
+            for mac in &m.macs {
+                index.by_mac.entry(mac).or_default().push(m);
+            }
+            if let Some(uuid) = &m.uuid {
+                index.by_uuid.entry(uuid).or_default().push(m);
+            }
+            if let Some(serial) = &m.serial {
+                index.by_serial.entry(serial).or_default().push(m);
+            }
+            index.by_name.entry(&m.hostname).or_default().push(m);
+        }
+        index
+    }
+}
+
+/// Finds every node's machine.
+pub(super) fn identify<'a>(site: &Site, build: &'a Build, memory: &Memory) -> BTreeMap<String, NodeIdentity<'a>> {
+    let listing = match &build.provisioner {
+        Fact::Unknown(reason) => Err(reason.clone()),
+        Fact::Known(p) => match &p.machines {
+            Fact::Unknown(reason) => Err(reason.clone()),
+            Fact::Known(machines) => Ok(Index::new(machines)),
+        },
+    };
+    let mut out: BTreeMap<String, NodeIdentity<'a>> = BTreeMap::new();
+    for (name, node) in &site.nodes {
+        let (bmc, bmc_error) = match build.bmcs.get(name) {
+            Some(Fact::Known(b)) => (Some(b), None),
+            Some(Fact::Unknown(e)) => (None, Some(e.as_str())),
+            None => (None, None),
+        };
+        let bound = memory.bindings.get(name);
+        let mut binding = bound.cloned().unwrap_or_default();
+        let mut identity = match &listing {
+            Err(reason) => {
+                Match::Unknown { reason: format!("the provisioner's machines are not known: {reason}"), hint: "make the provisioner answer, then plan again".into() }
+            }
+            Ok(index) => find(node, bmc, bmc_error, bound, index),
+        };
+        if let (Some(bmc), Some(bound)) = (bmc, bound)
+            && let Some(why) = bound.contradicts_bmc(bmc)
+        {
+            identity = Match::Unknown { reason: why, hint: format!("if the board or server was replaced: drydock rebind node.{name}") };
+        }
+        if let (Match::Machine { machine, .. }, Some(bmc)) = (&identity, bmc)
+            && let Some(why) = bmc_and_machine_disagree(bmc, machine)
+        {
+            identity = Match::Unknown { reason: why, hint: "check the node's OOB address and the machine's power parameters".into() };
+        }
+        // What is seen now completes what was recorded.
+        if let Some(bmc) = bmc {
+            binding.bmc_address = Some(bmc.address.clone());
+            binding.uuid = binding.uuid.or_else(|| bmc.uuid.clone());
+            binding.serial = binding.serial.or_else(|| bmc.serial.clone());
+            if binding.macs.is_empty() {
+                binding.macs.clone_from(&bmc.macs);
+            }
+        }
+        if let Match::Machine { machine, .. } = &identity {
+            binding.machine = Some(machine.id.clone());
+            binding.uuid = binding.uuid.or_else(|| machine.uuid.clone());
+            if binding.macs.is_empty() {
+                binding.macs.clone_from(&machine.macs);
+            }
+        }
+        if binding.macs.is_empty()
+            && let Some(mac) = &node.boot_mac
+        {
+            binding.macs = vec![mac.value.to_lowercase()];
+        }
+        out.insert(name.clone(), NodeIdentity { found: identity, binding, bmc, bmc_error });
+    }
+    refuse_shared_machines(&mut out);
+    out
+}
+
+fn find<'a>(
+    node: &crate::model::Node,
+    bmc: Option<&'a Bmc>,
+    bmc_error: Option<&str>,
+    bound: Option<&Binding>,
+    index: &Index<'a>,
+) -> Match<'a> {
+    if let Some(machine) = bound.and_then(|b| b.machine.as_deref()).and_then(|id| index.by_id.get(id)) {
+        return match bound.and_then(|b| b.contradicts_machine(machine)) {
+            Some(reason) => Match::Unknown { reason, hint: format!("if the board or server was replaced: drydock rebind node.{}", node.name.value) },
+            None => Match::Machine { machine, confirmed: true },
+        };
+    }
+    let mut macs: Vec<String> = Vec::new();
+    macs.extend(bound.iter().flat_map(|b| b.macs.iter().cloned()));
+    macs.extend(bmc.iter().flat_map(|b| b.macs.iter().cloned()));
+    macs.extend(node.boot_mac.iter().map(|m| m.value.to_lowercase()));
+    let uuid = bound.and_then(|b| b.uuid.clone()).or_else(|| bmc.and_then(|b| b.uuid.clone()));
+    let serial = bound.and_then(|b| b.serial.clone()).or_else(|| bmc.and_then(|b| b.serial.clone()));
+    let mut candidates: BTreeMap<&str, (&Machine, String)> = BTreeMap::new();
+    for mac in &macs {
+        for m in index.by_mac.get(mac.as_str()).into_iter().flatten() {
+            candidates.entry(&m.id).or_insert((m, format!("MAC {mac}")));
+        }
+    }
+    if candidates.is_empty() {
+        for m in uuid.as_deref().and_then(|u| index.by_uuid.get(u)).into_iter().flatten() {
+            candidates.entry(&m.id).or_insert((m, "system UUID".into()));
+        }
+    }
+    if candidates.is_empty() {
+        for m in serial.as_deref().and_then(|s| index.by_serial.get(s)).into_iter().flatten() {
+            candidates.entry(&m.id).or_insert((m, "serial number".into()));
+        }
+    }
+    let found: Vec<_> = candidates.into_values().collect();
+    match found.as_slice() {
+        [(machine, _)] => Match::Machine { machine, confirmed: true },
+        [] if !macs.is_empty() || uuid.is_some() || serial.is_some() => Match::Absent,
+        [] => by_name(node, bmc_error, index),
+        many => Match::Unknown {
+            reason: format!(
+                "{} machines of the provisioner match: {}",
+                many.len(),
+                many.iter().map(|(m, why)| format!("{} ({}) by {why}", m.hostname, m.id)).collect::<Vec<_>>().join(", ")
+            ),
+            hint: "remove the stale machine from the provisioner".into(),
+        },
+    }
+}
+
+/// Without any hardware identity: only a machine that has both the node's name and its BMC address is taken for it, unconfirmed.
+fn by_name<'a>(node: &crate::model::Node, bmc_error: Option<&str>, index: &Index<'a>) -> Match<'a> {
+    let address = node.oob.address.as_ref().map(|a| a.value.to_string());
+    let hit = index.by_name.get(node.name.value.as_str()).into_iter().flatten().find(|m| address.is_some() && m.bmc_address == address);
+    match hit {
+        Some(machine) => Match::Machine { machine, confirmed: false },
+        None => Match::Unknown {
+            reason: match bmc_error {
+                Some(error) => format!("its BMC could not be read, so which machine it is cannot be told: {error}"),
+                None => "nothing identifies its machine: no BMC was read, and the design has no boot_mac".into(),
+            },
+            hint: "make the BMC answer, or set boot_mac, then plan again".into(),
+        },
+    }
+}
+
+fn bmc_and_machine_disagree(bmc: &Bmc, machine: &Machine) -> Option<String> {
+    if !bmc.macs.is_empty() && !machine.macs.is_empty() && !bmc.macs.iter().any(|m| machine.macs.contains(m)) {
+        return Some(format!(
+            "the BMC at {} manages a machine with MACs {}, the provisioner's machine {} ({}) has {}",
+            bmc.address,
+            bmc.macs.join(", "),
+            machine.hostname,
+            machine.id,
+            machine.macs.join(", ")
+        ));
+    }
+    None
+}
+
+fn refuse_shared_machines(nodes: &mut BTreeMap<String, NodeIdentity<'_>>) {
+    let mut users: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, identity) in nodes.iter() {
+        if let Match::Machine { machine, .. } = &identity.found {
+            users.entry(machine.id.clone()).or_default().push(name.clone());
+        }
+        if let Match::Absent = identity.found {
+            for mac in identity.bmc.iter().flat_map(|b| &b.macs) {
+                users.entry(format!("MAC {mac}")).or_default().push(name.clone());
+            }
+        }
+    }
+    for (machine, names) in users {
+        if names.len() < 2 {
+            continue;
+        }
+        for name in &names {
+            if let Some(identity) = nodes.get_mut(name) {
+                identity.found = Match::Unknown {
+                    reason: format!("{} are the same machine ({machine})", names.join(" and ")),
+                    hint: "two nodes cannot share a machine: check their OOB addresses".into(),
+                };
+            }
+        }
+    }
+}

@@ -1,0 +1,546 @@
+//! Nodes: stage, and what of networking, storage, platform and operating system differs.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::attributes::{PresentMap, WantedMap, created, differences, want};
+use super::identity::{Match, NodeIdentity};
+use super::memory::Memory;
+use super::networking::FabricNames;
+use super::{AttributeChange, Blocked, Change, HeldBack, Operation, Policy, Stage, networking, platform, storage};
+use crate::action::params::{ApplyNodeNetworking, ApplyNodePlatform, ApplyNodeStorage, DeployNode};
+use crate::action::{Effect, Selectable};
+use crate::build::{Binding, BootEnabled, Machine, MachineStatus, PowerState, Provisioner};
+use crate::model::{Node, Site};
+use crate::yaml::SourceMap;
+
+/// What has to be done to one node, for [`crate::graph`] to turn into actions.
+#[derive(Debug, Clone)]
+pub struct NodeWork {
+    /// Stage now.
+    pub now: Stage,
+    /// Stage that the goal asks for.
+    pub target: Stage,
+    /// Identity.
+    pub binding: Binding,
+    /// Power now.
+    pub power: PowerState,
+    /// Name and domain differ (or the machine is not enlisted yet).
+    pub identify: bool,
+    /// Wanted networking, if it differs or is not known to be so.
+    pub networking: Option<ApplyNodeNetworking>,
+    /// Wanted storage, if it differs or is not known to be so.
+    pub storage: Option<ApplyNodeStorage>,
+    /// Wanted platform, if it differs or is not known to be so.
+    pub platform: Option<ApplyNodePlatform>,
+    /// What to deploy, if the node is to be deployed.
+    pub deploy: Option<DeployNode>,
+    /// Whether a deployed (or half-deployed) machine is released first.
+    pub release: bool,
+    /// Whether a boot override has to be removed so that it boots from its disk.
+    pub boot_from_disk: bool,
+    /// Whether it is only to be switched on.
+    pub power_on: bool,
+    /// Highest effect.
+    pub effect: Effect,
+}
+
+/// What a comparison of one node says.
+#[derive(Debug, Clone)]
+pub(super) struct NodeComparison {
+    pub(super) now: Stage,
+    pub(super) then: Stage,
+    pub(super) work: Option<NodeWork>,
+    pub(super) changes: Vec<Change>,
+    pub(super) held_back: Vec<HeldBack>,
+    pub(super) blocked: Vec<Blocked>,
+}
+
+pub(super) struct Context<'a> {
+    pub(super) site: &'a Site,
+    pub(super) sources: &'a SourceMap,
+    pub(super) provisioner: Option<&'a Provisioner>,
+    pub(super) memory: &'a Memory,
+    pub(super) policy: &'a Policy,
+    pub(super) fabrics: &'a FabricNames,
+}
+
+/// The stage of a node whose machine is known.
+pub(super) fn stage_of(site: &str, node: &str, machine: &Machine, memory: &Memory, user: &str) -> Stage {
+    let marked = machine.owner_data.get(platform::MARK_SITE).is_some_and(|s| s == site);
+    let other_site = machine.owner_data.get(platform::MARK_SITE).is_some_and(|s| s != site);
+    let remembered = memory.bindings.get(node).is_some_and(|b| b.machine.as_deref() == Some(&machine.id))
+        && memory.last_applied.contains_key(&format!("node.{node}"))
+        && machine.owner.as_deref() == Some(user);
+    let ours = marked || (remembered && !other_site);
+    if machine.locked {
+        return Stage::Held;
+    }
+    match machine.status {
+        MachineStatus::New => Stage::Enlisted,
+        MachineStatus::Commissioning => Stage::Commissioning,
+        MachineStatus::FailedCommissioning => Stage::FailedCommissioning,
+        MachineStatus::Ready => Stage::Ready,
+        MachineStatus::Allocated if ours => Stage::Allocated,
+        MachineStatus::Deploying if ours => Stage::Deploying,
+        MachineStatus::Deployed if ours => Stage::Deployed,
+        MachineStatus::FailedDeployment if ours => Stage::FailedDeployment,
+        MachineStatus::Releasing => Stage::Releasing,
+        MachineStatus::FailedReleasing if ours => Stage::FailedReleasing,
+        MachineStatus::Allocated
+        | MachineStatus::Deploying
+        | MachineStatus::Deployed
+        | MachineStatus::FailedDeployment
+        | MachineStatus::FailedReleasing => Stage::Foreign,
+        MachineStatus::Broken | MachineStatus::Rescue | MachineStatus::Other => Stage::Held,
+    }
+}
+
+/// Compares one node.
+pub(super) fn compare(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>) -> NodeComparison {
+    let name = &node.name.value;
+    let (now, machine) = match &identity.found {
+        Match::Unknown { reason, hint } => return stuck(name, Stage::Unknown, reason.clone(), hint.clone()),
+        Match::Absent => (Stage::Absent, None),
+        Match::Machine { machine, .. } => {
+            let user = cx.provisioner.map_or("", |p| p.user.as_str());
+            (stage_of(&cx.site.name.value, name, machine, cx.memory, user), Some(*machine))
+        }
+    };
+    if cx.policy.goal.destroys() {
+        return release(name, now, machine, identity);
+    }
+    let target = cx.policy.goal.node_stage();
+    let Some(target) = target else {
+        return NodeComparison { now, then: now, work: None, changes: Vec::new(), held_back: Vec::new(), blocked: Vec::new() };
+    };
+    match now {
+        Stage::Foreign => {
+            let owner = machine.and_then(|m| m.owner.clone()).unwrap_or_else(|| "somebody".into());
+            let status = machine.map_or("", |m| m.status_name.as_str());
+            return stuck(
+                name,
+                now,
+                format!("its machine is {status}, owned by {owner}, and was not deployed by drydock for this site"),
+                "release it in the provisioner if it may be used; it is never touched otherwise".into(),
+            );
+        }
+        Stage::Held => {
+            let status = machine.map_or("", |m| m.status_name.as_str());
+            let locked = machine.is_some_and(|m| m.locked);
+            return stuck(
+                name,
+                now,
+                if locked { format!("its machine is locked ({status})") } else { format!("its machine is {status}") },
+                if locked { "unlock it in the provisioner".into() } else { "repair it and mark it fixed in the provisioner".into() },
+            );
+        }
+        Stage::Releasing => {
+            return stuck(name, now, "its machine is being released".into(), "plan again when it is ready".into());
+        }
+        _ => {}
+    }
+    if let Match::Machine { confirmed: false, .. } = identity.found
+        && now != Stage::Deployed
+    {
+        return stuck(
+            name,
+            now,
+            "only host name and BMC address say which machine it is, and its BMC could not be read".into(),
+            "make the BMC answer, or set boot_mac, then plan again".into(),
+        );
+    }
+    match now {
+        Stage::Deployed => deployed(cx, node, identity, machine, target),
+        _ => advance(cx, node, identity, machine, now, target),
+    }
+}
+
+fn stuck(name: &str, now: Stage, reason: String, hint: String) -> NodeComparison {
+    NodeComparison {
+        now,
+        then: now,
+        work: None,
+        changes: Vec::new(),
+        held_back: Vec::new(),
+        blocked: vec![Blocked { resource: format!("node.{name}"), reason, hint }],
+    }
+}
+
+/// Differences of the three aspects of a machine; `None` for an aspect that matches.
+struct Aspects {
+    networking: Option<(ApplyNodeNetworking, Vec<AttributeChange>)>,
+    storage: Option<(ApplyNodeStorage, Vec<AttributeChange>)>,
+    platform: Option<(ApplyNodePlatform, Vec<AttributeChange>)>,
+}
+
+const AFTER_COMMISSIONING: &str = "known after commissioning";
+
+/// Whether the provisioner knows the machine's hardware already.
+fn is_commissioned(stage: Stage) -> bool {
+    matches!(stage, Stage::Ready | Stage::Allocated | Stage::Deploying | Stage::Deployed | Stage::FailedDeployment | Stage::FailedReleasing)
+}
+
+fn aspects(cx: &Context<'_>, node: &Node, machine: Option<&Machine>, now: Stage, effect: Effect, reason: &str) -> Result<Aspects, String> {
+    let name = &node.name.value;
+    let known = machine.filter(|_| is_commissioned(now));
+    let compare = |wanted: &WantedMap, present: Option<PresentMap>| match present {
+        None => created(wanted, cx.sources, effect, Some(AFTER_COMMISSIONING)),
+        Some(present) => differences(wanted, &present, cx.sources, effect, reason),
+    };
+    let (net_params, net_wanted) = networking::wanted(cx.site, node);
+    let net_present = known.map(|m| networking::present(m, &net_params, cx.fabrics)).transpose()?;
+    let net = if net_params.interfaces.is_empty() { Vec::new() } else { compare(&net_wanted, net_present) };
+    let stored = storage::wanted(cx.site, node);
+    let storage = match stored {
+        None => None,
+        Some((params, wanted)) => {
+            let present = known.map(|m| storage::present(m, node, &params)).transpose()?;
+            let attributes = compare(&wanted, present);
+            (!attributes.is_empty()).then_some((params, attributes))
+        }
+    };
+    let last = cx.memory.last_applied.get(&format!("node.{name}/platform"));
+    let (platform_params, platform_wanted) = platform::wanted(node, last);
+    let no_tags = Vec::new();
+    let tags = cx.provisioner.and_then(|p| p.tags.known()).unwrap_or(&no_tags);
+    // Tags and owner data exist from enlistment on, so they are compared with what is there even before commissioning.
+    let platform_attributes = match machine {
+        None => created(&platform_wanted, cx.sources, effect, None),
+        Some(m) => {
+            let mut list = differences(&platform_wanted, &platform::present(m, &platform_params, tags), cx.sources, Effect::Online, "");
+            if now != Stage::Deployed {
+                for a in &mut list {
+                    a.effect = effect;
+                }
+            }
+            list
+        }
+    };
+    Ok(Aspects {
+        networking: (!net.is_empty()).then_some((net_params, net)),
+        storage,
+        platform: (!platform_attributes.is_empty()).then_some((platform_params, platform_attributes)),
+    })
+}
+
+fn change(resource: String, node: &str, operation: Operation, attributes: Vec<AttributeChange>, reason: &str) -> Change {
+    let effect = attributes.iter().map(|a| a.effect).max().unwrap_or(Effect::None);
+    Change { resource, node: Some(node.to_owned()), operation, effect, reason: reason.to_owned(), attributes }
+}
+
+/// From a stage before deployment to the target.
+fn advance(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine: Option<&Machine>, now: Stage, target: Stage) -> NodeComparison {
+    let name = &node.name.value;
+    let power = identity.power();
+    // A machine that runs and that the provisioner does not know may be in production.
+    let in_use = now == Stage::Absent && power != PowerState::Off;
+    let effect = if in_use { Effect::Redeploy } else { Effect::Install };
+    if now == Stage::Absent && identity.bmc.is_none() {
+        let error = identity.bmc_error.unwrap_or("no OOB settings");
+        return stuck(name, now, format!("the provisioner does not have it, and its BMC could not be read: {error}"), "make the BMC answer, then plan again".into());
+    }
+    if now == Stage::Absent && identity.binding.macs.is_empty() {
+        return stuck(
+            name,
+            now,
+            "its BMC reports no MAC and the design has no boot_mac, so its enlistment could not be recognised".into(),
+            "set boot_mac in the design".into(),
+        );
+    }
+    let aspects = match aspects(cx, node, machine, now, effect, "") {
+        Ok(a) => a,
+        Err(reason) => return stuck(name, now, reason, "correct the device aliases of its hardware profile, or the machine".into()),
+    };
+    let deploy = if target == Stage::Deployed { platform::wanted_deploy(node) } else { None };
+    if target == Stage::Deployed && deploy.is_none() {
+        return stuck(name, now, "the design names no image for it".into(), "set platform.image in its host profile".into());
+    }
+    let mut stage_attributes = vec![AttributeChange {
+        path: "stage".into(),
+        before: Some(json!(now.name())),
+        after: Some(json!(target.name())),
+        known_after: None,
+        effect,
+        reason: if in_use { "it is on and the provisioner does not know it: it may be in production".into() } else { String::new() },
+        source: super::attributes::source_of(cx.sources, node.span),
+    }];
+    if let Some(d) = &deploy {
+        let mut wanted = WantedMap::new();
+        image_attributes(node, d, &mut wanted);
+        stage_attributes.extend(created(&wanted, cx.sources, effect, None));
+    }
+    let operation = if in_use { Operation::Replace } else { Operation::Create };
+    let identify = now == Stage::Absent
+        || machine.is_some_and(|m| m.hostname != *name || node.domain.as_ref().is_some_and(|d| !m.domain.eq_ignore_ascii_case(&d.value)));
+    let work = NodeWork {
+        now,
+        target,
+        binding: identity.binding.clone(),
+        power,
+        identify,
+        networking: aspects.networking.as_ref().map(|(p, _)| p.clone()),
+        storage: aspects.storage.as_ref().map(|(p, _)| p.clone()),
+        platform: aspects.platform.as_ref().map(|(p, _)| p.clone()),
+        deploy,
+        release: matches!(now, Stage::FailedDeployment | Stage::FailedReleasing),
+        boot_from_disk: target == Stage::Deployed && identity.bmc.is_some(),
+        power_on: false,
+        effect,
+    };
+    let mut changes = Vec::new();
+    let reached = now == target || (target == Stage::Ready && now == Stage::Allocated);
+    if !reached || work.release {
+        changes.push(change(format!("node.{name}"), name, operation, stage_attributes, ""));
+    }
+    push_aspects(&mut changes, name, aspects, operation);
+    if changes.is_empty() {
+        return NodeComparison { now, then: now, work: None, changes, held_back: Vec::new(), blocked: Vec::new() };
+    }
+    if in_use && !cx.policy.allows(Effect::Redeploy, &selectable(node, now).as_ref()) {
+        let held_back = changes
+            .into_iter()
+            .map(|change| HeldBack {
+                change,
+                reason: "the machine is on and unknown to the provisioner; it may be in production".into(),
+                hint: format!("if it may be overwritten: --allow redeploy=node={name}"),
+            })
+            .collect();
+        return NodeComparison { now, then: now, work: None, changes: Vec::new(), held_back, blocked: Vec::new() };
+    }
+    NodeComparison { now, then: target, work: Some(work), changes, held_back: Vec::new(), blocked: Vec::new() }
+}
+
+fn push_aspects(changes: &mut Vec<Change>, name: &str, aspects: Aspects, operation: Operation) {
+    if let Some((_, attributes)) = aspects.networking {
+        changes.push(change(format!("node.{name}/networking"), name, operation, attributes, ""));
+    }
+    if let Some((_, attributes)) = aspects.storage {
+        changes.push(change(format!("node.{name}/storage"), name, operation, attributes, ""));
+    }
+    if let Some((_, attributes)) = aspects.platform {
+        changes.push(change(format!("node.{name}/platform"), name, operation, attributes, ""));
+    }
+}
+
+fn image_attributes(node: &Node, deploy: &DeployNode, wanted: &mut WantedMap) {
+    if let Some(image) = &node.platform.image {
+        want(wanted, "image", format!("{}/{}", deploy.os, deploy.series), image.span);
+    }
+    if let (Some(kernel), Some(text)) = (&deploy.kernel, &node.platform.kernel) {
+        want(wanted, "kernel", kernel.as_str(), text.span);
+    }
+}
+
+const WHEN_DEPLOYING: &str = "it can only be changed by deploying again";
+
+/// A deployed node: what differs is either changed online or needs a new deployment.
+fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine: Option<&Machine>, target: Stage) -> NodeComparison {
+    let name = &node.name.value;
+    let now = Stage::Deployed;
+    let mut blocked = Vec::new();
+    let aspects = match aspects(cx, node, machine, now, Effect::Redeploy, WHEN_DEPLOYING) {
+        Ok(a) => a,
+        Err(reason) => {
+            blocked.push(Blocked {
+                resource: format!("node.{name}"),
+                reason,
+                hint: "correct the device aliases of its hardware profile; a deployed machine is left as it is".into(),
+            });
+            return NodeComparison { now, then: now, work: None, changes: Vec::new(), held_back: Vec::new(), blocked };
+        }
+    };
+    let Aspects { networking: net, storage: disks, platform } = aspects;
+    let mut online = Vec::new();
+    let mut redeploy: Vec<Change> = Vec::new();
+    let mut platform_params = None;
+    if let Some((params, attributes)) = platform {
+        // A kernel parameter reaches the machine only when it is deployed.
+        let (mut kernel, rest): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|a| a.path == "kernel_params");
+        for a in &mut kernel {
+            a.effect = Effect::Redeploy;
+            WHEN_DEPLOYING.clone_into(&mut a.reason);
+        }
+        if !rest.is_empty() {
+            online.push(change(format!("node.{name}/platform"), name, Operation::Update, rest, ""));
+        }
+        if !kernel.is_empty() {
+            redeploy.push(change(format!("node.{name}/kernel_params"), name, Operation::Replace, kernel, ""));
+        }
+        platform_params = Some(params);
+    }
+    let wanted_deploy = platform::wanted_deploy(node);
+    if let (Some(d), Some(m)) = (&wanted_deploy, machine) {
+        let mut wanted = WantedMap::new();
+        image_attributes(node, d, &mut wanted);
+        let mut have = PresentMap::from([("image".to_owned(), json!(format!("{}/{}", m.os, m.series)))]);
+        if d.kernel.is_some() {
+            have.insert("kernel".into(), m.kernel.as_ref().map_or(Value::Null, |k| json!(k)));
+        }
+        let attributes = differences(&wanted, &have, cx.sources, Effect::Redeploy, WHEN_DEPLOYING);
+        if !attributes.is_empty() {
+            redeploy.push(change(format!("node.{name}"), name, Operation::Replace, attributes, ""));
+        }
+    }
+    if let Some((_, attributes)) = &net {
+        redeploy.push(change(format!("node.{name}/networking"), name, Operation::Replace, attributes.clone(), ""));
+    }
+    if let Some((_, attributes)) = &disks {
+        redeploy.push(change(format!("node.{name}/storage"), name, Operation::Replace, attributes.clone(), ""));
+    }
+    let mut boot_from_disk = false;
+    let mut power_on = false;
+    let mut held_back = Vec::new();
+    let selection = selectable(node, now);
+    if let Some(bmc) = identity.bmc {
+        if let Some(boot) = &bmc.boot
+            && boot.enabled != BootEnabled::Disabled
+            && !matches!(boot.target.as_str(), "None" | "Hdd")
+        {
+            boot_from_disk = true;
+            let attributes = vec![plain("boot_source", json!(format!("{}, {}", boot.target, enabled_name(boot.enabled))), json!("disk"), Effect::Online, "")];
+            online.push(change(format!("node.{name}/boot"), name, Operation::Update, attributes, "a restart would not boot from its disk"));
+        }
+        if bmc.power == PowerState::Off {
+            let attributes = vec![plain("power", json!("off"), json!("on"), Effect::Reboot, "somebody switched it off")];
+            let c = change(format!("node.{name}/power"), name, Operation::Update, attributes, "");
+            if cx.policy.allows(Effect::Reboot, &selection.as_ref()) {
+                power_on = true;
+                online.push(c);
+            } else {
+                held_back.push(HeldBack {
+                    change: c,
+                    reason: "it is deployed and switched off; perhaps on purpose".into(),
+                    hint: format!("to switch it on: --allow reboot=node={name}"),
+                });
+            }
+        }
+    }
+    let confirmed = !matches!(identity.found, Match::Machine { confirmed: false, .. });
+    let allowed = !redeploy.is_empty() && cx.policy.allows(Effect::Redeploy, &selection.as_ref());
+    let mut changes = online;
+    let mut do_redeploy = false;
+    if allowed && confirmed && identity.bmc.is_some() {
+        do_redeploy = true;
+        changes.append(&mut redeploy);
+    }
+    for change in redeploy {
+        let (reason, hint) = if allowed {
+            ("it may be deployed again, but its BMC could not be read to confirm which machine it is".to_owned(), "make the BMC answer, then plan again".to_owned())
+        } else {
+            ("it would write the operating system again".to_owned(), format!("to allow it: --allow redeploy=node={name}"))
+        };
+        held_back.push(HeldBack { change, reason, hint });
+    }
+    if changes.is_empty() {
+        return NodeComparison { now, then: now, work: None, changes, held_back, blocked };
+    }
+    let effect = changes.iter().map(|c| c.effect).max().unwrap_or(Effect::None);
+    let full_platform = || platform::wanted(node, cx.memory.last_applied.get(&format!("node.{name}/platform"))).0;
+    let work = NodeWork {
+        now,
+        target,
+        binding: identity.binding.clone(),
+        power: identity.power(),
+        identify: false,
+        networking: if do_redeploy { Some(networking::wanted(cx.site, node).0) } else { None },
+        storage: if do_redeploy { storage::wanted(cx.site, node).map(|(p, _)| p) } else { None },
+        // A release drops owner data, so a new deployment sets the platform again.
+        platform: if do_redeploy {
+            Some(full_platform())
+        } else if changes.iter().any(|c| c.resource.ends_with("/platform")) {
+            // The kernel parameters stay as they are while their change is held back.
+            platform_params.map(|mut p| {
+                if held_back.iter().any(|h| h.change.resource.ends_with("/kernel_params")) {
+                    p.kernel_params = None;
+                }
+                p
+            })
+        } else {
+            None
+        },
+        deploy: if do_redeploy { wanted_deploy } else { None },
+        release: do_redeploy,
+        boot_from_disk: boot_from_disk || do_redeploy,
+        power_on,
+        effect,
+    };
+    NodeComparison { now, then: target, work: Some(work), changes, held_back, blocked }
+}
+
+fn plain(path: &str, before: Value, after: Value, effect: Effect, reason: &str) -> AttributeChange {
+    AttributeChange { path: path.into(), before: Some(before), after: Some(after), known_after: None, effect, reason: reason.into(), source: None }
+}
+
+fn enabled_name(enabled: BootEnabled) -> &'static str {
+    match enabled {
+        BootEnabled::Disabled => "no override",
+        BootEnabled::Once => "next boot",
+        BootEnabled::Continuous => "every boot",
+    }
+}
+
+/// The goal `destroy_nodes`.
+fn release(name: &str, now: Stage, machine: Option<&Machine>, identity: &NodeIdentity<'_>) -> NodeComparison {
+    let nothing = NodeComparison { now, then: now, work: None, changes: Vec::new(), held_back: Vec::new(), blocked: Vec::new() };
+    match now {
+        Stage::Deployed | Stage::Allocated | Stage::Deploying | Stage::FailedDeployment | Stage::FailedReleasing => {}
+        Stage::Absent | Stage::Enlisted | Stage::Ready | Stage::FailedCommissioning | Stage::Releasing => return nothing,
+        Stage::Foreign => return stuck(name, now, "it was not deployed by drydock for this site".into(), "release it in the provisioner; it is never touched otherwise".into()),
+        _ => return stuck(name, now, format!("its machine is {}", machine.map_or("not known", |m| m.status_name.as_str())), "bring it to a known status first".into()),
+    }
+    if matches!(identity.found, Match::Machine { confirmed: false, .. }) {
+        return stuck(name, now, "only host name and BMC address say which machine it is".into(), "make the BMC answer, then plan again".into());
+    }
+    let attributes = vec![plain("stage", json!(now.name()), json!("ready"), Effect::Destroy, "what runs on it is given up; its disks are not erased")];
+    let work = NodeWork {
+        now,
+        target: Stage::Ready,
+        binding: identity.binding.clone(),
+        power: identity.power(),
+        identify: false,
+        networking: None,
+        storage: None,
+        platform: None,
+        deploy: None,
+        release: true,
+        boot_from_disk: false,
+        power_on: false,
+        effect: Effect::Destroy,
+    };
+    NodeComparison {
+        now,
+        then: Stage::Ready,
+        work: Some(work),
+        changes: vec![change(format!("node.{name}"), name, Operation::Delete, attributes, "")],
+        held_back: Vec::new(),
+        blocked: Vec::new(),
+    }
+}
+
+/// An owned copy of what selectors look at.
+#[derive(Debug, Clone)]
+pub(super) struct NodeSelection {
+    node: String,
+    rack: Option<String>,
+    tags: Vec<String>,
+    labels: BTreeMap<String, String>,
+    stage: &'static str,
+}
+
+impl NodeSelection {
+    pub(super) fn as_ref(&self) -> Selectable<'_> {
+        Selectable { node: &self.node, rack: self.rack.as_deref(), tags: &self.tags, labels: &self.labels, stage: self.stage }
+    }
+}
+
+pub(super) fn selectable(node: &Node, stage: Stage) -> NodeSelection {
+    NodeSelection {
+        node: node.name.value.clone(),
+        rack: node.rack.as_ref().map(|r| r.value.clone()),
+        tags: node.tags.iter().map(|t| t.value.clone()).collect(),
+        labels: node.owner_data.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect(),
+        stage: stage.name(),
+    }
+}

@@ -1,0 +1,130 @@
+//! Name, tags, owner data, kernel parameters and operating system of a node.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::attributes::{PresentMap, WantedMap, want};
+use super::memory::LastApplied;
+use crate::action::params::{ApplyNodePlatform, DeployNode, KernelParams};
+use crate::build::{Machine, TagFacts};
+use crate::model::Node;
+
+/// Owner-data keys that drydock itself sets on a machine.
+pub const MARK_SITE: &str = "drydock.site";
+/// The action that deployed it.
+pub const MARK_ACTION: &str = "drydock.action";
+
+/// Name of the tag that carries a node's kernel parameters.
+pub(super) fn kernel_tag(node: &str) -> String {
+    format!("{node}_kp")
+}
+
+/// Kernel parameters as on a command line. `hugepagesz` must stand before `hugepages`, the rest is in order of name.
+pub fn kernel_options(node: &Node) -> String {
+    let mut words = Vec::new();
+    let word = |key: &str, value: &str| if value.is_empty() { key.to_owned() } else { format!("{key}={value}") };
+    for (key, value) in &node.platform.kernel_params {
+        match key.as_str() {
+            "hugepagesz" => {}
+            "hugepages" => {
+                if let Some(size) = node.platform.kernel_params.get("hugepagesz") {
+                    words.push(word("hugepagesz", &size.value));
+                }
+                words.push(word(key, &value.value));
+            }
+            _ => words.push(word(key, &value.value)),
+        }
+    }
+    if let (Some(size), None) = (node.platform.kernel_params.get("hugepagesz"), node.platform.kernel_params.get("hugepages")) {
+        words.push(word("hugepagesz", &size.value));
+    }
+    words.join(" ")
+}
+
+/// The operating system and series that an image name means; a bare name is Ubuntu's.
+pub fn image(text: &str) -> (String, String) {
+    text.split_once('/').map_or_else(|| ("ubuntu".to_owned(), text.to_owned()), |(os, series)| (os.to_owned(), series.to_owned()))
+}
+
+pub(super) fn wanted_deploy(node: &Node) -> Option<DeployNode> {
+    let (os, series) = image(&node.platform.image.as_ref()?.value);
+    Some(DeployNode { os, series, kernel: node.platform.kernel.as_ref().map(|k| k.value.clone()) })
+}
+
+/// What was applied last and the design no longer has: it is ours to remove.
+fn no_longer<'a>(last: Option<&'a LastApplied>, key: &str) -> Vec<&'a str> {
+    let Some(value) = last.and_then(|l| l.attributes.get(key)) else { return Vec::new() };
+    match value {
+        serde_json::Value::Array(items) => items.iter().filter_map(serde_json::Value::as_str).collect(),
+        serde_json::Value::Object(map) => map.keys().map(String::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Parameters and attributes that the design wants.
+pub(super) fn wanted(node: &Node, last: Option<&LastApplied>) -> (ApplyNodePlatform, WantedMap) {
+    let mut attributes = WantedMap::new();
+    let name = &node.name.value;
+    want(&mut attributes, "hostname", name.as_str(), node.name.span);
+    if let Some(domain) = &node.domain {
+        want(&mut attributes, "domain", domain.value.as_str(), domain.span);
+    }
+    let mut tags: Vec<String> = Vec::new();
+    for tag in &node.tags {
+        want(&mut attributes, format!("tags.{}", tag.value), true, tag.span);
+        tags.push(tag.value.clone());
+    }
+    tags.sort_unstable();
+    tags.dedup();
+    let options = kernel_options(node);
+    let kernel_params = (!options.is_empty()).then(|| KernelParams { tag: kernel_tag(name), options });
+    if let Some(params) = &kernel_params {
+        let span = node.platform.kernel_params.values().next().map_or(node.span, |v| v.span);
+        want(&mut attributes, "kernel_params", params.options.as_str(), span);
+    }
+    let mut owner_data = BTreeMap::new();
+    for (key, value) in &node.owner_data {
+        want(&mut attributes, format!("owner_data.{key}"), value.value.as_str(), value.span);
+        owner_data.insert(key.clone(), value.value.clone());
+    }
+    let remove_tags = no_longer(last, "add_tags").into_iter().filter(|t| !tags.iter().any(|x| x == t)).map(str::to_owned).collect();
+    let remove_owner_data = no_longer(last, "set_owner_data").into_iter().filter(|k| !owner_data.contains_key(*k)).map(str::to_owned).collect();
+    let params = ApplyNodePlatform {
+        hostname: name.clone(),
+        domain: node.domain.as_ref().map(|d| d.value.clone()),
+        add_tags: tags,
+        remove_tags,
+        kernel_params,
+        set_owner_data: owner_data,
+        remove_owner_data,
+    };
+    (params, attributes)
+}
+
+/// Present attributes of a machine, in the terms of what is wanted: tags and owner data of others are not ours to compare.
+pub(super) fn present(machine: &Machine, wanted: &ApplyNodePlatform, tags: &[TagFacts]) -> PresentMap {
+    let mut out = PresentMap::new();
+    out.insert("hostname".into(), json!(machine.hostname));
+    if wanted.domain.is_some() {
+        out.insert("domain".into(), json!(machine.domain));
+    }
+    for tag in &machine.tags {
+        if wanted.add_tags.contains(tag) || wanted.remove_tags.contains(tag) {
+            out.insert(format!("tags.{tag}"), json!(true));
+        }
+    }
+    let kernel_tag = kernel_tag(&wanted.hostname);
+    if machine.tags.contains(&kernel_tag)
+        && let Some(tag) = tags.iter().find(|t| t.name == kernel_tag)
+        && !tag.kernel_opts.is_empty()
+    {
+        out.insert("kernel_params".into(), json!(tag.kernel_opts));
+    }
+    for (key, value) in &machine.owner_data {
+        if wanted.set_owner_data.contains_key(key) || wanted.remove_owner_data.contains(key) {
+            out.insert(format!("owner_data.{key}"), json!(value));
+        }
+    }
+    out
+}

@@ -1,0 +1,73 @@
+//! What a plan is asked for and what it may do.
+
+use serde::{Deserialize, Serialize};
+
+use super::Stage;
+use crate::action::{Effect, Selectable, Selector};
+
+/// What the user asks for: a target stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// Provisioner and its health only.
+    VerifySite,
+    /// Site resources only.
+    PrepareSite,
+    /// Nodes commissioned, with networking and storage applied.
+    PrepareNodes,
+    /// Everything, to deployed.
+    DeployNodes,
+    /// Nodes released.
+    DestroyNodes,
+}
+
+impl Goal {
+    /// All goals.
+    pub const ALL: [Self; 5] = [Self::VerifySite, Self::PrepareSite, Self::PrepareNodes, Self::DeployNodes, Self::DestroyNodes];
+
+    /// The name on the command line and in plans.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::VerifySite => "verify_site",
+            Self::PrepareSite => "prepare_site",
+            Self::PrepareNodes => "prepare_nodes",
+            Self::DeployNodes => "deploy_nodes",
+            Self::DestroyNodes => "destroy_nodes",
+        }
+    }
+
+    /// The stage it brings nodes to.
+    pub(crate) fn node_stage(self) -> Option<Stage> {
+        match self {
+            Self::VerifySite | Self::PrepareSite => None,
+            Self::PrepareNodes | Self::DestroyNodes => Some(Stage::Ready),
+            Self::DeployNodes => Some(Stage::Deployed),
+        }
+    }
+
+    pub(crate) fn destroys(self) -> bool {
+        self == Self::DestroyNodes
+    }
+}
+
+/// What a plan is asked for and what it may do.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Goal.
+    pub goal: Goal,
+    /// Which nodes (`--target`); `None` means all, and the site.
+    pub target: Option<Selector>,
+    /// Effects that were allowed (`--allow CLASS=SELECTOR`).
+    pub allow: Vec<(Effect, Selector)>,
+    /// Whether the provisioner serves this site alone, so that region-wide things may be changed.
+    pub owns_region: bool,
+    /// Percent of the nodes last seen deployed that may be absent before the plan is refused.
+    pub max_absent_percent: u32,
+}
+
+impl Policy {
+    /// Whether an effect on a node was allowed: by its class or a higher one.
+    pub fn allows(&self, effect: Effect, node: &Selectable<'_>) -> bool {
+        self.allow.iter().any(|(class, selector)| *class >= effect && selector.matches(node))
+    }
+}

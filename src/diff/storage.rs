@@ -1,0 +1,250 @@
+//! Disks of a node: what the design wants, what the provisioner has.
+
+use serde_json::{Value, json};
+
+use super::attributes::{PresentMap, WantedMap, want};
+use super::networking::alias;
+use crate::action::params::{
+    ApplyNodeStorage, Device, DeviceSelector, DiskParams, FactRef, FilesystemParams, Late, LogicalVolumeParams, PartitionParams, SizeParam, VolumeGroupParams,
+};
+use crate::build::{Disk, DiskKind, FilesystemFacts, Machine, same_bus_address};
+use crate::model::{Filesystem, Node, PhysicalDevice, Site, Size};
+
+fn size_param(size: Size) -> SizeParam {
+    match size {
+        Size::Bytes(b) => SizeParam::Bytes(b),
+        Size::AtLeast(b) => SizeParam::AtLeast(b),
+        Size::Percent(p) => SizeParam::Percent(p),
+    }
+}
+
+fn filesystem(fs: &Filesystem) -> FilesystemParams {
+    FilesystemParams {
+        fstype: fs.fstype.value.clone(),
+        mount_point: fs.mountpoint.as_ref().map(|m| m.value.clone()),
+        mount_options: fs.mount_options.value.clone(),
+        label: fs.fslabel.as_ref().map(|l| l.value.clone()),
+    }
+}
+
+fn filesystem_value(fstype: &str, mount_point: Option<&str>, options: &str, label: Option<&str>) -> Value {
+    let mut text = fstype.to_owned();
+    if let Some(at) = mount_point {
+        text.push_str(" at ");
+        text.push_str(at);
+    }
+    if !matches!(options, "" | "defaults") {
+        text.push_str(" (");
+        text.push_str(options);
+        text.push(')');
+    }
+    if let Some(label) = label.filter(|l| !l.is_empty()) {
+        text.push_str(" labelled ");
+        text.push_str(label);
+    }
+    Value::String(text)
+}
+
+/// The disk firmware boots from: the one labelled `bootdrive`, else the one with a bootable partition, else the one that holds `/`.
+fn boot_device<'a>(node: &'a Node) -> Option<&'a str> {
+    let devices = &node.storage.physical_devices;
+    let labelled = devices.iter().find(|(_, d)| d.labels.get("bootdrive").is_some_and(|v| v.value.eq_ignore_ascii_case("true")));
+    let bootable = || devices.iter().find(|(_, d)| d.partitions.iter().any(|p| p.bootable.value));
+    let is_root = |fs: &Option<Filesystem>| fs.as_ref().and_then(|f| f.mountpoint.as_ref()).is_some_and(|m| m.value == "/");
+    let root_group =
+        || node.storage.volume_groups.values().find(|g| g.logical_volumes.iter().any(|l| is_root(&l.filesystem))).map(|g| g.name.value.as_str());
+    let holds_root = |d: &PhysicalDevice| {
+        let group = root_group();
+        d.partitions.iter().any(|p| is_root(&p.filesystem) || (group.is_some() && p.volume_group.as_ref().map(|v| v.value.as_str()) == group))
+            || (group.is_some() && d.volume_group.as_ref().map(|v| v.value.as_str()) == group)
+    };
+    labelled.or_else(bootable).or_else(|| devices.iter().find(|(_, d)| holds_root(d))).map(|(name, _)| name.as_str())
+}
+
+/// Parameters and attributes that the design wants; `None` if the node says nothing about storage.
+pub(super) fn wanted(site: &Site, node: &Node) -> Option<(ApplyNodeStorage, WantedMap)> {
+    if node.storage.physical_devices.is_empty() && node.storage.volume_groups.is_empty() {
+        return None;
+    }
+    let mut attributes = WantedMap::new();
+    let boot = boot_device(node);
+    let mut disks = Vec::new();
+    for (name, device) in &node.storage.physical_devices {
+        let select = alias(site, node, name, "scsi").map_or_else(|| DeviceSelector::DiskNamed(name.clone()), DeviceSelector::DiskAtBus);
+        let mut min_size: u64 = 0;
+        let partitions: Vec<PartitionParams> = device
+            .partitions
+            .iter()
+            .map(|p| {
+                let path = format!("{name}.{}", p.name.value);
+                if let Size::Bytes(b) | Size::AtLeast(b) = p.size.value {
+                    min_size = min_size.saturating_add(b);
+                }
+                want(&mut attributes, format!("{path}.size"), p.size.value.to_string(), p.size.span);
+                if p.bootable.value {
+                    want(&mut attributes, format!("{path}.bootable"), true, p.bootable.span);
+                }
+                if let Some(fs) = &p.filesystem {
+                    let params = filesystem(fs);
+                    let value = filesystem_value(&params.fstype, params.mount_point.as_deref(), &params.mount_options, params.label.as_deref());
+                    want(&mut attributes, format!("{path}.filesystem"), value, fs.fstype.span);
+                }
+                if let Some(group) = &p.volume_group {
+                    want(&mut attributes, format!("{path}.volume_group"), group.value.as_str(), group.span);
+                }
+                PartitionParams {
+                    name: p.name.value.clone(),
+                    size: size_param(p.size.value),
+                    bootable: p.bootable.value,
+                    filesystem: p.filesystem.as_ref().map(filesystem),
+                    volume_group: p.volume_group.as_ref().map(|g| g.value.clone()),
+                }
+            })
+            .collect();
+        if let Some(group) = &device.volume_group {
+            want(&mut attributes, format!("{name}.volume_group"), group.value.as_str(), group.span);
+        }
+        if boot == Some(name) {
+            want(&mut attributes, format!("{name}.boot"), true, device.labels.get("bootdrive").map_or(device.name.span, |l| l.span));
+        }
+        disks.push(DiskParams {
+            device: Late::Fact(FactRef { node: node.name.value.clone(), select, min_size: (min_size > 0).then_some(min_size) }),
+            boot: boot == Some(name),
+            partitions,
+            volume_group: device.volume_group.as_ref().map(|g| g.value.clone()),
+        });
+    }
+    let volume_groups = node
+        .storage
+        .volume_groups
+        .values()
+        .map(|group| VolumeGroupParams {
+            name: group.name.value.clone(),
+            logical_volumes: group
+                .logical_volumes
+                .iter()
+                .map(|lv| {
+                    let path = format!("{}.{}", group.name.value, lv.name.value);
+                    want(&mut attributes, format!("{path}.size"), lv.size.value.to_string(), lv.size.span);
+                    if let Some(fs) = &lv.filesystem {
+                        let p = filesystem(fs);
+                        let value = filesystem_value(&p.fstype, p.mount_point.as_deref(), &p.mount_options, p.label.as_deref());
+                        want(&mut attributes, format!("{path}.filesystem"), value, fs.fstype.span);
+                    }
+                    LogicalVolumeParams { name: lv.name.value.clone(), size: size_param(lv.size.value), filesystem: lv.filesystem.as_ref().map(filesystem) }
+                })
+                .collect(),
+        })
+        .collect();
+    Some((ApplyNodeStorage { disks, volume_groups }, attributes))
+}
+
+/// The disk of a machine that a selector means.
+///
+/// # Errors
+/// When none or several match, or it is too small.
+pub fn find_disk<'a>(machine: &'a Machine, device: &Late<Device>) -> Result<&'a Disk, String> {
+    let disks = machine.disks.iter().filter(|d| d.kind == DiskKind::Physical);
+    let (found, what, min): (Vec<_>, String, Option<u64>) = match device {
+        Late::Value(d) => (disks.filter(|x| x.id == d.id).collect(), format!("disk {}", d.name), None),
+        Late::Fact(fact) => match &fact.select {
+            DeviceSelector::DiskAtBus(bus) => {
+                (disks.filter(|d| d.bus.as_deref().is_some_and(|b| same_bus_address(b, bus))).collect(), format!("disk at {bus}"), fact.min_size)
+            }
+            DeviceSelector::DiskNamed(name) => (disks.filter(|d| d.name == *name).collect(), format!("disk {name}"), fact.min_size),
+            DeviceSelector::NicAtBus(_) | DeviceSelector::NicNamed(_) => (Vec::new(), "disk".to_owned(), None),
+        },
+    };
+    match found.as_slice() {
+        [one] if min.is_some_and(|m| one.size < m) => {
+            Err(format!("{what} has {} bytes, the design needs at least {}", one.size, min.unwrap_or_default()))
+        }
+        [one] => Ok(one),
+        [] => Err(format!("the machine has no {what}")),
+        many => Err(format!("{} disks of the machine match {what}", many.len())),
+    }
+}
+
+/// What a provisioner's rounding and a partition table may take from a size: MAAS rounds down to 4 MiB and keeps 4 MiB at either end.
+const GRAIN: u64 = 4 << 20;
+const SLACK: u64 = 4 * GRAIN;
+
+/// Whether a present size is what a wanted one comes to in a container of `total` bytes with `free` bytes left.
+pub(super) fn size_fits(wanted: SizeParam, actual: u64, total: u64, free: u64) -> bool {
+    match wanted {
+        SizeParam::Bytes(b) => actual <= b.saturating_add(GRAIN) && actual.saturating_add(GRAIN) > b,
+        SizeParam::AtLeast(b) => actual.saturating_add(GRAIN) > b && free < SLACK,
+        SizeParam::Percent(p) => {
+            let target = u64::try_from(u128::from(total) * u128::from(p) / 10_000).unwrap_or(u64::MAX);
+            actual.abs_diff(target) <= SLACK
+        }
+    }
+}
+
+fn size_value(wanted: Option<SizeParam>, actual: u64, total: u64, free: u64) -> Value {
+    match wanted {
+        Some(w) if size_fits(w, actual, total, free) => Value::String(size_text(w)),
+        _ => Value::String(Size::Bytes(actual).to_string()),
+    }
+}
+
+fn size_text(size: SizeParam) -> String {
+    match size {
+        SizeParam::Bytes(b) => Size::Bytes(b).to_string(),
+        SizeParam::AtLeast(b) => Size::AtLeast(b).to_string(),
+        SizeParam::Percent(p) => Size::Percent(p).to_string(),
+    }
+}
+
+fn present_filesystem(fs: &FilesystemFacts, wanted: Option<&FilesystemParams>) -> Value {
+    // A label that the design does not set is the provisioner's own business.
+    let label = wanted.is_none_or(|w| w.label.is_some()).then_some(fs.label.as_deref()).flatten();
+    filesystem_value(&fs.fstype, fs.mount_point.as_deref(), fs.mount_options.as_deref().unwrap_or(""), label)
+}
+
+/// Present attributes of a machine, in the terms of what is wanted.
+///
+/// # Errors
+/// When a wanted disk is not in the machine or is too small.
+pub(super) fn present(machine: &Machine, node: &Node, wanted: &ApplyNodeStorage) -> Result<PresentMap, String> {
+    let mut out = PresentMap::new();
+    for (name, params) in node.storage.physical_devices.keys().zip(&wanted.disks) {
+        let disk = find_disk(machine, &params.device)?;
+        for (index, part) in disk.partitions.iter().enumerate() {
+            let want = params.partitions.get(index);
+            let path = want.map_or_else(|| format!("{name}.#{}", index + 1), |w| format!("{name}.{}", w.name));
+            out.insert(format!("{path}.size"), size_value(want.map(|w| w.size), part.size, disk.size, disk.available));
+            if part.bootable {
+                out.insert(format!("{path}.bootable"), json!(true));
+            }
+            if let Some(group) = &part.volume_group {
+                out.insert(format!("{path}.volume_group"), json!(group));
+            } else if let Some(fs) = &part.filesystem {
+                out.insert(format!("{path}.filesystem"), present_filesystem(fs, want.and_then(|w| w.filesystem.as_ref())));
+            }
+        }
+        if let Some(group) = &disk.volume_group {
+            out.insert(format!("{name}.volume_group"), json!(group));
+        } else if let Some(fs) = &disk.filesystem {
+            out.insert(format!("{name}.filesystem"), present_filesystem(fs, None));
+        }
+        if machine.boot_disk.as_deref() == Some(&disk.name) && (params.boot || wanted.disks.iter().any(|d| d.boot)) {
+            out.insert(format!("{name}.boot"), json!(true));
+        }
+    }
+    for group in &machine.volume_groups {
+        let want = wanted.volume_groups.iter().find(|g| g.name == group.name);
+        if want.is_none() {
+            out.insert(format!("{}.kind", group.name), json!("volume group"));
+        }
+        for lv in &group.logical_volumes {
+            let want_lv = want.and_then(|g| g.logical_volumes.iter().find(|l| l.name == lv.name));
+            let path = format!("{}.{}", group.name, lv.name);
+            out.insert(format!("{path}.size"), size_value(want_lv.map(|l| l.size), lv.size, group.size, group.available));
+            if let Some(fs) = &lv.filesystem {
+                out.insert(format!("{path}.filesystem"), present_filesystem(fs, want_lv.and_then(|l| l.filesystem.as_ref())));
+            }
+        }
+    }
+    Ok(out)
+}
