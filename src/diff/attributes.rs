@@ -46,7 +46,13 @@ pub(super) fn created(wanted: &WantedMap, sources: &SourceMap, effect: Effect, k
 }
 
 /// Attributes that differ. Paths that are present and not wanted are removals.
-pub(super) fn differences(wanted: &WantedMap, present: &PresentMap, sources: &SourceMap, effect: Effect, reason: &str) -> Vec<AttributeChange> {
+pub(super) fn differences(
+    wanted: &WantedMap,
+    present: &PresentMap,
+    sources: &SourceMap,
+    effect: Effect,
+    reason: &str,
+) -> Vec<AttributeChange> {
     let mut out = Vec::new();
     for (path, w) in wanted {
         let before = present.get(path);

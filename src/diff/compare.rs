@@ -113,10 +113,7 @@ pub fn compare(site: &Site, sources: &SourceMap, build: &Build, memory: &Memory,
             result.changes.clear();
             result.then = result.now;
         }
-        out.nodes.insert(
-            name.clone(),
-            NodeStage { now: result.now, then: result.then, rack: node.rack.as_ref().map(|r| r.value.clone()) },
-        );
+        out.nodes.insert(name.clone(), NodeStage { now: result.now, then: result.then, rack: node.rack.as_ref().map(|r| r.value.clone()) });
         out.node_changes.extend(result.changes);
         out.held_back.extend(result.held_back);
         out.blocked.extend(result.blocked);
@@ -166,7 +163,9 @@ fn node_needs(site: &Site, node: &Node, work: Option<&NodeWork>) -> NodeNeeds {
         return needs;
     }
     for interface in node.interfaces.values() {
-        let Some(link) = interface.device_link.as_ref().and_then(|l| site.links.get(&l.value)).filter(|l| !l.is_noconfig()) else { continue };
+        let Some(link) = interface.device_link.as_ref().and_then(|l| site.links.get(&l.value)).filter(|l| !l.is_noconfig()) else {
+            continue;
+        };
         for network in interface.networks.iter().filter_map(|n| site.networks.get(&n.value)).filter(|n| n.has_dhcp_range()) {
             needs.boot.push(site::dhcp_resource(&link.name.value, networking::vid_on(link, network)));
         }
@@ -240,8 +239,10 @@ fn orphans(
     identities: &BTreeMap<String, identity::NodeIdentity<'_>>,
 ) {
     let Some(machines) = provisioner.and_then(|p| p.machines.known()) else { return };
-    let used: BTreeSet<&str> =
-        identities.values().filter_map(|i| if let Match::Machine { machine, .. } = &i.found { Some(machine.id.as_str()) } else { None }).collect();
+    let used: BTreeSet<&str> = identities
+        .values()
+        .filter_map(|i| if let Match::Machine { machine, .. } = &i.found { Some(machine.id.as_str()) } else { None })
+        .collect();
     for machine in machines.iter().filter(|m| !used.contains(m.id.as_str())) {
         let marked = machine.owner_data.get(platform::MARK_SITE).is_some_and(|s| *s == site.name.value);
         let bound = memory.bindings.iter().find(|(n, b)| b.machine.as_deref() == Some(&machine.id) && !site.nodes.contains_key(*n));

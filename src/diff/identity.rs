@@ -93,9 +93,10 @@ pub(super) fn identify<'a>(site: &Site, build: &'a Build, memory: &Memory) -> BT
         let bound = memory.bindings.get(name);
         let mut binding = bound.cloned().unwrap_or_default();
         let mut identity = match &listing {
-            Err(reason) => {
-                Match::Unknown { reason: format!("the provisioner's machines are not known: {reason}"), hint: "make the provisioner answer, then plan again".into() }
-            }
+            Err(reason) => Match::Unknown {
+                reason: format!("the provisioner's machines are not known: {reason}"),
+                hint: "make the provisioner answer, then plan again".into(),
+            },
             Ok(index) => find(node, bmc, bmc_error, bound, index),
         };
         if let (Some(bmc), Some(bound)) = (bmc, bound)
@@ -144,7 +145,9 @@ fn find<'a>(
 ) -> Match<'a> {
     if let Some(machine) = bound.and_then(|b| b.machine.as_deref()).and_then(|id| index.by_id.get(id)) {
         return match bound.and_then(|b| b.contradicts_machine(machine)) {
-            Some(reason) => Match::Unknown { reason, hint: format!("if the board or server was replaced: drydock rebind node.{}", node.name.value) },
+            Some(reason) => {
+                Match::Unknown { reason, hint: format!("if the board or server was replaced: drydock rebind node.{}", node.name.value) }
+            }
             None => Match::Machine { machine, confirmed: true },
         };
     }

@@ -13,7 +13,11 @@ use crate::model::{BondMode, Interface, Network, NetworkLink, Node, Site};
 
 /// The VLAN tag a network has on a link: untagged (0) if it is the link's native network or has no tag.
 pub fn vid_on(link: &NetworkLink, network: &Network) -> u16 {
-    if link.native_network.as_ref().is_some_and(|n| n.value == network.name.value) { 0 } else { network.vlan.as_ref().map_or(0, |v| v.value) }
+    if link.native_network.as_ref().is_some_and(|n| n.value == network.name.value) {
+        0
+    } else {
+        network.vlan.as_ref().map_or(0, |v| v.value)
+    }
 }
 
 /// Interfaces of a node that drydock configures, with their links.
@@ -53,7 +57,12 @@ pub(super) fn wanted(site: &Site, node: &Node) -> (ApplyNodeNetworking, WantedMa
             interface.slaves.iter().map(|s| (s.value.clone(), nic(site, node, &s.value))).collect();
         let shown: Vec<String> = members.iter().map(|(_, s)| selector_text(s)).collect();
         want(&mut attributes, format!("{name}.members"), shown, interface.slaves.first().map_or(interface.name.span, |s| s.span));
-        want(&mut attributes, format!("{name}.fabric"), link.name.value.as_str(), interface.device_link.as_ref().map_or(interface.name.span, |l| l.span));
+        want(
+            &mut attributes,
+            format!("{name}.fabric"),
+            link.name.value.as_str(),
+            interface.device_link.as_ref().map_or(interface.name.span, |l| l.span),
+        );
         if let Some(bond) = &bond {
             want(&mut attributes, format!("{name}.bond"), bond_value(bond), link.bonding.mode.span);
         }
@@ -189,7 +198,8 @@ pub(super) fn present(machine: &Machine, wanted: &ApplyNodeNetworking, fabrics: 
             let mut should: Vec<&str> = members.iter().map(|m| m.name.as_str()).collect();
             have.sort_unstable();
             should.sort_unstable();
-            let shown: Value = if have == should { json!(interface.members.iter().map(member_text).collect::<Vec<_>>()) } else { json!(have) };
+            let shown: Value =
+                if have == should { json!(interface.members.iter().map(member_text).collect::<Vec<_>>()) } else { json!(have) };
             out.insert(format!("{name}.members"), shown);
             out.insert(format!("{name}.bond"), present_bond(actual, values));
         } else {
@@ -258,8 +268,8 @@ fn insert_links(out: &mut PresentMap, path: &str, actual: &MachineInterface, mac
                 (LinkMode::Auto, _) | (LinkMode::Static, None) => return Some(json!(format!("automatic on {subnet}"))),
             };
             // The provisioner has one default gateway per machine; it is compared where the design wants one.
-            let default_gateway =
-                wanted.is_some_and(|w| w.default_gateway && w.subnet == subnet) && machine.default_gateway.is_some_and(|g| subnet.contains(&g));
+            let default_gateway = wanted.is_some_and(|w| w.default_gateway && w.subnet == subnet)
+                && machine.default_gateway.is_some_and(|g| subnet.contains(&g));
             Some(link_value(&LinkParams { subnet, mode, default_gateway }))
         })
         .collect();

@@ -231,7 +231,14 @@ fn change(resource: String, node: &str, operation: Operation, attributes: Vec<At
 }
 
 /// From a stage before deployment to the target.
-fn advance(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine: Option<&Machine>, now: Stage, target: Stage) -> NodeComparison {
+fn advance(
+    cx: &Context<'_>,
+    node: &Node,
+    identity: &NodeIdentity<'_>,
+    machine: Option<&Machine>,
+    now: Stage,
+    target: Stage,
+) -> NodeComparison {
     let name = &node.name.value;
     let power = identity.power();
     // A machine that runs and that the provisioner does not know may be in production.
@@ -239,7 +246,12 @@ fn advance(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine: 
     let effect = if in_use { Effect::Redeploy } else { Effect::Install };
     if now == Stage::Absent && identity.bmc.is_none() {
         let error = identity.bmc_error.unwrap_or("no OOB settings");
-        return stuck(name, now, format!("the provisioner does not have it, and its BMC could not be read: {error}"), "make the BMC answer, then plan again".into());
+        return stuck(
+            name,
+            now,
+            format!("the provisioner does not have it, and its BMC could not be read: {error}"),
+            "make the BMC answer, then plan again".into(),
+        );
     }
     if now == Stage::Absent && identity.binding.macs.is_empty() {
         return stuck(
@@ -399,7 +411,13 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
             && !matches!(boot.target.as_str(), "None" | "Hdd")
         {
             boot_from_disk = true;
-            let attributes = vec![plain("boot_source", json!(format!("{}, {}", boot.target, enabled_name(boot.enabled))), json!("disk"), Effect::Online, "")];
+            let attributes = vec![plain(
+                "boot_source",
+                json!(format!("{}, {}", boot.target, enabled_name(boot.enabled))),
+                json!("disk"),
+                Effect::Online,
+                "",
+            )];
             online.push(change(format!("node.{name}/boot"), name, Operation::Update, attributes, "a restart would not boot from its disk"));
         }
         if bmc.power == PowerState::Off {
@@ -427,7 +445,10 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
     }
     for change in redeploy {
         let (reason, hint) = if allowed {
-            ("it may be deployed again, but its BMC could not be read to confirm which machine it is".to_owned(), "make the BMC answer, then plan again".to_owned())
+            (
+                "it may be deployed again, but its BMC could not be read to confirm which machine it is".to_owned(),
+                "make the BMC answer, then plan again".to_owned(),
+            )
         } else {
             ("it would write the operating system again".to_owned(), format!("to allow it: --allow redeploy=node={name}"))
         };
@@ -470,7 +491,15 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
 }
 
 fn plain(path: &str, before: Value, after: Value, effect: Effect, reason: &str) -> AttributeChange {
-    AttributeChange { path: path.into(), before: Some(before), after: Some(after), known_after: None, effect, reason: reason.into(), source: None }
+    AttributeChange {
+        path: path.into(),
+        before: Some(before),
+        after: Some(after),
+        known_after: None,
+        effect,
+        reason: reason.into(),
+        source: None,
+    }
 }
 
 fn enabled_name(enabled: BootEnabled) -> &'static str {
@@ -487,13 +516,33 @@ fn release(name: &str, now: Stage, machine: Option<&Machine>, identity: &NodeIde
     match now {
         Stage::Deployed | Stage::Allocated | Stage::Deploying | Stage::FailedDeployment | Stage::FailedReleasing => {}
         Stage::Absent | Stage::Enlisted | Stage::Ready | Stage::FailedCommissioning | Stage::Releasing => return nothing,
-        Stage::Foreign => return stuck(name, now, "it was not deployed by drydock for this site".into(), "release it in the provisioner; it is never touched otherwise".into()),
-        _ => return stuck(name, now, format!("its machine is {}", machine.map_or("not known", |m| m.status_name.as_str())), "bring it to a known status first".into()),
+        Stage::Foreign => {
+            return stuck(
+                name,
+                now,
+                "it was not deployed by drydock for this site".into(),
+                "release it in the provisioner; it is never touched otherwise".into(),
+            );
+        }
+        _ => {
+            return stuck(
+                name,
+                now,
+                format!("its machine is {}", machine.map_or("not known", |m| m.status_name.as_str())),
+                "bring it to a known status first".into(),
+            );
+        }
     }
     if matches!(identity.found, Match::Machine { confirmed: false, .. }) {
-        return stuck(name, now, "only host name and BMC address say which machine it is".into(), "make the BMC answer, then plan again".into());
+        return stuck(
+            name,
+            now,
+            "only host name and BMC address say which machine it is".into(),
+            "make the BMC answer, then plan again".into(),
+        );
     }
-    let attributes = vec![plain("stage", json!(now.name()), json!("ready"), Effect::Destroy, "what runs on it is given up; its disks are not erased")];
+    let attributes =
+        vec![plain("stage", json!(now.name()), json!("ready"), Effect::Destroy, "what runs on it is given up; its disks are not erased")];
     let work = NodeWork {
         now,
         target: Stage::Ready,

@@ -89,7 +89,8 @@ pub(super) fn wanted(node: &Node, last: Option<&LastApplied>) -> (ApplyNodePlatf
         owner_data.insert(key.clone(), value.value.clone());
     }
     let remove_tags = no_longer(last, "add_tags").into_iter().filter(|t| !tags.iter().any(|x| x == t)).map(str::to_owned).collect();
-    let remove_owner_data = no_longer(last, "set_owner_data").into_iter().filter(|k| !owner_data.contains_key(*k)).map(str::to_owned).collect();
+    let remove_owner_data =
+        no_longer(last, "set_owner_data").into_iter().filter(|k| !owner_data.contains_key(*k)).map(str::to_owned).collect();
     let params = ApplyNodePlatform {
         hostname: name.clone(),
         domain: node.domain.as_ref().map(|d| d.value.clone()),

@@ -11,7 +11,8 @@ use super::memory::Memory;
 use super::networking::{FabricNames, vid_on};
 use super::{AttributeChange, Blocked, Change, HeldBack, Operation, Policy};
 use crate::action::params::{
-    BootMediaParams, DhcpService, FabricBefore, NetworkResource, RepositoryParams, RepositoryValues, SshKeyParams, SubnetValues, TagParams, TagValues, VlanValues,
+    BootMediaParams, DhcpService, FabricBefore, NetworkResource, RepositoryParams, RepositoryValues, SshKeyParams, SubnetValues, TagParams,
+    TagValues, VlanValues,
 };
 use crate::action::{ActionKind, Effect};
 use crate::build::{Fabric, Fact, Provisioner, RangeUse, Subnet};
@@ -211,7 +212,10 @@ impl Builder<'_> {
                 if let Some(named) = named.filter(|n| n.id != fabric.id) {
                     self.block(
                         &resource,
-                        format!("its subnets lie in fabric {}, but another fabric (id {}) has the name {}", fabric.name, named.id, named.name),
+                        format!(
+                            "its subnets lie in fabric {}, but another fabric (id {}) has the name {}",
+                            fabric.name, named.id, named.name
+                        ),
                         "rename or delete one of the two fabrics",
                     );
                     continue;
@@ -253,7 +257,13 @@ impl Builder<'_> {
         want(&mut wanted, "name", name.as_str(), link.name.span);
         let attributes = match fabric {
             None => created(&wanted, self.sources, Effect::Online, None),
-            Some(f) => differences(&wanted, &PresentMap::from([("name".to_owned(), Value::from(f.name.as_str()))]), self.sources, Effect::Online, ""),
+            Some(f) => differences(
+                &wanted,
+                &PresentMap::from([("name".to_owned(), Value::from(f.name.as_str()))]),
+                self.sources,
+                Effect::Online,
+                "",
+            ),
         };
         let before = fabric.map(|f| FabricBefore { id: f.id, name: f.name.clone() });
         let p = params(&NetworkResource::Fabric { name: name.clone(), before });
@@ -303,7 +313,14 @@ impl Builder<'_> {
             None => (created(&wanted, self.sources, Effect::Online, None), None),
         };
         let p = params(&NetworkResource::Vlan { fabric: link_name.clone(), vid, after: values, before });
-        self.step(&resource, ActionKind::CreateNetworkTemplate, present.is_some() || vid == 0, attributes, p, vec![format!("fabric.{link_name}")]);
+        self.step(
+            &resource,
+            ActionKind::CreateNetworkTemplate,
+            present.is_some() || vid == 0,
+            attributes,
+            p,
+            vec![format!("fabric.{link_name}")],
+        );
     }
 
     fn subnet(&mut self, link: &NetworkLink, vid: u16, network: &Network, fabric: Option<&Fabric>, subnets: &[Subnet]) {
@@ -323,7 +340,8 @@ impl Builder<'_> {
             let shown: Vec<String> = dns.iter().map(ToString::to_string).collect();
             want(&mut wanted, "dns_servers", shown, network.dns_servers.first().map_or(network.name.span, |s| s.span));
         }
-        let after = SubnetValues { name: name.clone(), fabric: link_name.clone(), vid, gateway: gateway.map(|g| g.value), dns_servers: dns };
+        let after =
+            SubnetValues { name: name.clone(), fabric: link_name.clone(), vid, gateway: gateway.map(|g| g.value), dns_servers: dns };
         let present = subnets.iter().find(|s| s.cidr == network.cidr.value);
         let (attributes, before) = match present {
             None => (created(&wanted, self.sources, Effect::Online, None), None),
@@ -346,17 +364,32 @@ impl Builder<'_> {
                 {
                     self.block(
                         &resource,
-                        format!("it would move from VLAN {fabric_name}/{now_vid} to {link_name}/{vid} while machine {user} is configured on it"),
+                        format!(
+                            "it would move from VLAN {fabric_name}/{now_vid} to {link_name}/{vid} while machine {user} is configured on it"
+                        ),
                         "release the machines on it first, or change the design back",
                     );
                     return;
                 }
-                let before = SubnetValues { name: s.name.clone(), fabric: fabric_name, vid: now_vid, gateway: s.gateway, dns_servers: s.dns_servers.clone() };
+                let before = SubnetValues {
+                    name: s.name.clone(),
+                    fabric: fabric_name,
+                    vid: now_vid,
+                    gateway: s.gateway,
+                    dns_servers: s.dns_servers.clone(),
+                };
                 (attributes, Some(before))
             }
         };
         let p = params(&NetworkResource::Subnet { cidr: network.cidr.value, after, before });
-        self.step(&resource, ActionKind::CreateNetworkTemplate, present.is_some(), attributes, p, vec![vlan_resource(link_name, vid), format!("fabric.{link_name}")]);
+        self.step(
+            &resource,
+            ActionKind::CreateNetworkTemplate,
+            present.is_some(),
+            attributes,
+            p,
+            vec![vlan_resource(link_name, vid), format!("fabric.{link_name}")],
+        );
         self.ranges(network, present, fabric);
     }
 
@@ -483,7 +516,11 @@ impl Builder<'_> {
                 let known_subnet = self.provisioner.subnets.known().is_some_and(|s| s.iter().any(|x| x.cidr == destination));
                 let target = site.networks.values().find(|n| n.cidr.value == destination).filter(|n| n.link.is_some());
                 if target.is_none() && !known_subnet {
-                    self.out.not_managed.entry("routes to a network that is not a subnet of the provisioner".into()).or_default().insert(resource);
+                    self.out
+                        .not_managed
+                        .entry("routes to a network that is not a subnet of the provisioner".into())
+                        .or_default()
+                        .insert(resource);
                     continue;
                 }
                 let (routes, subnets) = match (&self.provisioner.routes, &self.provisioner.subnets) {
@@ -495,7 +532,8 @@ impl Builder<'_> {
                 };
                 let id = |cidr| subnets.iter().find(|s| s.cidr == cidr).map(|s| s.id);
                 let (from, to) = (id(network.cidr.value), id(destination));
-                let present = routes.iter().find(|r| Some(r.source) == from && Some(r.destination) == to && r.gateway == route.gateway.value);
+                let present =
+                    routes.iter().find(|r| Some(r.source) == from && Some(r.destination) == to && r.gateway == route.gateway.value);
                 let metric = route.metric.as_ref().map_or_else(|| present.map_or(0, |p| p.metric), |m| m.value);
                 let mut wanted = WantedMap::new();
                 want(&mut wanted, "destination", destination.to_string(), route.subnet.span);
@@ -660,7 +698,11 @@ impl Builder<'_> {
             // The provisioner's own archives name what is switched off; others name what is used.
             let after = RepositoryValues {
                 url: repository.url.value.clone(),
-                distributions: if builtin { present.map(|p| sorted_text(&p.distributions)).unwrap_or_default() } else { sorted(&repository.distributions) },
+                distributions: if builtin {
+                    present.map(|p| sorted_text(&p.distributions)).unwrap_or_default()
+                } else {
+                    sorted(&repository.distributions)
+                },
                 components: if builtin { Vec::new() } else { components.clone() },
                 disabled_pockets: if pockets.is_empty() { Vec::new() } else { without(&POCKETS, &pockets) },
                 disabled_components: if builtin && !components.is_empty() { without(&COMPONENTS, &components) } else { Vec::new() },

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::attributes::{PresentMap, WantedMap, want};
 use super::networking::alias;
 use crate::action::params::{
-    ApplyNodeStorage, Device, DeviceSelector, DiskParams, FactRef, FilesystemParams, Late, LogicalVolumeParams, PartitionParams, SizeParam, VolumeGroupParams,
+    ApplyNodeStorage, Device, DeviceSelector, DiskParams, FactRef, FilesystemParams, Late, LogicalVolumeParams, PartitionParams, SizeParam,
+    VolumeGroupParams,
 };
 use crate::build::{Disk, DiskKind, FilesystemFacts, Machine, same_bus_address};
 use crate::model::{Filesystem, Node, PhysicalDevice, Site, Size};
@@ -51,11 +52,18 @@ fn boot_device<'a>(node: &'a Node) -> Option<&'a str> {
     let labelled = devices.iter().find(|(_, d)| d.labels.get("bootdrive").is_some_and(|v| v.value.eq_ignore_ascii_case("true")));
     let bootable = || devices.iter().find(|(_, d)| d.partitions.iter().any(|p| p.bootable.value));
     let is_root = |fs: &Option<Filesystem>| fs.as_ref().and_then(|f| f.mountpoint.as_ref()).is_some_and(|m| m.value == "/");
-    let root_group =
-        || node.storage.volume_groups.values().find(|g| g.logical_volumes.iter().any(|l| is_root(&l.filesystem))).map(|g| g.name.value.as_str());
+    let root_group = || {
+        node.storage
+            .volume_groups
+            .values()
+            .find(|g| g.logical_volumes.iter().any(|l| is_root(&l.filesystem)))
+            .map(|g| g.name.value.as_str())
+    };
     let holds_root = |d: &PhysicalDevice| {
         let group = root_group();
-        d.partitions.iter().any(|p| is_root(&p.filesystem) || (group.is_some() && p.volume_group.as_ref().map(|v| v.value.as_str()) == group))
+        d.partitions
+            .iter()
+            .any(|p| is_root(&p.filesystem) || (group.is_some() && p.volume_group.as_ref().map(|v| v.value.as_str()) == group))
             || (group.is_some() && d.volume_group.as_ref().map(|v| v.value.as_str()) == group)
     };
     labelled.or_else(bootable).or_else(|| devices.iter().find(|(_, d)| holds_root(d))).map(|(name, _)| name.as_str())
@@ -86,7 +94,8 @@ pub(super) fn wanted(site: &Site, node: &Node) -> Option<(ApplyNodeStorage, Want
                 }
                 if let Some(fs) = &p.filesystem {
                     let params = filesystem(fs);
-                    let value = filesystem_value(&params.fstype, params.mount_point.as_deref(), &params.mount_options, params.label.as_deref());
+                    let value =
+                        filesystem_value(&params.fstype, params.mount_point.as_deref(), &params.mount_options, params.label.as_deref());
                     want(&mut attributes, format!("{path}.filesystem"), value, fs.fstype.span);
                 }
                 if let Some(group) = &p.volume_group {
@@ -131,7 +140,11 @@ pub(super) fn wanted(site: &Site, node: &Node) -> Option<(ApplyNodeStorage, Want
                         let value = filesystem_value(&p.fstype, p.mount_point.as_deref(), &p.mount_options, p.label.as_deref());
                         want(&mut attributes, format!("{path}.filesystem"), value, fs.fstype.span);
                     }
-                    LogicalVolumeParams { name: lv.name.value.clone(), size: size_param(lv.size.value), filesystem: lv.filesystem.as_ref().map(filesystem) }
+                    LogicalVolumeParams {
+                        name: lv.name.value.clone(),
+                        size: size_param(lv.size.value),
+                        filesystem: lv.filesystem.as_ref().map(filesystem),
+                    }
                 })
                 .collect(),
         })
@@ -148,9 +161,11 @@ pub fn find_disk<'a>(machine: &'a Machine, device: &Late<Device>) -> Result<&'a 
     let (found, what, min): (Vec<_>, String, Option<u64>) = match device {
         Late::Value(d) => (disks.filter(|x| x.id == d.id).collect(), format!("disk {}", d.name), None),
         Late::Fact(fact) => match &fact.select {
-            DeviceSelector::DiskAtBus(bus) => {
-                (disks.filter(|d| d.bus.as_deref().is_some_and(|b| same_bus_address(b, bus))).collect(), format!("disk at {bus}"), fact.min_size)
-            }
+            DeviceSelector::DiskAtBus(bus) => (
+                disks.filter(|d| d.bus.as_deref().is_some_and(|b| same_bus_address(b, bus))).collect(),
+                format!("disk at {bus}"),
+                fact.min_size,
+            ),
             DeviceSelector::DiskNamed(name) => (disks.filter(|d| d.name == *name).collect(), format!("disk {name}"), fact.min_size),
             DeviceSelector::NicAtBus(_) | DeviceSelector::NicNamed(_) => (Vec::new(), "disk".to_owned(), None),
         },

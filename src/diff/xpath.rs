@@ -15,7 +15,9 @@ mod tests {
 
     #[test]
     fn accepts_what_lxml_accepts() {
-        for good in ["//node", "//node[@id=\"display\"]", "//node[@class='system']/vendor[contains(.,'Dell')]", "count(//node[@id='gpu']) > 1"] {
+        for good in
+            ["//node", "//node[@id=\"display\"]", "//node[@class='system']/vendor[contains(.,'Dell')]", "count(//node[@id='gpu']) > 1"]
+        {
             assert_eq!(syntax_error(good), None, "{good}");
         }
         for bad in ["//[", "//node[@id=\"display\"]/'clock units=\"Hz\"' > 1000000000", ""] {

@@ -1,3 +1,9 @@
 //! Changes to actions and edges.
 //!
-//! In: changes and the applied model. Out: [`crate::action::Action`]s, acyclic, every node in its own branch. Pure.
+//! In: a [`crate::diff::Comparison`]. Out: [`crate::action::Action`]s in a topological order, every node in its own branch, with edges only between
+//! things that need each other. Pure. Imports `build`, `action`, `diff`.
+
+mod branch;
+mod construct;
+
+pub use construct::{Graph, GraphError, GraphOptions, construct};

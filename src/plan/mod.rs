@@ -1,9 +1,16 @@
 //! The plan: changes, actions, preconditions, guards; a file with a digest.
 //!
-//! In: changes of [`crate::diff`] and actions of [`crate::graph`]. Out: a plan as a value and as canonical JSON (RFC 8785), which holds no secret.
-//! Pure: the same inputs give the same bytes.
+//! In: the applied model, the build model, the state's memory, policy and limits. Out: a [`Plan`] as a value and as canonical JSON (RFC 8785), which
+//! holds no secret. Pure: the same inputs give the same bytes.
 
+mod assemble;
+mod digest;
+mod file;
+mod template;
 mod types;
 
 pub use crate::diff::Goal;
+pub use assemble::{Inputs, PlanError, assemble};
+pub use digest::{canonical, design_digest};
+pub use file::{read, write};
 pub use types::{Allowance, Digests, FORMAT, Limits, Plan};

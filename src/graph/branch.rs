@@ -1,0 +1,123 @@
+//! The branch of one node: stage now and target → ordered steps. One table.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::action::params::{BootTarget, DestroyNode, IdentifyNode, NoParams, PowerParams, SetNodeBoot};
+use crate::action::{ActionKind, Effect, Precondition};
+use crate::build::{MachineStatus, PowerState};
+use crate::diff::{NodeNeeds, NodeWork, Stage};
+
+/// Seconds that a running operating system gets to shut down before it is forced off.
+const GRACEFUL_SHUTDOWN_S: u32 = 120;
+
+/// One step of a branch.
+pub(super) struct Step<'a> {
+    pub(super) kind: ActionKind,
+    /// Part of the node that it changes (`node.x` or `node.x/networking`).
+    pub(super) resource: String,
+    pub(super) effect: Effect,
+    pub(super) params: Value,
+    /// Site resources it waits for.
+    pub(super) needs: Vec<&'a [String]>,
+    pub(super) preconditions: Vec<Precondition>,
+    /// Whether it needs a healthy provisioner and rack controller.
+    pub(super) verified_site: bool,
+}
+
+fn json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or(Value::Null)
+}
+
+/// The steps that bring a node from where it is to where it shall be.
+pub(super) fn steps<'a>(name: &str, domain: Option<&str>, work: &NodeWork, needs: &'a NodeNeeds) -> Vec<Step<'a>> {
+    let mut out: Vec<Step<'a>> = Vec::new();
+    let node = format!("node.{name}");
+    let part = |p: &str| format!("{node}/{p}");
+    let mut push = |kind, resource: String, effect, params, needs: Vec<&'a [String]>, preconditions, verified_site| {
+        out.push(Step { kind, resource, effect, params, needs, preconditions, verified_site });
+    };
+    if work.release {
+        let statuses = vec![
+            MachineStatus::Allocated,
+            MachineStatus::Deploying,
+            MachineStatus::Deployed,
+            MachineStatus::FailedDeployment,
+            MachineStatus::Releasing,
+            MachineStatus::FailedReleasing,
+        ];
+        push(
+            ActionKind::DestroyNode,
+            node.clone(),
+            work.effect,
+            json(&DestroyNode { erase: false }),
+            Vec::new(),
+            vec![Precondition::Identity, Precondition::Status(statuses)],
+            false,
+        );
+    }
+    if work.now == Stage::Absent {
+        let is_off = work.power == PowerState::Off;
+        let mut guards = vec![Precondition::NotEnlisted, Precondition::Identity];
+        if is_off {
+            guards.push(Precondition::HoldsNothing);
+        }
+        let boot = json(&SetNodeBoot { target: BootTarget::Pxe });
+        push(ActionKind::SetNodeBoot, part("boot"), work.effect, boot, vec![&needs.boot], guards, true);
+        let guards = || vec![Precondition::NotEnlisted, Precondition::Identity];
+        if !is_off {
+            let off = json(&PowerParams { graceful_s: GRACEFUL_SHUTDOWN_S });
+            push(ActionKind::PowerOffNode, part("power"), work.effect, off, Vec::new(), guards(), false);
+        }
+        push(ActionKind::PowerOnNode, part("power"), work.effect, json(&PowerParams { graceful_s: 0 }), Vec::new(), guards(), false);
+    } else if work.power_on {
+        let on = json(&PowerParams { graceful_s: 0 });
+        push(ActionKind::PowerOnNode, part("power"), Effect::Reboot, on, Vec::new(), vec![Precondition::Identity], false);
+    }
+    let before_ready = matches!(work.now, Stage::Absent | Stage::Enlisted | Stage::Commissioning | Stage::FailedCommissioning);
+    if before_ready {
+        let identify = json(&IdentifyNode { hostname: name.to_owned(), domain: domain.map(str::to_owned) });
+        if work.identify {
+            push(ActionKind::IdentifyNode, node.clone(), work.effect, identify, vec![&needs.naming], Vec::new(), false);
+        }
+        push(
+            ActionKind::ConfigureHardware,
+            part("hardware"),
+            work.effect,
+            json(&NoParams {}),
+            vec![&needs.boot],
+            vec![Precondition::Identity],
+            true,
+        );
+        push(ActionKind::InterrogateNode, part("hardware"), Effect::None, json(&NoParams {}), Vec::new(), Vec::new(), false);
+    }
+    // Nothing of a machine that is being deployed can be changed but its tags and data.
+    if work.now != Stage::Deploying {
+        if let Some(p) = &work.networking {
+            push(ActionKind::ApplyNodeNetworking, part("networking"), work.effect, json(p), vec![&needs.networking], Vec::new(), false);
+        }
+        if let Some(p) = &work.storage {
+            push(ActionKind::ApplyNodeStorage, part("storage"), work.effect, json(p), Vec::new(), Vec::new(), false);
+        }
+    }
+    if let Some(p) = &work.platform {
+        let effect = if work.now == Stage::Deployed && !work.release { Effect::Online } else { work.effect };
+        push(ActionKind::ApplyNodePlatform, part("platform"), effect, json(p), vec![&needs.platform, &needs.naming], Vec::new(), false);
+    }
+    if let Some(p) = &work.deploy {
+        push(
+            ActionKind::DeployNode,
+            node.clone(),
+            work.effect,
+            json(p),
+            vec![&needs.deploy, &needs.boot],
+            vec![Precondition::Identity],
+            true,
+        );
+    }
+    if work.boot_from_disk {
+        let boot = json(&SetNodeBoot { target: BootTarget::Disk });
+        push(ActionKind::SetNodeBoot, part("boot"), Effect::Online, boot, Vec::new(), vec![Precondition::Identity], false);
+    }
+    out
+}

@@ -1,0 +1,235 @@
+//! The whole graph.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use petgraph::algo::toposort;
+use petgraph::graph::DiGraph;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::branch;
+use crate::action::params::VerifySite;
+use crate::action::{Action, ActionKind, DriverRole, Effect, Precondition, RetryClass};
+use crate::build::Binding;
+use crate::diff::{Comparison, Goal, SiteStep};
+
+/// What the graph needs besides the comparison.
+#[derive(Debug, Clone, Default)]
+pub struct GraphOptions {
+    /// Site name.
+    pub site: String,
+    /// Name of the node driver.
+    pub node_driver: String,
+    /// Name of the OOB driver by node.
+    pub oob_drivers: BTreeMap<String, String>,
+    /// Time limits in seconds that differ from the defaults.
+    pub timeouts_s: BTreeMap<ActionKind, u32>,
+    /// DNS domain by node.
+    pub domains: BTreeMap<String, String>,
+    /// Generation by resource; part of every action's identity.
+    pub generations: BTreeMap<String, u64>,
+    /// Whether only what the selected nodes need is kept.
+    pub partial: bool,
+}
+
+/// Actions and the site resources whose changes they carry out.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    /// Actions in a topological order.
+    pub actions: Vec<Action>,
+    /// Site resources that are changed by it.
+    pub site_resources: BTreeSet<String>,
+}
+
+/// Why no graph can be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GraphError {
+    /// Resources need each other.
+    #[error("these resources need each other, so no order exists: {0}")]
+    Cycle(String),
+}
+
+struct Draft {
+    kind: ActionKind,
+    resource: String,
+    node: Option<String>,
+    effect: Effect,
+    params: Value,
+    after: Vec<usize>,
+    preconditions: Vec<Precondition>,
+}
+
+/// Makes the graph.
+///
+/// # Errors
+/// When resources need each other.
+pub fn construct(comparison: &Comparison, goal: Goal, options: &GraphOptions) -> Result<Graph, GraphError> {
+    let mut drafts: Vec<Draft> = Vec::new();
+    let mut at: BTreeMap<String, usize> = BTreeMap::new();
+    let ordered = order(&comparison.site.steps)?;
+    let mut pending: Vec<(&str, &SiteStep)> = ordered;
+    let needs_verification = goal == Goal::VerifySite || !pending.is_empty() || !comparison.work.is_empty();
+    let boots = comparison.work.values().any(|w| w.deploy.is_some() || w.now < crate::diff::Stage::Ready);
+    let verify = needs_verification && goal != Goal::DestroyNodes;
+    if verify {
+        let params = serde_json::to_value(VerifySite { rack_controller: boots }).unwrap_or(Value::Null);
+        drafts.push(Draft {
+            kind: ActionKind::VerifySite,
+            resource: "site".into(),
+            node: None,
+            effect: Effect::None,
+            params,
+            after: Vec::new(),
+            preconditions: Vec::new(),
+        });
+    }
+    let verified: Vec<usize> = if verify { vec![0] } else { Vec::new() };
+    for (resource, step) in pending.drain(..) {
+        let mut after: Vec<usize> = step.needs.iter().filter_map(|n| at.get(n).copied()).collect();
+        if after.is_empty() {
+            after.clone_from(&verified);
+        }
+        at.insert(resource.to_owned(), drafts.len());
+        drafts.push(Draft {
+            kind: step.kind,
+            resource: resource.to_owned(),
+            node: None,
+            effect: step.change.effect,
+            params: step.params.clone(),
+            after: tidy(after),
+            preconditions: Vec::new(),
+        });
+    }
+    // What a machine installs from and is reached with is in place before it is deployed.
+    let before_deploy: Vec<usize> =
+        at.iter().filter(|(r, _)| r.starts_with("repository.") || r.starts_with("sshkey.")).map(|(_, i)| *i).collect();
+    let site_count = drafts.len();
+    for (name, work) in &comparison.work {
+        let Some(needs) = comparison.needs.get(name) else { continue };
+        let domain = options.domains.get(name).map(String::as_str);
+        let mut previous: Option<usize> = None;
+        for step in branch::steps(name, domain, work, needs) {
+            let mut after: Vec<usize> = step.needs.iter().flat_map(|list| list.iter()).filter_map(|n| at.get(n).copied()).collect();
+            if step.kind == ActionKind::DeployNode {
+                after.extend(&before_deploy);
+            }
+            match previous {
+                Some(p) => after.push(p),
+                None => after.extend(&verified),
+            }
+            if step.verified_site {
+                after.extend(&verified);
+            }
+            previous = Some(drafts.len());
+            drafts.push(Draft {
+                kind: step.kind,
+                resource: step.resource,
+                node: Some(name.clone()),
+                effect: step.effect,
+                params: step.params,
+                after: tidy(after),
+                preconditions: step.preconditions,
+            });
+        }
+    }
+    let keep = if options.partial { ancestors(&drafts, site_count) } else { (0..drafts.len()).collect() };
+    Ok(finish(drafts, &keep, comparison, options))
+}
+
+fn tidy(mut after: Vec<usize>) -> Vec<usize> {
+    after.sort_unstable();
+    after.dedup();
+    after
+}
+
+/// Site steps in an order in which each comes after what it needs.
+fn order(steps: &BTreeMap<String, SiteStep>) -> Result<Vec<(&str, &SiteStep)>, GraphError> {
+    let mut graph: DiGraph<&str, ()> = DiGraph::new();
+    let ids: BTreeMap<&str, _> = steps.keys().map(|r| (r.as_str(), graph.add_node(r.as_str()))).collect();
+    for (resource, step) in steps {
+        for need in step.needs.iter().filter_map(|n| ids.get(n.as_str())) {
+            graph.add_edge(*need, ids[resource.as_str()], ());
+        }
+    }
+    let sorted = toposort(&graph, None).map_err(|cycle| GraphError::Cycle(graph[cycle.node_id()].to_owned()))?;
+    Ok(sorted.into_iter().filter_map(|i| steps.get_key_value(graph[i])).map(|(r, s)| (r.as_str(), s)).collect())
+}
+
+/// Node actions and all that they wait for.
+fn ancestors(drafts: &[Draft], site_count: usize) -> BTreeSet<usize> {
+    let mut keep: BTreeSet<usize> = BTreeSet::new();
+    let mut stack: Vec<usize> = (site_count..drafts.len()).collect();
+    while let Some(i) = stack.pop() {
+        if keep.insert(i) {
+            stack.extend(&drafts[i].after);
+        }
+    }
+    keep
+}
+
+fn finish(drafts: Vec<Draft>, keep: &BTreeSet<usize>, comparison: &Comparison, options: &GraphOptions) -> Graph {
+    let mut out = Graph::default();
+    let mut ids: Vec<String> = vec![String::new(); drafts.len()];
+    for (i, draft) in drafts.into_iter().enumerate() {
+        if !keep.contains(&i) {
+            continue;
+        }
+        let driver = match draft.kind.role() {
+            DriverRole::Node => options.node_driver.clone(),
+            DriverRole::Oob => draft.node.as_ref().and_then(|n| options.oob_drivers.get(n)).cloned().unwrap_or_else(|| "redfish".into()),
+        };
+        let after: Vec<String> = draft.after.iter().map(|d| ids[*d].clone()).filter(|id| !id.is_empty()).collect();
+        let timeout_s = options.timeouts_s.get(&draft.kind).copied().unwrap_or(draft.kind.default_timeout_minutes() * 60);
+        let retry = match draft.kind {
+            ActionKind::DeployNode
+            | ActionKind::DestroyNode
+            | ActionKind::ConfigureHardware
+            | ActionKind::PowerOnNode
+            | ActionKind::PowerOffNode => RetryClass::ObserveFirst,
+            _ => RetryClass::Repeatable,
+        };
+        if draft.node.is_none() {
+            out.site_resources.insert(draft.resource.clone());
+        }
+        let mut action = Action {
+            id: String::new(),
+            kind: draft.kind,
+            resource: draft.resource,
+            node: draft.node,
+            driver,
+            effect: draft.effect,
+            params: draft.params,
+            after,
+            fulfilled_by: Vec::new(),
+            preconditions: draft.preconditions,
+            timeout_s,
+            retry,
+        };
+        let binding = action.node.as_ref().and_then(|n| comparison.bindings.get(n));
+        let generation = options.generations.get(&action.resource).copied().unwrap_or(0);
+        action.id = action_id(&options.site, &action, binding, generation);
+        ids[i].clone_from(&action.id);
+        out.actions.push(action);
+    }
+    out
+}
+
+/// Hash of everything that makes an action what it is. A later deployment of the same thing is another action: the generation differs.
+fn action_id(site: &str, action: &Action, binding: Option<&Binding>, generation: u64) -> String {
+    let identity = json!({
+        "site": site,
+        "kind": action.kind,
+        "resource": action.resource,
+        "driver": action.driver,
+        "effect": action.effect,
+        "params": action.params,
+        "after": action.after,
+        "preconditions": action.preconditions,
+        "timeout_s": action.timeout_s,
+        "retry": action.retry,
+        "binding": binding,
+        "generation": generation,
+    });
+    let bytes = serde_json_canonicalizer::to_vec(&identity).unwrap_or_default();
+    hex::encode(&Sha256::digest(&bytes)[..10])
+}
