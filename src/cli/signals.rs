@@ -7,7 +7,7 @@ use super::output::Printer;
 
 /// What signals ask for.
 #[derive(Debug, Clone, Default)]
-pub struct Interrupts {
+pub(super) struct Interrupts {
     /// Set by the first signal: start nothing new.
     pub graceful: CancellationToken,
     /// Set by the second: stop now.
@@ -19,7 +19,7 @@ impl Interrupts {
     ///
     /// # Errors
     /// When the system does not let us.
-    pub fn listen(printer: &Printer) -> std::io::Result<Self> {
+    pub(super) fn listen(printer: &Printer) -> std::io::Result<Self> {
         let interrupts = Self::default();
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;

@@ -12,7 +12,7 @@ use crate::build::{InterfaceKind, LinkMode, Machine, MachineInterface, same_bus_
 use crate::model::{BondMode, Interface, Network, NetworkLink, Node, Site};
 
 /// The VLAN tag a network has on a link: untagged (0) if it is the link's native network or has no tag.
-pub fn vid_on(link: &NetworkLink, network: &Network) -> u16 {
+pub(super) fn vid_on(link: &NetworkLink, network: &Network) -> u16 {
     if link.native_network.as_ref().is_some_and(|n| n.value == network.name.value) {
         0
     } else {
@@ -21,7 +21,7 @@ pub fn vid_on(link: &NetworkLink, network: &Network) -> u16 {
 }
 
 /// Interfaces of a node that drydock configures, with their links.
-pub fn configured<'a>(site: &'a Site, node: &'a Node) -> impl Iterator<Item = (&'a Interface, &'a NetworkLink)> {
+pub(super) fn configured<'a>(site: &'a Site, node: &'a Node) -> impl Iterator<Item = (&'a Interface, &'a NetworkLink)> {
     node.interfaces.values().filter_map(move |i| {
         let link = site.links.get(&i.device_link.as_ref()?.value)?;
         (!i.labels.contains_key("noconfig") && !link.is_noconfig()).then_some((i, link))
@@ -173,7 +173,7 @@ pub fn find_nic<'a>(machine: &'a Machine, member: &Late<Device>) -> Result<&'a M
 }
 
 /// Names of fabrics by VLAN id, as they will be called after the plan.
-pub type FabricNames = BTreeMap<u64, (String, u16)>;
+pub(super) type FabricNames = BTreeMap<u64, (String, u16)>;
 
 /// Present attributes of a machine, in the terms of what is wanted.
 ///

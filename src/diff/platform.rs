@@ -43,7 +43,7 @@ pub fn kernel_options(node: &Node) -> String {
 }
 
 /// The operating system and series that an image name means; a bare name is Ubuntu's.
-pub fn image(text: &str) -> (String, String) {
+pub(super) fn image(text: &str) -> (String, String) {
     text.split_once('/').map_or_else(|| ("ubuntu".to_owned(), text.to_owned()), |(os, series)| (os.to_owned(), series.to_owned()))
 }
 
