@@ -12,6 +12,7 @@ use url::{Host, Url};
 use super::failure::{Why, transport};
 use super::message::{Body, Request, Response, shown_url};
 use super::options::HttpOptions;
+use super::tls;
 use crate::driver::{DriverError, ErrorClass};
 
 /// How many redirects are followed.
@@ -37,11 +38,11 @@ impl HttpClient {
     /// A client.
     ///
     /// # Errors
-    /// When the CA file cannot be read or holds no certificate.
+    /// When the CA file cannot be read or holds no certificate, or a fingerprint is none.
     pub fn new(options: HttpOptions) -> Result<Self, DriverError> {
         install_crypto_provider();
-        let build = |trust: Trust| {
-            let mut builder = reqwest::Client::builder()
+        let builder = || {
+            let builder = reqwest::Client::builder()
                 .redirect(redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .no_proxy()
@@ -49,30 +50,15 @@ impl HttpClient {
                 .read_timeout(options.read_timeout)
                 .pool_idle_timeout(Duration::from_secs(30))
                 .user_agent(&options.user_agent);
-            if options.http1_only {
-                builder = builder.http1_only();
-            }
-            match trust {
-                Trust::System => builder,
-                Trust::Only(certificates) => builder.tls_certs_only(certificates),
-                Trust::Anything => builder.tls_danger_accept_invalid_certs(true),
-            }
-            .build()
+            if options.http1_only { builder.http1_only() } else { builder }
         };
         let client = if options.insecure_skip_tls_verify {
-            build(Trust::Anything)
-        } else if let Some(path) = &options.ca_file {
-            let pem = std::fs::read(path)
-                .map_err(|e| DriverError::new(ErrorClass::Rejected, format!("cannot read the CA file {}: {e}", path.display())))?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem).unwrap_or_default();
-            if certificates.is_empty() {
-                return Err(DriverError::new(ErrorClass::Rejected, format!("the CA file {} holds no PEM certificate", path.display()))
-                    .hint("it must hold `-----BEGIN CERTIFICATE-----` blocks"));
-            }
-            build(Trust::Only(certificates))
+            builder().tls_danger_accept_invalid_certs(true).build()
+        } else if let Some(config) = tls::listed(&options)? {
+            builder().tls_backend_preconfigured(config).build()
         } else {
             // A machine without system certificates can still talk to plain loopback services.
-            build(Trust::System).or_else(|_| build(Trust::Only(Vec::new())))
+            builder().build().or_else(|_| builder().tls_certs_only([]).build())
         };
         let client = client.map_err(|e| DriverError::new(ErrorClass::Rejected, format!("cannot set up the HTTP client: {e}")))?;
         Ok(Self { client, options })
@@ -220,12 +206,6 @@ impl HttpClient {
         let random = std::collections::hash_map::RandomState::new().build_hasher().finish() % 1000;
         full / 2 + (full / 2).mul_f64(random as f64 / 1000.0)
     }
-}
-
-enum Trust {
-    System,
-    Only(Vec<reqwest::Certificate>),
-    Anything,
 }
 
 /// `Retry-After` in its form of seconds (RFC 9110, section 10.2.3); a date would need the server's clock.

@@ -133,7 +133,7 @@ pub(super) fn transport(request: &Request, error: &reqwest::Error) -> (Why, Driv
 
 fn tls_words(error: &rustls::Error) -> (String, &'static str) {
     use rustls::CertificateError as C;
-    const CA: &str = "give the certificate or its authority with `ca_file`, or, knowing the risk, set `insecure_skip_tls_verify: true`";
+    const CA: &str = "give the certificate or its authority with `ca_file`, its fingerprint with `pinned_sha256`, or, knowing the risk, set `insecure_skip_tls_verify: true`";
     match error {
         rustls::Error::InvalidCertificate(C::UnknownIssuer) => ("its issuer is not trusted".to_owned(), CA),
         rustls::Error::InvalidCertificate(C::Expired | C::ExpiredContext { .. }) => {

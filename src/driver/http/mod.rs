@@ -10,6 +10,7 @@ mod failure;
 mod lanes;
 mod message;
 mod options;
+mod tls;
 
 #[cfg(test)]
 mod tests;

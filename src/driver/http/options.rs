@@ -8,6 +8,9 @@ use std::time::Duration;
 pub struct HttpOptions {
     /// PEM file with the certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// SHA-256 fingerprints of server certificates that are accepted whatever they say (name, issuer, time): 64 hex digits, colons allowed.
+    /// With fingerprints and no CA file nothing else is accepted.
+    pub pinned_sha256: Vec<String>,
     /// Accept any certificate. Traffic, passwords included, can then be read and changed by whoever sits between.
     pub insecure_skip_tls_verify: bool,
     /// Accept `http://` to hosts other than loopback.
@@ -34,6 +37,7 @@ impl Default for HttpOptions {
     fn default() -> Self {
         Self {
             ca_file: None,
+            pinned_sha256: Vec::new(),
             insecure_skip_tls_verify: false,
             allow_plain_http: false,
             http1_only: false,

@@ -1,0 +1,136 @@
+//! Which server certificates are accepted when a CA file or fingerprints are given.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use sha2::{Digest as _, Sha256};
+
+use super::options::HttpOptions;
+use crate::driver::{DriverError, ErrorClass};
+
+/// Certificates that are trusted by name instead of the system's.
+struct Listed {
+    /// Verifies chains; absent when only fingerprints are given.
+    chains: Option<Arc<WebPkiServerVerifier>>,
+    /// Certificates of the CA file. BMCs serve self-signed certificates marked as authorities, which no chain may end in; being listed is enough.
+    exact: Vec<CertificateDer<'static>>,
+    /// SHA-256 of accepted certificates.
+    pins: Vec<[u8; 32]>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl fmt::Debug for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listed").field("exact", &self.exact.len()).field("pins", &self.pins.len()).finish_non_exhaustive()
+    }
+}
+
+impl ServerCertVerifier for Listed {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if !self.pins.is_empty() {
+            let seen: [u8; 32] = Sha256::digest(end_entity.as_ref()).into();
+            if self.pins.contains(&seen) {
+                return Ok(ServerCertVerified::assertion());
+            }
+        }
+        let Some(chains) = &self.chains else {
+            return Err(CertificateError::UnknownIssuer.into());
+        };
+        match chains.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            // Neither a matter of time, name nor signature: an authority's certificate is used as a server's.
+            Err(rustls::Error::InvalidCertificate(CertificateError::Other(_))) if self.exact.iter().any(|c| c == end_entity) => {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// The TLS settings for a CA file or fingerprints; `None` when neither is given.
+pub(super) fn listed(options: &HttpOptions) -> Result<Option<ClientConfig>, DriverError> {
+    if options.ca_file.is_none() && options.pinned_sha256.is_empty() {
+        return Ok(None);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let pins = options.pinned_sha256.iter().map(|pin| fingerprint(pin)).collect::<Result<_, _>>()?;
+    let (chains, exact) = match &options.ca_file {
+        Some(path) => {
+            let (roots, exact) = read(path)?;
+            let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+            let chains = chains.map_err(|e| DriverError::new(ErrorClass::Rejected, format!("cannot use the CA file {}: {e}", path.display())))?;
+            (Some(chains), exact)
+        }
+        None => (None, Vec::new()),
+    };
+    let verifier = Listed { chains, exact, pins, provider: Arc::clone(&provider) };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|e| DriverError::new(ErrorClass::Rejected, format!("cannot set up TLS: {e}")))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    config.alpn_protocols = if options.http1_only { vec![b"http/1.1".to_vec()] } else { vec![b"h2".to_vec(), b"http/1.1".to_vec()] };
+    Ok(Some(config))
+}
+
+fn read(path: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), DriverError> {
+    let refuse = |why: String| {
+        DriverError::new(ErrorClass::Rejected, format!("the CA file {} {why}", path.display()))
+            .hint("it must hold one or more `-----BEGIN CERTIFICATE-----` blocks")
+    };
+    let pem = std::fs::read(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
+    let exact: Vec<CertificateDer<'static>> =
+        CertificateDer::pem_slice_iter(&pem).collect::<Result<_, _>>().map_err(|e| refuse(format!("is not PEM: {e}")))?;
+    let mut roots = RootCertStore::empty();
+    for (i, certificate) in exact.iter().enumerate() {
+        roots.add(certificate.clone()).map_err(|e| refuse(format!("holds something that is no certificate (block {}): {e}", i + 1)))?;
+    }
+    if roots.is_empty() { Err(refuse("holds no certificate".to_owned())) } else { Ok((roots, exact)) }
+}
+
+/// A SHA-256 fingerprint as tools print it: 64 hex digits, colons between bytes allowed.
+fn fingerprint(written: &str) -> Result<[u8; 32], DriverError> {
+    let digits: String = written.chars().filter(|c| *c != ':').collect();
+    hex::decode(&digits).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+        DriverError::new(ErrorClass::Rejected, format!("`{written:.100}` is not a SHA-256 fingerprint"))
+            .hint("it has 64 hex digits, as `openssl x509 -noout -fingerprint -sha256` prints it")
+    })
+}
