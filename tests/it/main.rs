@@ -1,4 +1,5 @@
 //! Integration tests: files in, text out.
 
 mod check_cases;
+mod redfish_sushy;
 mod sample_sites;

@@ -46,7 +46,10 @@ fn venv() -> PathBuf {
         let _ = fs::remove_dir_all(&venv);
         run("python3 -m venv", Command::new("python3").args(["-m", "venv"]).arg(&venv));
         let mut pip = Command::new(venv.join("bin/pip"));
-        run("pip install sushy-tools", pip.args(["install", "--quiet", "--disable-pip-version-check"]).arg(format!("sushy-tools=={VERSION}")));
+        run(
+            "pip install sushy-tools",
+            pip.args(["install", "--quiet", "--disable-pip-version-check"]).arg(format!("sushy-tools=={VERSION}")),
+        );
         fs::write(&complete, "").unwrap();
     }
     venv
@@ -91,10 +94,7 @@ impl Sushy {
                 let nics: Vec<String> =
                     (0..2).map(|n| format!("{{'mac': '52:54:00:AA:{i:02X}:{:02X}', 'ip': '172.22.{n}.{}'}}", 1 - n, i + 1)).collect();
                 let id = uuid(i).to_uppercase();
-                format!(
-                    "dict(uuid='{id}', name='node{i:02}', power_state='Off', external_notifier=False, nics=[{}])",
-                    nics.join(", ")
-                )
+                format!("dict(uuid='{id}', name='node{i:02}', power_state='Off', external_notifier=False, nics=[{}])", nics.join(", "))
             })
             .collect();
         let mut conf = vec![
@@ -228,7 +228,11 @@ async fn a_node_goes_through_its_life() {
 
     assert!(carry_out(&driver, &power("n1", ActionKind::PowerOnNode, 0)).await);
     assert_eq!(driver.interrogate("n1").await.unwrap().power, PowerState::On);
-    assert_eq!(driver.begin(&power("n1", ActionKind::PowerOnNode, 0)).await, Ok(Begun::Complete), "nothing is sent to a machine that is on");
+    assert_eq!(
+        driver.begin(&power("n1", ActionKind::PowerOnNode, 0)).await,
+        Ok(Begun::Complete),
+        "nothing is sent to a machine that is on"
+    );
 
     assert!(carry_out(&driver, &boot("n1", BootTarget::Disk)).await, "Disabled is refused by this BMC, Hdd is not");
     assert_eq!(driver.interrogate("n1").await.unwrap().boot.unwrap().target, "Hdd");
@@ -286,7 +290,7 @@ async fn login_and_certificate_are_checked() {
 
     let error = with(sushy.endpoint("n1", ""), None).interrogate("n1").await.unwrap_err();
     assert!(error.message.contains("node n1, BMC 172.22.0.1") && error.message.contains("certificate"), "{error}");
-    assert!(error.hint.unwrap().contains("`ca_file`"));
+    assert!(error.hint.as_deref().is_some_and(|h| h.contains("`ca_file`")), "{error:?}");
 
     let trusted = with(sushy.endpoint("n1", ""), Some(certificate.clone()));
     assert_eq!(trusted.interrogate("n1").await.unwrap().uuid, Some(uuid(0)));

@@ -81,18 +81,15 @@ pub(super) fn transport(request: &Request, error: &reqwest::Error) -> (Why, Driv
     let mut last = None;
     let mut cause = error.source();
     while let Some(inner) = cause {
-        if let Some(e) = inner.downcast_ref::<rustls::Error>() {
-            tls = Some(e.clone());
-        }
-        if let Some(e) = inner.downcast_ref::<io::Error>() {
-            if let Some(e) = e.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>()) {
-                tls = Some(e.clone());
-            } else {
-                os = Some(e.kind());
-            }
-        }
+        let io = inner.downcast_ref::<io::Error>();
+        tls = tls.or_else(|| inner.downcast_ref::<rustls::Error>().cloned());
+        os = io.map(io::Error::kind).or(os);
         last = Some(inner.to_string());
-        cause = inner.source();
+        // `source` of an I/O error skips the error that it wraps.
+        cause = match io.and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => inner.source(),
+        };
     }
     if let Some(tls) = tls {
         let (what, hint) = tls_words(&tls);

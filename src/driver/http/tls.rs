@@ -95,7 +95,8 @@ pub(super) fn listed(options: &HttpOptions) -> Result<Option<ClientConfig>, Driv
         Some(path) => {
             let (roots, exact) = read(path)?;
             let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
-            let chains = chains.map_err(|e| DriverError::new(ErrorClass::Rejected, format!("cannot use the CA file {}: {e}", path.display())))?;
+            let chains =
+                chains.map_err(|e| DriverError::new(ErrorClass::Rejected, format!("cannot use the CA file {}: {e}", path.display())))?;
             (Some(chains), exact)
         }
         None => (None, Vec::new()),
