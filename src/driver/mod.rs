@@ -7,4 +7,5 @@ pub mod http;
 pub mod redfish;
 mod types;
 
-pub use types::{Begun, BmcEndpoint, Call, Driver, DriverError, ErrorClass, NodeDriver, Observation, OobDriver};
+pub use crate::action::ErrorClass;
+pub use types::{Begun, BmcEndpoint, Call, Driver, DriverError, NodeDriver, Observation, OobDriver};

@@ -4,42 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 
-use crate::action::ActionKind;
+use crate::action::{ActionKind, ErrorClass};
 use crate::build::{Binding, Bmc, Endpoint, Machine, Provisioner};
 use crate::redact::Secret;
-
-/// What kind of failure an error is; decides retries.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ErrorClass {
-    /// Network trouble, 5xx, time-outs: the same call may succeed later.
-    Transient,
-    /// The other side is busy with something else (409 locked, 503, 429).
-    Busy,
-    /// The thing is not there yet or not in the state that the call needs.
-    NotReady,
-    /// The other side refuses these parameters for good.
-    Rejected,
-    /// Wrong or missing credentials.
-    Credentials,
-    /// The site is not as the plan says; nothing was done.
-    Precondition,
-    /// The machine tried and failed (failed commissioning, failed deployment).
-    Failed,
-    /// The time limit passed.
-    Timeout,
-    /// The outcome cannot be told; a person must look.
-    Inconclusive,
-}
-
-impl ErrorClass {
-    /// Whether waiting and repeating may help.
-    pub fn is_retryable(self) -> bool {
-        matches!(self, Self::Transient | Self::Busy | Self::NotReady)
-    }
-}
 
 /// An error of a driver: what, where, and what to do. Never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
