@@ -155,3 +155,27 @@ fn every_code_has_a_page_and_is_unique() {
     let unique: std::collections::BTreeSet<_> = codes.iter().collect();
     assert_eq!(unique.len(), codes.len());
 }
+
+#[test]
+fn rendered_sites_are_read_without_a_problem() {
+    let shared = std::env::var_os("DRYDOCK_SHARED")
+        .map_or_else(|| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), std::path::PathBuf::from)
+        .join("reference/sites");
+    if !shared.is_dir() {
+        eprintln!("skipped: {} is not there; set DRYDOCK_SHARED", shared.display());
+        return;
+    }
+    let count = |file: &str| {
+        let (documents, problems) = read(&std::fs::read_to_string(shared.join(file)).unwrap());
+        assert_eq!(problems, "", "{file}");
+        Kind::ALL.map(|kind| documents.iter().filter(|d| d.kind() == Some(kind)).count())
+    };
+    // Region, Rack, NetworkLink, Network, HardwareProfile, HostProfile, BaremetalNode, BootAction
+    assert_eq!(count("drydock-samples/fullsite.yaml"), [1, 1, 3, 5, 1, 2, 2, 2]);
+    assert_eq!(count("drydock-samples/deckhand_fullsite.yaml"), [1, 1, 3, 5, 2, 2, 3, 3]);
+    assert_eq!(count("drydock-samples/deckhand_fullsite_libvirt.yaml"), [1, 1, 2, 4, 1, 1, 2, 2]);
+    assert_eq!(count("drydock-samples/deckhand_routedomain.yaml"), [0, 0, 0, 3, 0, 0, 0, 0]);
+    assert_eq!(count("rendered-by-deckhand/seaworthy.yaml"), [1, 0, 3, 6, 2, 3, 5, 6]);
+    assert_eq!(count("rendered-by-deckhand/seaworthy.all.yaml"), [1, 0, 3, 6, 2, 3, 5, 6]);
+    assert_eq!(count("rendered-by-deckhand/airsloop.yaml"), [1, 0, 3, 6, 2, 1, 1, 6]);
+}

@@ -144,17 +144,17 @@ fn one(map: &SourceMap, texts: &Texts, diagnostic: &Diagnostic, renderer: &Rende
     let others = diagnostic.labels.iter().map(|label| Mark { span: label.span, primary: false, text: Some(&label.text) });
     let marks: Vec<Mark> = primary.into_iter().chain(others).filter(|mark| map.get(mark.span.file).is_some()).collect();
 
-    let mut group = level.primary_title(&*diagnostic.message).id(diagnostic.code.0).elements(excerpts(map, texts, &marks));
+    let mut group = level.primary_title(clean(&diagnostic.message)).id(diagnostic.code.0).elements(excerpts(map, texts, &marks));
     if marks.is_empty()
         && let Some(note) = &diagnostic.note
     {
-        group = group.element(Level::NOTE.message(&**note));
+        group = group.element(Level::NOTE.message(clean(note)));
     }
     if let Some(resource) = &diagnostic.resource {
-        group = group.element(Level::NOTE.message(format!("this is about {resource}")));
+        group = group.element(Level::NOTE.message(format!("this is about {}", clean(resource))));
     }
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(&**help));
+        group = group.element(Level::HELP.message(clean(help)));
     }
     renderer.render(&[group])
 }
@@ -194,12 +194,12 @@ fn excerpt<'a>(map: &'a SourceMap, texts: &'a Texts, run: &[&Mark<'a>]) -> Optio
     let end = boundary(text, last.span.start);
     let end = text[end..].find('\n').map_or(text.len(), |at| end + at).max(start);
     let end = if text[start..end].ends_with('\r') { end - 1 } else { end };
-    let snippet = Snippet::source(&text[start..end]).path(printable(&file.path)).line_start(first.span.line as usize).annotations(
+    let snippet = Snippet::source(&text[start..end]).path(clean(&file.path)).line_start(first.span.line as usize).annotations(
         run.iter().map(|mark| {
             let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
             let annotation = kind.span(within(text, mark.span, start..end));
             match mark.text {
-                Some(text) => annotation.label(Cow::Borrowed(text)),
+                Some(text) => annotation.label(clean(text)),
                 None => annotation,
             }
         }),
@@ -215,9 +215,10 @@ fn within(text: &str, span: Span, excerpt: Range<usize>) -> Range<usize> {
     start - excerpt.start..end - excerpt.start
 }
 
-/// The renderer cleans all text but paths.
-fn printable(path: &str) -> Cow<'_, str> {
-    if path.contains(char::is_control) { Cow::Owned(path.replace(char::is_control, "\u{fffd}")) } else { Cow::Borrowed(path) }
+/// Without what could move a terminal's cursor or reverse its text: the renderer itself cleans only titles and excerpts.
+fn clean(text: &str) -> Cow<'_, str> {
+    let hostile = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if text.contains(hostile) { Cow::Owned(text.replace(hostile, "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
 fn boundary(text: &str, offset: u32) -> usize {

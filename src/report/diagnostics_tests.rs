@@ -1,5 +1,7 @@
 //! Diagnostics as people and programs see them.
 
+use proptest::prelude::*;
+
 use super::diagnostics::{Style, render, summary, to_json};
 use crate::diag::{Code, Diagnostic};
 use crate::document::read_all;
@@ -134,4 +136,45 @@ fn summaries() {
     assert_eq!(summary(&[e.clone(), w.clone(), w.clone()]), "1 error, 2 warnings");
     assert_eq!(summary(&[w]), "1 warning");
     assert_eq!(render(&SourceMap::default(), &[], Style::default()), "");
+}
+
+fn renders(text: &str) {
+    let (map, mut diagnostics) = problems(&[("a.yaml", text), ("b.yaml", "schema: drydock/Rack/v1\nmetadata: {name: r1}\ndata: {}\n")]);
+    // Every position of the text as a further label of the first problem.
+    let labels: Vec<Span> = (0..text.len().min(80))
+        .map(|at| Span {
+            file: map_file(),
+            line: text.as_bytes()[..at].split(|b| *b == b'\n').count() as u32,
+            column: 1,
+            start: at as u32,
+            end: at as u32 + 3,
+        })
+        .collect();
+    diagnostics.push(labels.iter().fold(Diagnostic::warning(Code("DD9999"), text), |d, span| d.at(*span).label(*span, text)));
+    for color in [false, true] {
+        for width in [0, 20, 140] {
+            let out = render(&map, &diagnostics, Style { color, width });
+            assert!(out.contains("DD9999"), "{out}");
+            assert!(color || !out.contains('\u{1b}'), "{out:?}");
+        }
+    }
+    let _ = to_json(&diagnostics, &map).to_string();
+}
+
+fn map_file() -> crate::yaml::FileId {
+    crate::yaml::FileId(0)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_can_be_shown(text in any::<String>()) {
+        renders(&text);
+    }
+
+    #[test]
+    fn any_broken_yaml_can_be_shown(text in "[ \n\t\r\u{1b}a:,\\-{}\\[\\]&*!|'\"#é漢\u{feff}\u{2028}]{0,60}") {
+        renders(&text);
+    }
 }

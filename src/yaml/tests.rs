@@ -340,8 +340,9 @@ fn real_sites_are_read_without_a_problem() {
         let id = map.add(file.display().to_string(), std::fs::read_to_string(&file).unwrap());
         let parsed = parse(&map, id);
         assert!(parsed.diagnostics.is_empty(), "{}: {:?}", file.display(), parsed.diagnostics);
+        let lines = Lines::of(&map.files()[0].text);
         for node in &parsed.documents {
-            well_formed(node, &map, 0);
+            well_formed(node, &lines, 0);
         }
         documents += parsed.documents.len();
     }
@@ -349,39 +350,51 @@ fn real_sites_are_read_without_a_problem() {
 }
 
 /// Laws of every tree: spans are in the text and agree with line and column, keys are unique, nothing is too deep.
-fn well_formed(node: &Node, map: &SourceMap, depth: usize) {
+fn well_formed(node: &Node, lines: &Lines<'_>, depth: usize) {
     assert!(depth <= super::MAX_DEPTH);
-    in_text(node.span, map);
+    lines.hold(node.span);
     match &node.value {
-        Value::Seq(items) => items.iter().for_each(|n| well_formed(n, map, depth + 1)),
+        Value::Seq(items) => items.iter().for_each(|n| well_formed(n, lines, depth + 1)),
         Value::Map(m) => {
             let mut names = std::collections::BTreeSet::new();
             for (key, value) in &m.entries {
                 assert!(names.insert(&key.name), "{} twice", key.name);
-                in_text(key.span, map);
-                well_formed(value, map, depth + 1);
+                lines.hold(key.span);
+                well_formed(value, lines, depth + 1);
             }
         }
         _ => {}
     }
 }
 
-fn in_text(span: Span, map: &SourceMap) {
-    let text = &map.get(span.file).unwrap().text;
-    let before = text.get(..span.start as usize).unwrap_or_else(|| panic!("{span:?} in {text:?}"));
-    assert!(text.get(span.start as usize..span.end as usize).is_some(), "{span:?} in {text:?}");
-    let before = before.replace("\r\n", "\n").replace('\r', "\n");
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    assert_eq!(span.line as usize, before.matches('\n').count() + 1, "{span:?} in {text:?}");
-    // A byte order mark before a document has no width.
-    let column = before[line_start..].trim_start_matches('\u{feff}').chars().count() + 1;
-    assert_eq!(span.column as usize, column, "{span:?} in {text:?}");
+/// Where the lines of a text start.
+struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        let bytes = text.as_bytes();
+        let ends = (0..bytes.len()).filter(|at| bytes[*at] == b'\n' || (bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n')));
+        Self { text, starts: std::iter::once(0).chain(ends.map(|at| at + 1)).collect() }
+    }
+
+    fn hold(&self, span: Span) {
+        let (start, text) = (span.start as usize, self.text);
+        assert!(text.get(start..span.end as usize).is_some(), "{span:?} in {text:?}");
+        let line = self.starts.partition_point(|s| *s <= start);
+        // A byte order mark before a document has no width.
+        let before = text[self.starts[line - 1]..start].trim_start_matches('\u{feff}');
+        assert_eq!((span.line as usize, span.column as usize), (line, before.chars().count() + 1), "{span:?} in {text:?}");
+    }
 }
 
 fn check_any(text: &str) {
-    let (map, parsed) = read(text);
+    let (_, parsed) = read(text);
+    let lines = Lines::of(text);
     for node in &parsed.documents {
-        well_formed(node, &map, 0);
+        well_formed(node, &lines, 0);
     }
     for d in &parsed.diagnostics {
         let span = d.span.unwrap();
@@ -498,7 +511,8 @@ proptest! {
 
     #[test]
     fn edited_documents_never_panic(which in any::<usize>(), edits in edits()) {
-        let sites = sites();
+        static SITES: std::sync::OnceLock<Vec<String>> = std::sync::OnceLock::new();
+        let sites = SITES.get_or_init(sites);
         check_any(&apply(&sites[which % sites.len()], &edits));
     }
 
