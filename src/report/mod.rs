@@ -1,7 +1,28 @@
 //! Output formats.
+//!
+//! In: values of the pure stages. Out: text and JSON. One view model (`view`) counts and groups; formats only write. Whatever comes from a design or a server is
+//! made safe ([`clean`]) before it is printed. Imports pure modules and `config`; never a driver, the store or the engine.
 
 pub mod diagnostics;
+mod escape;
 mod mask;
+mod names;
+mod paint;
+mod plan_attributes;
+mod plan_json;
+mod plan_text;
+pub mod time;
+mod values;
+mod view;
+
+pub use escape::clean;
+pub use plan_json::plan_json;
+pub use plan_text::{TextOptions, plan_text};
+pub use view::{Verdict, verdict};
 
 #[cfg(test)]
 mod diagnostics_tests;
+#[cfg(test)]
+mod plan_samples;
+#[cfg(test)]
+mod plan_tests;

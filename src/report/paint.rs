@@ -1,0 +1,186 @@
+//! Lines of a report: every piece is made safe when it is added, so that nothing can be forgotten.
+
+use console::measure_text_width;
+
+use super::escape::clean;
+
+/// How a piece looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    Plain,
+    Bold,
+    Dim,
+    /// What is added, and success.
+    Green,
+    /// What is changed, and what waits.
+    Yellow,
+    /// What is removed or destroyed, and failures.
+    Red,
+    BoldRed,
+    Cyan,
+}
+
+impl Look {
+    fn codes(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Bold => "1",
+            Self::Dim => "2",
+            Self::Green => "32",
+            Self::Yellow => "33",
+            Self::Red => "31",
+            Self::BoldRed => "1;31",
+            Self::Cyan => "36",
+        }
+    }
+}
+
+/// Text being written, line by line.
+#[derive(Debug)]
+pub(super) struct Page {
+    out: String,
+    color: bool,
+    width: usize,
+    /// Columns used in the current line.
+    column: usize,
+    folded: bool,
+}
+
+impl Page {
+    pub(super) fn new(color: bool, width: usize) -> Self {
+        Self { out: String::new(), color, width: width.max(40), column: 0, folded: false }
+    }
+
+    /// Remembers that something is shown shortened.
+    pub(super) fn fold(&mut self) {
+        self.folded = true;
+    }
+
+    /// Whether anything is shown shortened.
+    pub(super) fn folded(&self) -> bool {
+        self.folded
+    }
+
+    /// Adds a piece to the current line.
+    pub(super) fn put(&mut self, look: Look, text: &str) -> &mut Self {
+        let text = clean(text);
+        if text.is_empty() {
+            return self;
+        }
+        self.column += measure_text_width(&text);
+        if self.color && look != Look::Plain {
+            self.out.push_str("\u{1b}[");
+            self.out.push_str(look.codes());
+            self.out.push('m');
+            self.out.push_str(&text);
+            self.out.push_str("\u{1b}[0m");
+        } else {
+            self.out.push_str(&text);
+        }
+        self
+    }
+
+    /// Adds plain text to the current line.
+    pub(super) fn text(&mut self, text: &str) -> &mut Self {
+        self.put(Look::Plain, text)
+    }
+
+    /// Fills the current line with blanks up to a column; at least one blank if anything stands there already.
+    pub(super) fn to(&mut self, column: usize) -> &mut Self {
+        let blanks = if self.column >= column { usize::from(self.column > 0 && column > 0) } else { column - self.column };
+        self.out.extend(std::iter::repeat_n(' ', blanks));
+        self.column += blanks;
+        self
+    }
+
+    /// Adds pieces with a separator, and goes on at column `indent` of a new line where the width ends.
+    pub(super) fn flow<S: AsRef<str>>(
+        &mut self,
+        look: Look,
+        pieces: impl IntoIterator<Item = S>,
+        separator: &str,
+        indent: usize,
+    ) -> &mut Self {
+        let mut first = true;
+        for piece in pieces {
+            let piece = clean(piece.as_ref());
+            let width = measure_text_width(&piece);
+            if !first {
+                self.put(look, separator.trim_end());
+                let blanks = separator.len() - separator.trim_end().len();
+                if self.column + blanks + width > self.width {
+                    self.end().to(indent);
+                } else {
+                    self.to(self.column + blanks);
+                }
+            } else if self.column + width > self.width && self.column > indent {
+                self.end().to(indent);
+            }
+            self.put(look, &piece);
+            first = false;
+        }
+        self
+    }
+
+    /// One blank.
+    pub(super) fn space(&mut self) -> &mut Self {
+        self.text(" ")
+    }
+
+    /// Goes on at column `indent` of a new line if so many columns do not fit in the current one.
+    pub(super) fn room(&mut self, columns: usize, indent: usize) -> &mut Self {
+        if self.column + columns > self.width && self.column > indent { self.end().to(indent) } else { self }
+    }
+
+    /// Adds words, and goes on at column `indent` of a new line where the width ends.
+    pub(super) fn words(&mut self, look: Look, text: &str, indent: usize) -> &mut Self {
+        let text = clean(text);
+        let words: Vec<&str> = text.split(' ').filter(|w| !w.is_empty()).collect();
+        self.flow(look, words, " ", indent)
+    }
+
+    /// Ends the line.
+    pub(super) fn end(&mut self) -> &mut Self {
+        self.out.truncate(self.out.trim_end_matches(' ').len());
+        self.out.push('\n');
+        self.column = 0;
+        self
+    }
+
+    /// An empty line, unless the text starts here or one stands here already.
+    pub(super) fn gap(&mut self) -> &mut Self {
+        if self.column > 0 {
+            self.end();
+        }
+        if !self.out.is_empty() && !self.out.ends_with("\n\n") {
+            self.out.push('\n');
+        }
+        self
+    }
+
+    pub(super) fn finish(self) -> String {
+        self.out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Look, Page};
+
+    #[test]
+    fn pieces_wrap_at_the_width() {
+        let mut page = Page::new(false, 40);
+        page.text("    ").flow(Look::Plain, ["aaaaaaaaaa", "bbbbbbbbbb", "ccccccccccc", "d"], " → ", 6).end();
+        assert_eq!(page.finish(), "    aaaaaaaaaa → bbbbbbbbbb →\n      ccccccccccc → d\n");
+    }
+
+    #[test]
+    fn colours_only_when_asked_and_never_from_the_text() {
+        let mut page = Page::new(true, 80);
+        page.put(Look::Red, "a\u{1b}[0m\nb").end();
+        assert_eq!(page.finish(), "\u{1b}[31ma\\u{1b}[0m\\nb\u{1b}[0m\n");
+        let mut page = Page::new(false, 80);
+        page.put(Look::Red, "a").gap().gap().text("b").end();
+        assert_eq!(page.finish(), "a\n\nb\n");
+    }
+}

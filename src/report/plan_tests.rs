@@ -1,0 +1,125 @@
+//! Plans as text and JSON, compared with the files in `testdata/plans`. `DRYDOCK_BLESS=1` rewrites them.
+
+use serde_json::json;
+
+use super::plan_samples as samples;
+use super::{TextOptions, Verdict, plan_json, plan_text, verdict};
+use crate::action::Effect;
+use crate::plan::Plan;
+
+fn golden(name: &str, text: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/plans").join(name);
+    if std::env::var_os("DRYDOCK_BLESS").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    if expected != text {
+        let diff = similar::TextDiff::from_lines(&*expected, text);
+        panic!("{} differs (DRYDOCK_BLESS=1 rewrites it):\n{}", path.display(), diff.unified_diff().context_radius(2));
+    }
+}
+
+fn plain(plan: &Plan) -> String {
+    plan_text(plan, &TextOptions::default())
+}
+
+#[test]
+fn two_nodes() {
+    let plan = samples::two_nodes();
+    golden("two_nodes.txt", &plan_text(&plan, &TextOptions { plan_file: Some("plan.json".to_owned()), ..TextOptions::default() }));
+    golden("two_nodes.verbose.txt", &plan_text(&plan, &TextOptions { verbose: true, ..TextOptions::default() }));
+    golden("two_nodes.narrow.txt", &plan_text(&plan, &TextOptions { width: 60, ..TextOptions::default() }));
+    golden("two_nodes.color.txt", &plan_text(&plan, &TextOptions { color: true, ..TextOptions::default() }));
+    let json = plan_json(&plan);
+    golden("two_nodes.json", &format!("{}\n", serde_json::to_string_pretty(&json).unwrap()));
+}
+
+#[test]
+fn many_nodes_are_shown_once() {
+    let text = plain(&samples::many_nodes());
+    golden("many_nodes.txt", &text);
+    assert!(text.lines().count() < 80, "300 nodes in {} lines", text.lines().count());
+    assert!(text.contains("node.n042"), "the one node with another image stands alone:\n{text}");
+}
+
+#[test]
+fn destruction_comes_first() {
+    let text = plain(&samples::destructive());
+    golden("destructive.txt", &text);
+    let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("no {what:?} in:\n{text}"));
+    assert!(at("node.old01") < at("node.{n01, n02}") && at("node.{n01, n02}") < at("subnet.pxe"));
+    assert!(text.contains("--allow 'redeploy=node=n04 || node=n05 || node=n06'"), "{text}");
+}
+
+#[test]
+fn nothing_to_do_is_said_exactly() {
+    let text = plain(&samples::converged());
+    golden("converged.txt", &text);
+    assert_eq!(verdict(&samples::converged()), Verdict::NoChanges);
+    let mut partial = samples::converged();
+    partial.selection = Some("node=n01".to_owned());
+    assert!(plain(&partial).contains("No changes in the selection."));
+
+    let text = plain(&samples::blocked());
+    golden("blocked.txt", &text);
+    assert_eq!(verdict(&samples::blocked()), Verdict::NothingPlanned);
+    assert!(!text.to_lowercase().contains("no changes"), "{text}");
+    assert!(text.contains("1 change is held back, 4 resources are blocked and 3 nodes are of unknown stage"), "{text}");
+    assert_eq!(plan_json(&samples::blocked())["verdict"], json!("nothing_planned"));
+
+    // Each reason alone is enough.
+    let (mut held, mut blocked, mut unknown) = (samples::nothing(), samples::nothing(), samples::nothing());
+    held.held_back = samples::blocked().held_back;
+    blocked.blocked = samples::blocked().blocked;
+    unknown.nodes = samples::blocked().nodes;
+    for plan in [held, blocked, unknown] {
+        assert_eq!(verdict(&plan), Verdict::NothingPlanned);
+    }
+}
+
+#[test]
+fn hostile_text_reaches_no_terminal() {
+    let plan = samples::hostile();
+    for verbose in [false, true] {
+        let text = plan_text(&plan, &TextOptions { verbose, ..TextOptions::default() });
+        let bad: Vec<char> = text.chars().filter(|c| *c != '\n' && super::clean(&c.to_string()) != c.to_string()).collect();
+        assert!(bad.is_empty(), "{bad:?}");
+        assert!(!text.lines().any(|l| l.trim_start().starts_with("No changes")), "{text}");
+    }
+    golden("hostile.txt", &plain(&plan));
+    let colored = plan_text(&plan, &TextOptions { color: true, ..TextOptions::default() });
+    let known = ["[0m", "[1m", "[2m", "[31m", "[32m", "[33m", "[36m", "[1;31m"];
+    assert!(colored.split('\u{1b}').skip(1).all(|rest| known.iter().any(|k| rest.starts_with(k))));
+}
+
+#[test]
+fn values_of_a_minority_are_never_hidden_in_a_range() {
+    let mut plan = samples::many_nodes();
+    for change in &mut plan.changes {
+        if change.resource == "node.n200/network" {
+            change.attributes[0].after = Some(json!("active-backup"));
+        }
+    }
+    let text = plain(&plan);
+    assert!(text.contains("node.n200/network") && text.contains("active-backup"), "{text}");
+    assert!(text.contains("node.{n001..n199, n201..n300}/network"), "{text}");
+}
+
+#[test]
+fn an_outlier_among_different_values_is_seen() {
+    let mut plan = samples::many_nodes();
+    for change in &mut plan.changes {
+        if change.resource == "node.n200/network" {
+            change.attributes[2].after = Some(json!("192.168.9.9/24"));
+        }
+    }
+    assert!(plain(&plan).contains("192.168.9.9/24"));
+}
+
+#[test]
+fn effects_of_actions_count_where_no_change_says_so() {
+    let mut plan = samples::nothing();
+    plan.actions = samples::destructive().actions.into_iter().filter(|a| a.effect == Effect::Destroy).collect();
+    let text = plain(&plan);
+    assert!(text.contains("1 node destroyed"), "{text}");
+}

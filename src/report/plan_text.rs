@@ -1,0 +1,522 @@
+//! A plan as people review it.
+//!
+//! In: a plan. Out: text: the counts, what destroys or interrupts first and with reasons, then everything else with like changes of many nodes shown once, the
+//! branches, what is held back or blocked, and what to run next.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use console::measure_text_width;
+
+use super::escape::clean;
+use super::names;
+use super::paint::{Look, Page};
+use super::plan_attributes;
+use super::time::about;
+use super::view::{self, Group, Verdict};
+use crate::action::Effect;
+use crate::diff::{Change, Operation};
+use crate::plan::Plan;
+
+/// How a plan is shown as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextOptions {
+    /// With ANSI colours.
+    pub color: bool,
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Fold nothing: every value of every node, every line of a text.
+    pub verbose: bool,
+    /// The plan's file, if it has one; named in what to run next.
+    pub plan_file: Option<String>,
+}
+
+impl Default for TextOptions {
+    fn default() -> Self {
+        Self { color: false, width: 120, verbose: false, plan_file: None }
+    }
+}
+
+/// The plan as text.
+pub fn plan_text(plan: &Plan, options: &TextOptions) -> String {
+    let mut page = Page::new(options.color, options.width);
+    let verdict = view::verdict(plan);
+    headline(&mut page, plan, verdict);
+    if verdict == Verdict::Changes {
+        changes(&mut page, plan, options.verbose);
+        actions(&mut page, plan, options.verbose);
+    }
+    held_back(&mut page, plan, options.verbose);
+    blocked(&mut page, plan, options.verbose);
+    orphans(&mut page, plan, options.verbose);
+    not_managed(&mut page, plan, options.verbose);
+    warnings(&mut page, plan, options.verbose);
+    next(&mut page, plan, verdict, options);
+    page.finish()
+}
+
+/// Column at which facts of the headline start.
+const FACTS: usize = 15;
+
+fn headline(page: &mut Page, plan: &Plan, verdict: Verdict) {
+    page.put(Look::Bold, "Plan for ").put(Look::Bold, &plan.site).put(Look::Bold, ": ").put(Look::Bold, plan.goal.name());
+    if let Some(selection) = &plan.selection {
+        page.put(Look::Yellow, "  partial: only ").put(Look::Yellow, selection);
+    }
+    if plan.endpoints.iter().any(|e| e.simulated) {
+        page.put(Look::Cyan, "  SIMULATED");
+    }
+    page.end().gap();
+
+    page.to(2);
+    match verdict {
+        Verdict::Changes => {
+            impact(page, plan);
+        }
+        Verdict::NoChanges => {
+            let sentence = match plan.selection {
+                Some(_) => "No changes in the selection.".to_owned(),
+                None => format!("No changes. {} is as its design says.", plan.site),
+            };
+            page.put(Look::Green, &sentence).end();
+        }
+        Verdict::NothingPlanned => {
+            let sentence =
+                format!("Nothing can be done now{}: {}.", if plan.selection.is_some() { " in the selection" } else { "" }, open(plan));
+            page.words(Look::Yellow, &sentence, 2).end();
+        }
+    }
+
+    if verdict == Verdict::Changes {
+        fact(page, "changes");
+        let counts = view::changes_by_effect(plan);
+        page.text(&count(plan.changes.len(), "resource"));
+        for (n, (effect, number)) in counts.iter().enumerate() {
+            page.text(if n == 0 { ": " } else { ", " }).put(look(*effect), &format!("{number} {effect}"));
+        }
+        page.end();
+    }
+    stages(page, plan);
+    if verdict == Verdict::Changes {
+        fact(page, "actions");
+        let nodes: BTreeSet<&str> = plan.actions.iter().filter_map(|a| a.node.as_deref()).collect();
+        page.text(&plan.actions.len().to_string());
+        if !nodes.is_empty() {
+            page.text(&format!(" in {} and the site", count(nodes.len(), "node branch")));
+        }
+        page.text(&format!("; longest path {}", view::longest_path(&plan.actions)));
+        match plan.expected_s {
+            Some(seconds) => page.text(&format!("; about {}", about(seconds))),
+            None => page.text("; duration not known yet"),
+        };
+        page.end();
+        fact(page, "limits");
+        let l = &plan.limits;
+        let pieces = [
+            format!("{} in flight", count(l.nodes_in_flight as usize, "node")),
+            count(l.parallelism as usize, "call"),
+            format!("{} and {} unavailable per rack", count(l.power_ups_per_rack as usize, "power-up"), l.unavailable_per_rack),
+            format!("stops after {}", count(l.max_failures as usize, "failed node")),
+        ];
+        page.flow(Look::Plain, pieces, ", ", FACTS).end();
+    }
+    if !plan.allow.is_empty() {
+        fact(page, "allowed");
+        let pieces = plan.allow.iter().map(|a| format!("{}={}", a.effect, a.selector));
+        page.flow(Look::Red, pieces, ", ", FACTS).end();
+    }
+    if !plan.endpoints.is_empty() {
+        fact(page, "against");
+        let pieces = plan.endpoints.iter().map(|e| if e.simulated { format!("{} (simulated)", e.driver) } else { format!("{} {}", e.driver, e.url) });
+        page.flow(Look::Plain, pieces, ", ", FACTS).end();
+    }
+    if verdict == Verdict::Changes && !(plan.held_back.is_empty() && plan.blocked.is_empty()) {
+        fact(page, "not planned");
+        page.words(Look::Yellow, &open(plan), FACTS).end();
+    }
+    fact(page, "digest");
+    page.put(Look::Dim, &plan.digests.plan).end();
+}
+
+fn fact<'p>(page: &'p mut Page, name: &str) -> &'p mut Page {
+    page.to(2).put(Look::Dim, name).to(FACTS)
+}
+
+/// What the plan does to machines: the line that is read first.
+fn impact(page: &mut Page, plan: &Plan) {
+    let classes = view::nodes_by_effect(plan);
+    let mut pieces: Vec<(Look, String)> = Vec::new();
+    for (effect, nodes) in &classes {
+        let what = match effect {
+            Effect::Destroy => "destroyed",
+            Effect::Redeploy => "redeployed over what they hold",
+            Effect::Reboot => "rebooted",
+            Effect::Install => "installed for the first time",
+            Effect::Online => "changed without interruption",
+            Effect::None => "only looked at",
+        };
+        let mut text = format!("{} {what}", count(nodes.len(), "node"));
+        if *effect >= Effect::Reboot {
+            let racks: BTreeSet<&str> = nodes.iter().filter_map(|n| plan.nodes.get(*n)?.rack.as_deref()).collect();
+            if !racks.is_empty() {
+                let noun = if racks.len() == 1 { "rack" } else { "racks" };
+                let _ = write!(text, " ({noun} {})", names::pieces(racks, "..", 6).join(", "));
+            }
+        }
+        pieces.push((look(*effect), text));
+    }
+    if classes.is_empty() {
+        pieces.push((Look::Plain, "no node is touched".to_owned()));
+    }
+    let site = plan.changes.iter().filter(|c| c.node.is_none()).count();
+    if site > 0 {
+        pieces.push((Look::Plain, format!("{} changed", count(site, "site resource"))));
+    }
+    if plan.changes.iter().map(|c| c.effect).chain(plan.actions.iter().map(|a| a.effect)).all(|e| e < Effect::Reboot) {
+        pieces.push((Look::Green, "nothing is interrupted or overwritten".to_owned()));
+    }
+    let last = pieces.len() - 1;
+    for (n, (look, text)) in pieces.iter().enumerate() {
+        page.room(measure_text_width(&clean(text)) + 1, 2).put(*look, text);
+        if n < last {
+            page.text(",").space();
+        }
+    }
+    page.end();
+}
+
+fn stages(page: &mut Page, plan: &Plan) {
+    if plan.nodes.is_empty() {
+        return;
+    }
+    fact(page, "nodes").text(&plan.nodes.len().to_string());
+    let pieces = view::stages(plan)
+        .into_iter()
+        .map(|(now, then, n)| if now == then { format!("{n} {}", now.name()) } else { format!("{n} {} → {}", now.name(), then.name()) });
+    page.text(": ").flow(Look::Plain, pieces, ", ", FACTS).end();
+}
+
+/// What stays open: `2 changes are held back, 1 resource is blocked and 1 node is of unknown stage`.
+fn open(plan: &Plan) -> String {
+    let unknown = view::unknown_nodes(plan).count();
+    let part =
+        |n: usize, noun: &str, what: &str| (n > 0).then(|| format!("{} {} {what}", count(n, noun), if n == 1 { "is" } else { "are" }));
+    let parts: Vec<String> = [
+        part(plan.held_back.len(), "change", "held back"),
+        part(plan.blocked.len(), "resource", "blocked"),
+        part(unknown, "node", "of unknown stage"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    match parts.as_slice() {
+        [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),
+        _ => parts.concat(),
+    }
+}
+
+fn title(page: &mut Page, look: Look, name: &str, note: &str) {
+    page.gap().put(look, name);
+    if !note.is_empty() {
+        page.put(Look::Dim, "  ").put(Look::Dim, note);
+    }
+    page.end();
+}
+
+fn changes(page: &mut Page, plan: &Plan, verbose: bool) {
+    let groups = view::group(&plan.changes);
+    let (mut harmful, rest): (Vec<&Group>, Vec<&Group>) = groups.iter().partition(|g| g.first().effect >= Effect::Reboot);
+    if !harmful.is_empty() {
+        harmful.sort_by_key(|g| std::cmp::Reverse(g.first().effect));
+        title(page, Look::BoldRed, "Interrupts or destroys", "");
+        for group in harmful {
+            one_group(page, group, verbose, true);
+        }
+    }
+    if !rest.is_empty() {
+        title(page, Look::Bold, "Changes", "");
+        for group in rest {
+            one_group(page, group, verbose, false);
+        }
+    }
+}
+
+/// Indent of a resource's attributes.
+const INDENT: usize = 6;
+
+fn one_group(page: &mut Page, group: &Group, verbose: bool, name_all: bool) {
+    let first = group.first();
+    page.to(2).put(sign_look(first.operation), first.operation.sign()).to(INDENT);
+    address(page, group.changes.iter().copied(), group.suffix(), verbose || name_all);
+    page.text("  ").put(look(first.effect), first.effect.name());
+    if group.changes.len() > 1 {
+        page.put(Look::Bold, &format!("  ×{} nodes", group.changes.len()));
+    }
+    plan_attributes::known_later(page, group);
+    page.end();
+    if !group.reason.is_empty() {
+        page.to(INDENT).put(Look::Dim, "because ").words(Look::Plain, &group.reason, INDENT + 8).end();
+    }
+    plan_attributes::attributes(page, group, verbose, INDENT);
+}
+
+/// The address of one change, or of many nodes with the same suffix: `node.{n01..n98}/storage`.
+fn address<'c>(page: &mut Page, changes: impl Iterator<Item = &'c Change>, suffix: &str, all: bool) {
+    let changes: Vec<&Change> = changes.collect();
+    if let [change] = changes.as_slice() {
+        page.put(Look::Bold, &change.resource);
+        return;
+    }
+    let nodes = changes.iter().filter_map(|c| c.node.as_deref());
+    node_set(page, nodes, suffix, all);
+}
+
+/// Pieces of a folded list of names.
+const FOLDED: usize = 6;
+
+fn node_set<'n>(page: &mut Page, nodes: impl Iterator<Item = &'n str>, suffix: &str, all: bool) {
+    let mut pieces = folded(page, nodes, if all { usize::MAX } else { FOLDED });
+    if let [one] = pieces.as_slice()
+        && !one.contains("..")
+    {
+        page.put(Look::Bold, &format!("node.{one}{suffix}"));
+        return;
+    }
+    if let Some(first) = pieces.first_mut() {
+        *first = format!("node.{{{first}");
+    }
+    if let Some(last) = pieces.last_mut() {
+        *last = format!("{last}}}{suffix}");
+    }
+    page.flow(Look::Bold, pieces, ", ", INDENT + 2);
+}
+
+/// Names as pieces; remembers whether any are left out.
+fn folded<'n>(page: &mut Page, names: impl Iterator<Item = &'n str>, limit: usize) -> Vec<String> {
+    let pieces = names::pieces(names, "..", limit);
+    if pieces.len() > limit {
+        page.fold();
+    }
+    pieces
+}
+
+/// Addresses: many nodes as `node.{n01..n98}`, others as they are.
+fn addresses(page: &mut Page, resources: &[&str], verbose: bool) {
+    let nodes: Option<Vec<&str>> = resources.iter().map(|r| r.strip_prefix("node.").filter(|n| !n.contains('/'))).collect();
+    if let Some(nodes) = nodes {
+        node_set(page, nodes.into_iter(), "", verbose);
+    } else {
+        let pieces = folded(page, resources.iter().copied(), if verbose { usize::MAX } else { FOLDED });
+        page.flow(Look::Bold, pieces, ", ", INDENT);
+    }
+}
+
+fn actions(page: &mut Page, plan: &Plan, verbose: bool) {
+    if plan.actions.is_empty() {
+        return;
+    }
+    title(page, Look::Bold, "Actions", "branches run side by side, within the limits");
+    let site = view::site_actions(&plan.actions);
+    if !site.is_empty() {
+        page.to(2).put(Look::Bold, "site").end();
+        for (kind, resources) in site {
+            page.to(4).text(kind.name());
+            if resources.len() > 1 {
+                page.text(&format!(" ×{}", resources.len()));
+            }
+            let pieces = folded(page, resources.iter().copied().filter(|r| *r != "site"), if verbose { usize::MAX } else { 2 * FOLDED });
+            page.text("  ").flow(Look::Dim, pieces, ", ", INDENT).end();
+        }
+    }
+    for branches in view::branches(&plan.actions) {
+        page.to(2);
+        node_set(page, branches.nodes.iter().copied(), "", verbose);
+        page.text("  ").put(look(branches.effect), branches.effect.name());
+        let each = count(branches.actions, "action");
+        match branches.nodes.len() {
+            1 => page.put(Look::Dim, &format!("  {each}")),
+            n => page.put(Look::Bold, &format!("  ×{n} nodes")).put(Look::Dim, &format!("  {each} each")),
+        };
+        page.end().to(4).flow(Look::Plain, &branches.steps, " → ", INDENT).end();
+    }
+}
+
+fn held_back(page: &mut Page, plan: &Plan, verbose: bool) {
+    if plan.held_back.is_empty() {
+        return;
+    }
+    title(page, Look::Yellow, "Held back", "not in this plan; the rest does not wait for it");
+    // Changes are grouped by what they are, and by why they are held back.
+    let mut whys: Vec<((String, String), Vec<&Change>)> = Vec::new();
+    for held in &plan.held_back {
+        let node = held.change.node.as_deref().unwrap_or("");
+        let why = (view::named(&held.reason, node).into_owned(), view::named(&held.hint, node).into_owned());
+        match whys.iter_mut().find(|(w, _)| *w == why) {
+            Some((_, changes)) => changes.push(&held.change),
+            None => whys.push((why, vec![&held.change])),
+        }
+    }
+    for ((reason, hint), changes) in &whys {
+        let name = |text: &str| match changes.as_slice() {
+            [one] => text.replace("<node>", one.node.as_deref().unwrap_or("<node>")),
+            _ => text.to_owned(),
+        };
+        for group in view::group(changes.iter().copied()) {
+            one_group(page, &group, verbose, false);
+        }
+        page.to(INDENT).put(Look::Yellow, "held back: ").words(Look::Plain, &name(reason), INDENT + 2).end();
+        let nodes: Vec<&str> = changes.iter().filter_map(|c| c.node.as_deref()).collect();
+        let hint = for_all(hint, &nodes).unwrap_or_else(|| name(hint));
+        page.to(INDENT).put(Look::Cyan, "to let it through: ").words(Look::Plain, &hint, INDENT + 2).end();
+    }
+}
+
+/// Nodes up to which a hint names them all.
+const HINTED: usize = 6;
+
+/// `--allow CLASS=node=<node>` for a few nodes at once, as it can be pasted into a shell.
+fn for_all(hint: &str, nodes: &[&str]) -> Option<String> {
+    let start = hint.find("--allow ")? + "--allow ".len();
+    let end = hint[start..].find("=node=<node>")? + start;
+    let class = hint[start..end].trim_start_matches(['\'', '"']);
+    let plain = |n: &&str| n.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    if nodes.len() < 2 || nodes.len() > HINTED || !nodes.iter().all(plain) || class.contains(' ') {
+        return None;
+    }
+    let all: Vec<String> = nodes.iter().map(|n| format!("node={n}")).collect();
+    let rest = hint[end + "=node=<node>".len()..].trim_start_matches(['\'', '"']);
+    Some(format!("{}'{class}={}'{rest}", &hint[..start], all.join(" || ")))
+}
+
+fn blocked(page: &mut Page, plan: &Plan, verbose: bool) {
+    if plan.blocked.is_empty() {
+        return;
+    }
+    title(page, Look::Yellow, "Blocked", "nothing can be planned about these");
+    let mut whys: Vec<((String, String), Vec<&str>)> = Vec::new();
+    for blocked in &plan.blocked {
+        let node = node_of(&blocked.resource);
+        let why = (view::named(&blocked.reason, node).into_owned(), view::named(&blocked.hint, node).into_owned());
+        match whys.iter_mut().find(|(w, _)| *w == why) {
+            Some((_, resources)) => resources.push(&blocked.resource),
+            None => whys.push((why, vec![&blocked.resource])),
+        }
+    }
+    for ((reason, hint), resources) in &whys {
+        let name = |text: &str| match resources.as_slice() {
+            [one] => text.replace("<node>", node_of(one)),
+            _ => text.to_owned(),
+        };
+        page.to(2);
+        addresses(page, resources, verbose);
+        if resources.len() > 1 {
+            page.put(Look::Bold, &format!("  ×{}", resources.len()));
+        }
+        page.end().to(INDENT).put(Look::Dim, "because ").words(Look::Plain, &name(reason), INDENT + 8).end();
+        if !hint.is_empty() {
+            page.to(INDENT).put(Look::Cyan, "what to do: ").words(Look::Plain, &name(hint), INDENT + 2).end();
+        }
+    }
+}
+
+/// The node's name in an address; empty for site resources.
+fn node_of(resource: &str) -> &str {
+    resource.strip_prefix("node.").map_or("", |rest| rest.split('/').next().unwrap_or(rest))
+}
+
+fn orphans(page: &mut Page, plan: &Plan, verbose: bool) {
+    if plan.orphans.is_empty() {
+        return;
+    }
+    title(page, Look::Yellow, "No longer in the design", "nothing is done to these");
+    let shown = if verbose { usize::MAX } else { 20 };
+    for orphan in plan.orphans.iter().take(shown) {
+        page.to(2).put(Look::Bold, &orphan.resource).text("  ").words(Look::Plain, &orphan.detail, INDENT).end();
+    }
+    if plan.orphans.len() > shown {
+        page.to(2).put(Look::Dim, &format!("… {} more; --verbose shows them", plan.orphans.len() - shown)).end();
+    }
+    if plan.orphans.iter().any(|o| !node_of(&o.resource).is_empty()) {
+        page.to(2).put(Look::Dim, "`drydock destroy --target node=NAME` or `plan --allow destroy=node=NAME` releases a node").end();
+    }
+}
+
+fn not_managed(page: &mut Page, plan: &Plan, verbose: bool) {
+    if plan.not_managed.is_empty() {
+        return;
+    }
+    page.gap();
+    for item in &plan.not_managed {
+        page.put(Look::Yellow, "not managed: ").text(&item.what);
+        if !item.resources.is_empty() {
+            let resources: Vec<&str> = item.resources.iter().map(String::as_str).collect();
+            page.text(" (");
+            addresses(page, &resources, verbose);
+            page.text(")");
+        }
+        page.end();
+    }
+}
+
+fn warnings(page: &mut Page, plan: &Plan, verbose: bool) {
+    if plan.warnings.is_empty() {
+        return;
+    }
+    page.gap().put(Look::Yellow, &count(plan.warnings.len(), "warning")).text(" about the design");
+    if verbose {
+        page.text(":").end();
+        for warning in &plan.warnings {
+            page.to(2).words(Look::Plain, warning, 4).end();
+        }
+    } else {
+        page.text("; `drydock validate` shows them").end();
+    }
+}
+
+fn next(page: &mut Page, plan: &Plan, verdict: Verdict, options: &TextOptions) {
+    page.gap();
+    match (verdict, &options.plan_file) {
+        (Verdict::Changes, Some(file)) => {
+            page.put(Look::Cyan, "next: ").text("drydock apply ").text(file).put(Look::Dim, "  (carries out exactly this plan)").end();
+        }
+        (Verdict::Changes, None) => {
+            page.put(Look::Cyan, "next: ").text("drydock plan --out FILE, review, drydock apply FILE").end();
+        }
+        (Verdict::NothingPlanned, _) => {
+            page.put(Look::Cyan, "next: ").text("do what the lines above say, then drydock plan again").end();
+        }
+        (Verdict::NoChanges, _) => {}
+    }
+    if page.folded() && !options.verbose {
+        page.put(Look::Dim, "something is shown shortened; --verbose shows every value of every node").end();
+    }
+}
+
+/// `1 node`, `2 nodes`, `3 node branches`.
+pub(super) fn count(n: usize, noun: &str) -> String {
+    match (n, noun.ends_with("ch")) {
+        (1, _) => format!("1 {noun}"),
+        (_, true) => format!("{n} {noun}es"),
+        _ => format!("{n} {noun}s"),
+    }
+}
+
+/// How an effect class looks.
+pub(super) fn look(effect: Effect) -> Look {
+    match effect {
+        Effect::None => Look::Dim,
+        Effect::Online => Look::Plain,
+        Effect::Install => Look::Green,
+        Effect::Reboot => Look::Yellow,
+        Effect::Redeploy => Look::Red,
+        Effect::Destroy => Look::BoldRed,
+    }
+}
+
+fn sign_look(operation: Operation) -> Look {
+    match operation {
+        Operation::Create => Look::Green,
+        Operation::Update => Look::Yellow,
+        Operation::Replace | Operation::Delete => Look::Red,
+    }
+}
