@@ -51,7 +51,7 @@ pub fn plan_text(plan: &Plan, options: &TextOptions) -> String {
     orphans(&mut page, plan, options.verbose);
     not_managed(&mut page, plan, options.verbose);
     warnings(&mut page, plan, options.verbose);
-    next(&mut page, plan, verdict, options);
+    next(&mut page, verdict, options);
     page.finish()
 }
 
@@ -127,7 +127,10 @@ fn headline(page: &mut Page, plan: &Plan, verdict: Verdict) {
     }
     if !plan.endpoints.is_empty() {
         fact(page, "against");
-        let pieces = plan.endpoints.iter().map(|e| if e.simulated { format!("{} (simulated)", e.driver) } else { format!("{} {}", e.driver, e.url) });
+        let pieces = plan
+            .endpoints
+            .iter()
+            .map(|e| if e.simulated { format!("{} (simulated)", e.driver) } else { format!("{} {}", e.driver, e.url) });
         page.flow(Look::Plain, pieces, ", ", FACTS).end();
     }
     if verdict == Verdict::Changes && !(plan.held_back.is_empty() && plan.blocked.is_empty()) {
@@ -473,7 +476,7 @@ fn warnings(page: &mut Page, plan: &Plan, verbose: bool) {
     }
 }
 
-fn next(page: &mut Page, plan: &Plan, verdict: Verdict, options: &TextOptions) {
+fn next(page: &mut Page, verdict: Verdict, options: &TextOptions) {
     page.gap();
     match (verdict, &options.plan_file) {
         (Verdict::Changes, Some(file)) => {

@@ -107,11 +107,6 @@ impl Group<'_> {
         self.changes[0]
     }
 
-    /// The nodes' names, in plan order.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = &str> {
-        self.changes.iter().filter_map(|c| c.node.as_deref())
-    }
-
     /// What stands behind `node.NAME` in the addresses; for one change the address itself.
     pub(super) fn suffix(&self) -> &str {
         suffix(self.first())
