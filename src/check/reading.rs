@@ -16,7 +16,7 @@ const fn schema(code: Code, severity: Severity, title: &'static str) -> Rule {
     Rule { code, original: Some("DD001 (schema)"), title, severity, check: None }
 }
 
-pub(super) static READING: [Rule; 28] = [
+pub(super) static READING: [Rule; 29] = [
     found(yaml::BROKEN_YAML, Error, "a file is not YAML"),
     found(yaml::DUPLICATE_KEY, Error, "a key stands twice in a mapping"),
     found(yaml::UNKNOWN_ALIAS, Error, "an alias names no anchor"),
@@ -25,6 +25,7 @@ pub(super) static READING: [Rule; 28] = [
     found(yaml::BAD_TAG, Error, "a YAML tag has no meaning here"),
     found(yaml::BAD_KEY, Error, "a list or mapping is used as a key"),
     found(yaml::BAD_MERGE, Error, "a merge key has nothing to merge"),
+    found(yaml::UNUSUAL_BREAK, Warning, "a file has an invisible line break"),
     found(document::NOT_A_DOCUMENT, Error, "a YAML document is not a mapping"),
     found(document::NO_SCHEMA, Error, "a document does not say what it is"),
     found(document::UNKNOWN_KIND, Error, "a kind of document does not exist"),

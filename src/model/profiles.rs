@@ -19,6 +19,17 @@ struct Profile {
     tree: Node,
     /// The profile and those it inherits from, nearest first.
     chain: Vec<String>,
+    /// Whether the chain names a profile that does not exist.
+    incomplete: bool,
+}
+
+/// What a node has with everything it inherits.
+pub(super) struct Inherited {
+    pub(super) tree: Node,
+    /// Profiles, nearest first.
+    pub(super) chain: Vec<String>,
+    /// Whether the chain names a profile that does not exist.
+    pub(super) incomplete: bool,
 }
 
 /// All host profiles of a design.
@@ -45,24 +56,31 @@ impl<'d> Profiles<'d> {
         }
     }
 
-    /// A node's data over its profiles, and the profiles' names, nearest first.
-    pub(super) fn apply(&mut self, node: &'d Document, resource: &str, sink: &mut Sink) -> (Node, Vec<String>) {
+    /// A node's data over its profiles.
+    pub(super) fn apply(&mut self, node: &'d Document, resource: &str, sink: &mut Sink) -> Inherited {
         let mut idle = Vec::new();
-        let parent = self.parent_of(node, resource, sink).and_then(|name| self.profile(name, sink));
-        let result = match parent {
-            Some(profile) => (inherit::merge(&profile.tree, &node.data, &mut idle), profile.chain.clone()),
-            None => (inherit::root(&node.data, &mut idle), Vec::new()),
+        let parent = self.parent_of(node, resource, sink);
+        let profile = parent.known().and_then(|name| self.profile(name, sink));
+        let result = match profile {
+            Some(profile) => Inherited {
+                tree: inherit::merge(&profile.tree, &node.data, &mut idle),
+                chain: profile.chain.clone(),
+                incomplete: profile.incomplete,
+            },
+            None => {
+                Inherited { tree: inherit::root(&node.data, &mut idle), chain: Vec::new(), incomplete: matches!(parent, Parent::Unknown) }
+            }
         };
         report_idle(idle, resource, sink);
         result
     }
 
-    /// The profile that a document names, if it exists.
-    fn parent_of(&self, document: &Document, resource: &str, sink: &mut Sink) -> Option<&'d str> {
-        let reference = document.data.get("host_profile")?;
-        let name = reference.as_str().map_or_else(|| super::decode::scalar(reference), |name| Some(name.to_owned()))?;
+    /// The profile that a document names.
+    fn parent_of(&self, document: &Document, resource: &str, sink: &mut Sink) -> Parent<'d> {
+        let Some(reference) = document.data.get("host_profile") else { return Parent::None };
+        let Some(name) = super::decode::scalar(reference) else { return Parent::None };
         if let Some((name, _)) = self.documents.get_key_value(name.as_str()) {
-            return Some(name);
+            return Parent::Known(name);
         }
         let found = Diagnostic::error(codes::UNKNOWN_HOST_PROFILE, format!("host profile `{name}` does not exist"));
         let found = match crate::design::similar(&name, self.documents.keys().copied()) {
@@ -70,7 +88,7 @@ impl<'d> Profiles<'d> {
             None => found.help("add a HostProfile document of this name, or name another profile"),
         };
         sink.push(found.at(reference.span).resource(resource));
-        None
+        Parent::Unknown
     }
 
     fn profile(&mut self, name: &'d str, sink: &mut Sink) -> Option<Rc<Profile>> {
@@ -79,9 +97,11 @@ impl<'d> Profiles<'d> {
         let mut at: HashMap<&'d str, usize> = HashMap::new();
         let mut next = Some(name);
         let mut base: Option<Rc<Profile>> = None;
+        let mut incomplete = false;
         while let Some(name) = next {
             if let Some(profile) = self.resolved.get(name) {
                 base = Some(Rc::clone(profile));
+                incomplete = profile.incomplete;
                 break;
             }
             if let Some(start) = at.get(name) {
@@ -91,7 +111,9 @@ impl<'d> Profiles<'d> {
             let document = *self.documents.get(name)?;
             at.insert(document.name.as_str(), pending.len());
             pending.push(document);
-            next = self.parent_of(document, &format!("host_profile.{}", document.name), sink);
+            let parent = self.parent_of(document, &format!("host_profile.{}", document.name), sink);
+            incomplete |= matches!(parent, Parent::Unknown);
+            next = parent.known();
         }
         for document in pending.into_iter().rev() {
             let mut idle = Vec::new();
@@ -104,11 +126,25 @@ impl<'d> Profiles<'d> {
             let mut chain = Vec::with_capacity(inherited.len() + 1);
             chain.push(document.name.clone());
             chain.extend_from_slice(inherited);
-            let profile = Rc::new(Profile { tree, chain });
+            let profile = Rc::new(Profile { tree, chain, incomplete });
             self.resolved.insert(document.name.as_str(), Rc::clone(&profile));
             base = Some(profile);
         }
         base
+    }
+}
+
+/// What a `host_profile` key names.
+#[derive(Clone, Copy)]
+enum Parent<'d> {
+    None,
+    Known(&'d str),
+    Unknown,
+}
+
+impl<'d> Parent<'d> {
+    fn known(self) -> Option<&'d str> {
+        if let Self::Known(name) = self { Some(name) } else { None }
     }
 }
 

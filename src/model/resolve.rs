@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::decode::{self, Host, RawNetwork, Reader};
+use super::decode::{self, Host, Layouts, RawNetwork, Reader};
 use super::profiles::Profiles;
 use super::sink::Sink;
 use super::{BootAction, Located, Network, Node, Region, Route, Site, codes, filter};
@@ -41,10 +41,11 @@ pub fn resolve(documents: &[Document]) -> (Option<Site>, Vec<Diagnostic>) {
     let mut profiles = Profiles::new(of(Kind::HostProfile).iter().copied());
     profiles.resolve_all(&mut sink);
     let mut nodes = BTreeMap::new();
+    let mut layouts = Layouts::default();
     for document in of(Kind::BaremetalNode) {
         let resource = resource(Kind::BaremetalNode, &document.name);
-        let (tree, host_profiles) = profiles.apply(document, &resource, &mut sink);
-        let host = Host { document, tree: &tree, host_profiles, hardware_profiles: &hardware_profiles };
+        let inherited = profiles.apply(document, &resource, &mut sink);
+        let host = Host { document, inherited, hardware_profiles: &hardware_profiles, layouts: &mut layouts };
         let mut node = decode::host(host, &mut Reader::new(&resource, &mut sink));
         name_in_networks(&mut node, &networks);
         nodes.insert(document.name.clone(), node);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -484,6 +485,8 @@ pub struct Node {
     pub domain: Option<Text>,
     /// Host profiles, nearest first.
     pub host_profiles: Vec<String>,
+    /// Whether it names a host profile that does not exist, itself or through another, so that what it should inherit is unknown.
+    pub incomplete: bool,
     /// Hardware profile.
     pub hardware_profile: Option<Text>,
     /// Out-of-band settings.
@@ -492,8 +495,8 @@ pub struct Node {
     pub primary_network: Option<Text>,
     /// Interfaces by name.
     pub interfaces: BTreeMap<String, Interface>,
-    /// Storage.
-    pub storage: Storage,
+    /// Storage; nodes that inherit the same layout share it.
+    pub storage: Arc<Storage>,
     /// Operating system.
     pub platform: Platform,
     /// Addresses in order.

@@ -2,4 +2,5 @@
 
 mod check_cases;
 mod redfish_sushy;
+mod rules;
 mod sample_sites;

@@ -15,7 +15,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
-    for node in site.nodes.values() {
+    for node in site.nodes.values().filter(|node| !node.incomplete) {
         for network in node.addressing.iter().map(|address| &address.network) {
             let carried = node.interfaces.values().any(|interface| interface.networks.contains(network));
             if carried || node.oob.network.as_ref() == Some(network) || !site.networks.contains_key(&network.value) {

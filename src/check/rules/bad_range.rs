@@ -23,10 +23,9 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
                 findings.push(found.help("exchange `start` and `end`").resource(resource));
                 continue;
             }
-            for end in [&range.start, &range.end] {
+            for (verb, end) in [("starts", &range.start), ("ends", &range.end)] {
                 if network.cidr.span.is_somewhere() && !network.cidr.contains(&end.value) {
-                    let message = format!("range ends at {end}, outside network `{}` ({})", network.name, network.cidr);
-                    let message = if std::ptr::eq(end, &raw const range.start) { message.replace("ends", "starts") } else { message };
+                    let message = format!("range {verb} at {end}, outside network `{}` ({})", network.name, network.cidr);
                     let found = findings.finding(message).at(end.span).label(network.cidr.span, "the network's address block");
                     findings.push(found.help("correct the range or the address block").resource(resource.clone()));
                 }

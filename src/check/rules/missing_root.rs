@@ -16,7 +16,8 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
     for node in site.nodes.values() {
-        if node.platform.image.is_none() && node.storage.physical_devices.is_empty() {
+        let nothing = node.platform.image.is_none() && node.storage.physical_devices.is_empty();
+        if nothing || node.incomplete {
             continue;
         }
         let has_root =

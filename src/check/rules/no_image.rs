@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
-    for node in site.nodes.values().filter(|node| node.platform.image.is_none()) {
+    for node in site.nodes.values().filter(|node| node.platform.image.is_none() && !node.incomplete) {
         let found = findings.finding(format!("node `{}` has no `platform.image`", node.name)).at(node.name.span);
         findings
             .push(found.help("set it in the node or in its host profile, for example to `jammy`").resource(format!("node.{}", node.name)));

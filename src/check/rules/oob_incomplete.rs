@@ -15,7 +15,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
-    for node in site.nodes.values() {
+    for node in site.nodes.values().filter(|node| !node.incomplete) {
         let oob = &node.oob;
         let Some(kind) = &oob.kind else {
             let found = findings.finding(format!("node `{}` has no `oob.type`", node.name)).at(node.name.span);

@@ -26,11 +26,11 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
                 continue;
             }
             let what = match address.value {
-                IpAddr::V4(ip) if ip == block.network() => "the address of the network itself",
+                IpAddr::V4(ip) if ip == block.network() => "the own address",
                 IpAddr::V4(ip) if ip == block.broadcast() => "the broadcast address",
                 _ => continue,
             };
-            let message = format!("{address} is {what} of `{}` ({})", network.name, network.cidr);
+            let message = format!("{address} is {what} of network `{}` ({})", network.name, network.cidr);
             let found = findings.finding(message).at(address.span).label(network.cidr.span, "the network's address block");
             findings.push(found.help("assign an address between the two").resource(format!("node.{}", node.name)));
         }

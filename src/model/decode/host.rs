@@ -1,29 +1,47 @@
 //! A node from its merged tree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::reader::{Reader, entries, key_text, scalar};
 use crate::diag::Diagnostic;
 use crate::document::Document;
+use crate::model::profiles::Inherited;
 use crate::model::{
-    Address, Filesystem, HardwareProfile, Interface, Located, LogicalVolume, Node, Oob, OobType, Partition, PhysicalDevice, Platform,
+    Address, Filesystem, HardwareProfile, Interface, Located, LogicalVolume, Node, Oob, OobType, Partition, PhysicalDevice, Platform, Size,
     Storage, Text, VolumeGroup, codes,
 };
 use crate::redact::Secret;
-use crate::yaml::{Key, Node as Tree, Value};
+use crate::yaml::{Key, Mapping, Node as Tree, Value};
 
 /// What surrounds a node.
 pub(in crate::model) struct Host<'a> {
     pub(in crate::model) document: &'a Document,
-    /// The document's data over everything it inherits.
-    pub(in crate::model) tree: &'a Tree,
-    pub(in crate::model) host_profiles: Vec<String>,
+    pub(in crate::model) inherited: Inherited,
     pub(in crate::model) hardware_profiles: &'a BTreeMap<String, HardwareProfile>,
+    pub(in crate::model) layouts: &'a mut Layouts,
+}
+
+/// Storage layouts that were decoded before. A tree that nodes inherit unchanged is one tree, and decoded once.
+#[derive(Default)]
+pub(in crate::model) struct Layouts {
+    /// By the address of the tree, which the entry keeps alive.
+    known: HashMap<usize, (Arc<Mapping>, Arc<Storage>)>,
+}
+
+impl Layouts {
+    fn decode(&mut self, tree: Option<&Tree>, r: &mut Reader<'_>) -> Arc<Storage> {
+        let Some(Tree { value: Value::Map(mapping), .. }) = tree else { return Arc::default() };
+        let entry = self.known.entry(Arc::as_ptr(mapping).addr());
+        let (_, storage) = entry.or_insert_with(|| (Arc::clone(mapping), Arc::new(storage(tree, r))));
+        Arc::clone(storage)
+    }
 }
 
 /// Decodes a node. What depends on networks (OOB address, FQDN) is left for later.
 pub(in crate::model) fn host(host: Host<'_>, r: &mut Reader<'_>) -> Node {
-    let Host { document, tree, host_profiles, hardware_profiles } = host;
+    let Host { document, inherited: Inherited { tree, chain, incomplete }, hardware_profiles, layouts } = host;
+    let tree = &tree;
     let nothing = Tree::nowhere(Value::Null);
     let metadata = tree.get("metadata").unwrap_or(&nothing);
     let hardware_profile = r.name_at(tree, "hardware_profile");
@@ -33,11 +51,12 @@ pub(in crate::model) fn host(host: Host<'_>, r: &mut Reader<'_>) -> Node {
         span: document.span,
         fqdn: String::new(),
         domain: None,
-        host_profiles,
+        host_profiles: chain,
+        incomplete,
         oob: oob(tree.get("oob").unwrap_or(&nothing), r),
         primary_network: r.name_at(tree, "primary_network"),
         interfaces: entries(tree.get("interfaces")).map(|(key, node)| (key.name.to_string(), interface(key, node, r))).collect(),
-        storage: storage(tree.get("storage").unwrap_or(&nothing), r),
+        storage: layouts.decode(tree.get("storage"), r),
         platform: platform(tree.get("platform").unwrap_or(&nothing), hardware_profile.as_ref(), hardware, r),
         addressing: tree.get("addressing").and_then(Tree::as_seq).unwrap_or_default().iter().filter_map(|node| address(node, r)).collect(),
         tags: r.texts_at(metadata, "tags"),
@@ -52,7 +71,11 @@ fn oob(node: &Tree, r: &mut Reader<'_>) -> Oob {
     const KINDS: [(&str, OobType); 4] =
         [("ipmi", OobType::Ipmi), ("redfish", OobType::Redfish), ("libvirt", OobType::Libvirt), ("manual", OobType::Manual)];
     Oob {
-        kind: node.get("type").and_then(|kind| r.word(kind, "type of out-of-band management", &KINDS)),
+        // A type that could not be read is taken for one that needs nothing, so that nothing else is reported because of it.
+        kind: node.get("type").and_then(|kind| {
+            scalar(kind)?;
+            Some(r.word(kind, "type of out-of-band management", &KINDS).unwrap_or(Located::default_value(OobType::Manual)))
+        }),
         network: r.name_at(node, "network"),
         address: None,
         account: r.name_at(node, "account"),
@@ -72,9 +95,9 @@ fn interface(key: &Key, node: &Tree, r: &mut Reader<'_>) -> Interface {
     }
 }
 
-fn storage(node: &Tree, r: &mut Reader<'_>) -> Storage {
+fn storage(node: Option<&Tree>, r: &mut Reader<'_>) -> Storage {
     let mut physical_devices = BTreeMap::new();
-    for (key, node) in entries(node.get("physical_devices")) {
+    for (key, node) in entries(node.and_then(|node| node.get("physical_devices"))) {
         let partitions = node.get("partitions").and_then(Tree::as_seq).unwrap_or_default();
         let device = PhysicalDevice {
             name: key_text(key),
@@ -85,7 +108,7 @@ fn storage(node: &Tree, r: &mut Reader<'_>) -> Storage {
         physical_devices.insert(key.name.to_string(), device);
     }
     let mut volume_groups = BTreeMap::new();
-    for (key, node) in entries(node.get("volume_groups")) {
+    for (key, node) in entries(node.and_then(|node| node.get("volume_groups"))) {
         let volumes = node.get("logical_volumes").and_then(Tree::as_seq).unwrap_or_default();
         let group = VolumeGroup {
             name: key_text(key),
@@ -97,15 +120,18 @@ fn storage(node: &Tree, r: &mut Reader<'_>) -> Storage {
     Storage { physical_devices, volume_groups }
 }
 
+/// What stands for a size that could not be read, so that the thing itself is still there for the rules.
+const UNREADABLE: Located<Size> = Located::default_value(Size::Bytes(u64::MAX));
+
 fn partition(device: &str, at: usize, node: &Tree, r: &mut Reader<'_>) -> Option<Partition> {
     node.as_map()?;
     let name = r.name_at(node, "name").unwrap_or_else(|| Located::new(format!("{device}-part{}", at + 1), node.span));
-    let Some(size) = node.get("size").filter(|size| !size.is_null()) else {
+    let size = node.get("size").filter(|size| !size.is_null());
+    if size.is_none() {
         r.missing(node, format!("partition `{name}` without `size`"), "give a size such as `30g`, `>30g` or `50%`");
-        return None;
-    };
+    }
     Some(Partition {
-        size: r.size(size)?,
+        size: size.and_then(|size| r.size(size)).unwrap_or(UNREADABLE),
         bootable: r.bool_at(node, "bootable").unwrap_or(Located::default_value(false)),
         filesystem: node.get("filesystem").and_then(|node| filesystem(node, r)),
         volume_group: r.name_at(node, "volume_group"),
@@ -125,7 +151,7 @@ fn logical_volume(group: &str, node: &Tree, r: &mut Reader<'_>) -> Option<Logica
         return None;
     };
     Some(LogicalVolume {
-        size: r.size(size)?,
+        size: r.size(size).unwrap_or(UNREADABLE),
         filesystem: node.get("filesystem").and_then(|node| filesystem(node, r)),
         lv_uuid: r.name_at(node, "lv_uuid"),
         name,
@@ -235,8 +261,8 @@ fn address(node: &Tree, r: &mut Reader<'_>) -> Option<Address> {
     if text.eq_ignore_ascii_case("dhcp") {
         return Some(Address { network, address: None });
     }
-    let address = r.ip_at(node, "address")?;
-    Some(Address { network, address: Some(address) })
+    let address = r.ip_at(node, "address");
+    Some(Address { network, address })
 }
 
 fn mac(node: &Tree, r: &mut Reader<'_>) -> Option<Text> {

@@ -4,6 +4,6 @@ mod host;
 mod reader;
 mod site;
 
-pub(super) use host::{Host, host};
+pub(super) use host::{Host, Layouts, host};
 pub(super) use reader::{Reader, scalar};
 pub(super) use site::{RawFilter, RawFilterSet, RawNetwork, boot_action, hardware_profile, network, network_link, rack, region};

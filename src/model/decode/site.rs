@@ -146,7 +146,9 @@ pub(in crate::model) fn network_link(document: &Document, r: &mut Reader<'_>) ->
 
 /// Defaults are those of Drydock's documentation: LACP with `layer3+4` and `fast`, monitoring every 100 ms, delays of 200 ms.
 fn bonding(node: &Node, r: &mut Reader<'_>) -> Bonding {
-    let mode = node.get("mode").and_then(|mode| r.word(mode, "bonding mode", &BOND_MODES));
+    // A mode that could not be read is taken for some bond, so that nothing else is reported because of it.
+    let mode =
+        node.get("mode").map(|mode| r.word(mode, "bonding mode", &BOND_MODES).unwrap_or(Located::default_value(BondMode::ActiveBackup)));
     let mode = mode.unwrap_or(Located::default_value(BondMode::Disabled));
     let (lacp, bonded) = (mode.value == BondMode::Lacp, mode.value != BondMode::Disabled);
     let text = |value: &str| Located::default_value(value.to_owned());
