@@ -1,0 +1,68 @@
+//! What several integration tests share.
+
+pub mod facts;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use drydock::diff::{Goal, Memory, Policy};
+use drydock::model::{Site, resolve};
+use drydock::plan::{Inputs, Limits, Plan, PlanError, assemble, design_digest};
+use drydock::yaml::SourceMap;
+use drydock::{check, document, source};
+
+/// A design read from disk and resolved without errors.
+pub struct Design {
+    pub sources: SourceMap,
+    pub site: Site,
+}
+
+/// Reads files or folders below `root`.
+pub fn design(root: &Path, entries: &[&str]) -> Design {
+    let entries: Vec<PathBuf> = entries.iter().map(PathBuf::from).collect();
+    let loaded = source::load(root, &entries).expect("the design can be read");
+    let (documents, mut diagnostics) = document::read_all(&loaded.map, &loaded.files);
+    let (site, found) = resolve(&documents);
+    diagnostics.extend(found);
+    let site = site.expect("the design has a region");
+    diagnostics.extend(check::run(&site));
+    assert!(!drydock::diag::has_errors(&diagnostics), "{diagnostics:#?}");
+    Design { sources: loaded.map, site }
+}
+
+/// The folder of reference material; `None`, with a message, where it is not there.
+pub fn shared(path: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("DRYDOCK_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
+    let found = root.join("reference").join(path);
+    if found.exists() {
+        return Some(found);
+    }
+    eprintln!("skipped: {} is not there", found.display());
+    None
+}
+
+pub fn hello_site() -> Design {
+    design(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hello-site"), &["design"])
+}
+
+pub fn policy(goal: Goal) -> Policy {
+    Policy { goal, target: None, allow: Vec::new(), owns_region: true, max_absent_percent: 10 }
+}
+
+pub fn limits() -> Limits {
+    Limits { nodes_in_flight: 10, parallelism: 32, power_ups_per_rack: 2, unavailable_per_rack: 1, max_failures: 3 }
+}
+
+pub fn plan(design: &Design, build: &drydock::build::Build, memory: &Memory, policy: &Policy) -> Result<Plan, PlanError> {
+    assemble(&Inputs {
+        site: &design.site,
+        sources: &design.sources,
+        design_digest: &design_digest(&design.sources),
+        build,
+        memory,
+        policy,
+        limits: &limits(),
+        timeouts_s: &BTreeMap::new(),
+        warnings: &[],
+    })
+}
