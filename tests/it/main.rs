@@ -2,6 +2,7 @@
 
 mod check_cases;
 mod planning;
+mod layers;
 mod redfish_sushy;
 mod rules;
 mod sample_sites;
