@@ -1,8 +1,8 @@
 //! Integration tests: files in, text out.
 
 mod check_cases;
-mod planning;
 mod layers;
+mod planning;
 mod redfish_sushy;
 mod rules;
 mod sample_sites;
