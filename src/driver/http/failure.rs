@@ -133,6 +133,7 @@ fn tls_words(error: &rustls::Error) -> (String, &'static str) {
     const CA: &str = "give the certificate or its authority with `ca_file`, its fingerprint with `pinned_sha256`, or, knowing the risk, set `insecure_skip_tls_verify: true`";
     match error {
         rustls::Error::InvalidCertificate(C::UnknownIssuer) => ("its issuer is not trusted".to_owned(), CA),
+        rustls::Error::InvalidCertificate(C::BadSignature) => ("its issuer has a trusted name and another key".to_owned(), CA),
         rustls::Error::InvalidCertificate(C::Expired | C::ExpiredContext { .. }) => {
             ("it has expired".to_owned(), "renew the certificate, or check the clocks of both sides")
         }
