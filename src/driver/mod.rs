@@ -4,6 +4,7 @@
 //! observations polls for all waiters. Drivers never see a plan, a design or a simulator; they get resolved parameters in a [`Call`].
 
 pub mod http;
+pub mod maas;
 pub mod redfish;
 mod types;
 

@@ -1,0 +1,250 @@
+//! Requests to the MAAS API: signing, repeating, failures as errors without secrets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::auth::{ApiKey, Nonces};
+use crate::driver::http::{Body, HttpClient, HttpOptions, Lanes, Method, Request, Response, StatusCode, Url};
+use crate::driver::{DriverError, ErrorClass};
+use crate::redact::Secret;
+
+/// A machine's answer is some 25 kB; this admits 20 000 of them.
+const MAX_BODY: usize = 512 << 20;
+
+/// One call of the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ApiCall {
+    /// Method.
+    pub(super) method: Method,
+    /// Path below `api/2.0/` with a closing slash where MAAS has one.
+    pub(super) path: String,
+    /// Operation, if the path has several.
+    pub(super) op: Option<&'static str>,
+    /// Parameters: the query of a `GET`, else the form. Names may repeat.
+    pub(super) params: Vec<(String, String)>,
+}
+
+impl ApiCall {
+    fn new(method: Method, path: impl Into<String>, op: Option<&'static str>) -> Self {
+        Self { method, path: path.into(), op, params: Vec::new() }
+    }
+
+    /// A read.
+    pub(super) fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path, None)
+    }
+
+    /// A read by operation.
+    pub(super) fn get_op(path: impl Into<String>, op: &'static str) -> Self {
+        Self::new(Method::GET, path, Some(op))
+    }
+
+    /// A creation.
+    pub(super) fn create(path: impl Into<String>) -> Self {
+        Self::new(Method::POST, path, None)
+    }
+
+    /// An operation.
+    pub(super) fn post(path: impl Into<String>, op: &'static str) -> Self {
+        Self::new(Method::POST, path, Some(op))
+    }
+
+    /// An update.
+    pub(super) fn put(path: impl Into<String>) -> Self {
+        Self::new(Method::PUT, path, None)
+    }
+
+    /// A removal.
+    pub(super) fn delete(path: impl Into<String>) -> Self {
+        Self::new(Method::DELETE, path, None)
+    }
+
+    /// Adds a parameter.
+    #[must_use]
+    pub(super) fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.params.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Adds a parameter if there is a value.
+    #[must_use]
+    pub(super) fn with_some(self, name: &str, value: Option<impl ToString>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds a parameter once per value.
+    #[must_use]
+    pub(super) fn with_each(mut self, name: &str, values: impl IntoIterator<Item = impl ToString>) -> Self {
+        self.params.extend(values.into_iter().map(|v| (name.to_owned(), v.to_string())));
+        self
+    }
+}
+
+/// The API of one MAAS.
+#[derive(Debug, Clone)]
+pub(super) struct Api {
+    http: HttpClient,
+    base: Url,
+    key: ApiKey,
+    nonces: Arc<Nonces>,
+    lanes: Arc<Lanes>,
+    attempts: u32,
+    backoff: Duration,
+    deadline: Duration,
+}
+
+impl Api {
+    pub(super) fn new(url: &str, key: &Secret, options: HttpOptions, max_requests: usize) -> Result<Self, DriverError> {
+        let (attempts, backoff, deadline) = (options.attempts.max(1), options.backoff, options.deadline);
+        let base = base_url(url)?;
+        // Repetitions are made here: each needs a nonce of its own.
+        let http = HttpClient::new(HttpOptions { attempts: 1, max_body: options.max_body.max(MAX_BODY), ..options })?;
+        http.check_url(&base)?;
+        Ok(Self {
+            http,
+            base,
+            key: ApiKey::parse(key)?,
+            nonces: Arc::new(Nonces::new()),
+            lanes: Arc::new(Lanes::new(max_requests, max_requests)),
+            attempts,
+            backoff,
+            deadline,
+        })
+    }
+
+    /// Sends a call and decodes its answer.
+    pub(super) async fn fetch<T: DeserializeOwned>(&self, call: &ApiCall) -> Result<T, DriverError> {
+        self.send(call).await?.json()
+    }
+
+    /// Sends a call; any answer but 2xx is an error.
+    pub(super) async fn send(&self, call: &ApiCall) -> Result<Response, DriverError> {
+        let deadline = Instant::now() + self.deadline;
+        let repeatable = call.method != Method::POST;
+        let mut attempt = 1;
+        loop {
+            let outcome = self.once(call).await;
+            let again = repeatable
+                && attempt < self.attempts
+                && match &outcome {
+                    Ok(answer) => matches!(answer.status.as_u16(), 429 | 502 | 503 | 504),
+                    Err(error) => error.class == ErrorClass::Transient,
+                };
+            let pause = self.backoff.saturating_mul(1 << attempt.min(6));
+            if !again || Instant::now() + pause >= deadline {
+                let answer = outcome?;
+                return if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer, call)) };
+            }
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    async fn once(&self, call: &ApiCall) -> Result<Response, DriverError> {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(call.path.split('/'));
+        }
+        if call.op.is_some() || (call.method == Method::GET && !call.params.is_empty()) {
+            let mut query = url.query_pairs_mut();
+            if let Some(op) = call.op {
+                query.append_pair("op", op);
+            }
+            if call.method == Method::GET {
+                query.extend_pairs(&call.params);
+            }
+        }
+        let body = match call.method {
+            Method::POST | Method::PUT => Body::Form(call.params.clone()),
+            _ => Body::Empty,
+        };
+        let mut request = Request::new(call.method.clone(), url, "MAAS")
+            .header("authorization", self.key.header(&self.nonces))
+            .header("accept", "*/*")
+            .body(body)
+            .idempotent(call.method != Method::POST);
+        for secret in self.key.secrets() {
+            request = request.secret(secret);
+        }
+        let _pass = self.lanes.enter("maas").await;
+        self.http.send(request).await
+    }
+}
+
+/// The base of the API from what people write: with or without `/MAAS`, a closing slash or `api/2.0`.
+fn base_url(text: &str) -> Result<Url, DriverError> {
+    let bad = |why: String| DriverError::new(ErrorClass::Rejected, format!("the URL of MAAS is not usable: {why}"));
+    let mut url = Url::parse(text.trim()).map_err(|e| bad(e.to_string()).hint("write it as https://maas.example.com:5443/MAAS"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("it holds a user or password".into()).hint("remove it; the API key is enough"));
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    let path = url.path().trim_end_matches('/').to_owned();
+    let path = path.strip_suffix("/api/2.0").unwrap_or(&path).trim_end_matches('/');
+    let path = if path.is_empty() { "/MAAS" } else { path };
+    url.set_path(&format!("{path}/api/2.0/"));
+    Ok(url)
+}
+
+/// What MAAS says about a failure, as an error of the class it really is.
+fn refusal(answer: &Response, call: &ApiCall) -> DriverError {
+    let said = answer.excerpt();
+    match answer.status {
+        StatusCode::UNAUTHORIZED => answer
+            .failure_as(ErrorClass::Credentials)
+            .hint("MAAS does not accept the API key: check that it is complete and was not deleted"),
+        // The anonymous side of a collection has no reads.
+        StatusCode::BAD_REQUEST if said.starts_with("Unrecognised signature") && call.op.is_none() => answer
+            .failure_as(ErrorClass::Credentials)
+            .hint("MAAS got the request without credentials: a proxy may drop the Authorization header"),
+        StatusCode::BAD_REQUEST if said.starts_with("Unrecognised signature") => {
+            answer.failure_as(ErrorClass::Rejected).hint("this MAAS does not know the operation; 2.9 or newer is needed")
+        }
+        StatusCode::BAD_REQUEST if said.contains("current state of the node") => answer.failure_as(ErrorClass::NotReady),
+        StatusCode::BAD_REQUEST => answer.failure_as(ErrorClass::Rejected),
+        StatusCode::FORBIDDEN if said.is_empty() => {
+            answer.failure_as(ErrorClass::Rejected).hint("MAAS gives no reason; a locked machine answers like this: unlock it in MAAS")
+        }
+        StatusCode::FORBIDDEN => {
+            answer.failure_as(ErrorClass::Credentials).hint("the user of the API key must be an administrator of MAAS")
+        }
+        // An object that the plan was made for is gone.
+        StatusCode::NOT_FOUND if said.contains("matches the given query") => answer.failure_as(ErrorClass::Precondition),
+        // Not only for things that are missing: an address that is taken answers 404 too.
+        StatusCode::NOT_FOUND if !said.starts_with("Unknown API endpoint") => {
+            let mut error = answer.failure_as(ErrorClass::Rejected);
+            error.hint = None;
+            error
+        }
+        StatusCode::NOT_FOUND => answer.failure_as(ErrorClass::Rejected),
+        StatusCode::CONFLICT => answer.failure_as(ErrorClass::NotReady),
+        _ => answer.failure(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_completed() {
+        for given in [
+            "http://127.0.0.1:5240/MAAS",
+            "http://127.0.0.1:5240/MAAS/",
+            "http://127.0.0.1:5240/MAAS/api/2.0/",
+            "http://127.0.0.1:5240/MAAS/api/2.0",
+            "http://127.0.0.1:5240",
+        ] {
+            assert_eq!(base_url(given).unwrap().as_str(), "http://127.0.0.1:5240/MAAS/api/2.0/", "{given}");
+        }
+        assert!(base_url("maas.example.com").is_err());
+        assert!(!base_url("http://me:hunter2@maas/").unwrap_err().message.contains("hunter2"));
+    }
+}

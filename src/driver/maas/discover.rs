@@ -1,0 +1,90 @@
+//! Discovery: everything that MAAS knows, as the build model.
+
+use super::client::{Api, ApiCall};
+use super::lists::{Lists, Needs, Slot};
+use super::wire::{WireController, WireVersion};
+use crate::build::{Fact, Machine, Provisioner, RackController};
+use crate::driver::{DriverError, ErrorClass};
+
+fn fact<T>(slot: Slot<T>) -> Fact<T> {
+    match slot {
+        Some(Ok(value)) => Fact::Known(value),
+        Some(Err(error)) => Fact::Unknown(error.message),
+        None => Fact::Unknown("not read".to_owned()),
+    }
+}
+
+fn map<T, U>(fact: &Fact<T>, with: impl FnOnce(&T) -> U) -> Fact<U> {
+    match fact {
+        Fact::Known(value) => Fact::Known(with(value)),
+        Fact::Unknown(why) => Fact::Unknown(why.clone()),
+    }
+}
+
+impl Api {
+    /// What identifies the installation: the system id of its first region controller. Ids are random per installation, stay when MAAS is
+    /// renamed or moves to another URL, and controllers are listed oldest first, so that adding one changes nothing.
+    pub(super) async fn identity(&self) -> Result<String, DriverError> {
+        let controllers: Vec<WireController> = self.fetch(&ApiCall::get("regioncontrollers/")).await?;
+        controllers.into_iter().next().map(|c| format!("region {}", c.system_id)).ok_or_else(|| {
+            DriverError::new(ErrorClass::Credentials, "MAAS lists no region controller to the user of the API key")
+                .hint("use the API key of an administrator")
+        })
+    }
+
+    /// Reads everything. An error means that MAAS cannot be reached or does not accept the key; a list that fails is an unknown fact.
+    pub(super) async fn discover(&self) -> Result<Provisioner, DriverError> {
+        let version: WireVersion = self.fetch(&ApiCall::get("version/")).await?;
+        let user = self.user().await?;
+        let needs = Needs {
+            fabrics: true,
+            subnets: true,
+            ranges: true,
+            routes: true,
+            domains: true,
+            tags: true,
+            ssh_keys: true,
+            repositories: true,
+            images: true,
+            selections: true,
+            racks: true,
+            user: false,
+        };
+        let (lists, machines) = tokio::join!(self.lists(needs), self.machines());
+        let Lists { fabrics, subnets, ranges, routes, domains, tags, ssh_keys, repositories, images, selections, racks, user: _ } = lists;
+        let images = fact(images);
+        Ok(Provisioner {
+            driver: super::driver::NAME.to_owned(),
+            version: version.version,
+            user: user.name,
+            fabrics: fact(fabrics),
+            subnets: fact(subnets),
+            ranges: fact(ranges),
+            routes: fact(routes),
+            domains: fact(domains),
+            tags: fact(tags),
+            ssh_keys: fact(ssh_keys),
+            repositories: fact(repositories),
+            importing: map(&images, |i| i.importing),
+            images: map(&images, |i| i.images.clone()),
+            selections: map(&fact(selections), |s| s.selections.iter().map(|(_, s)| s.clone()).collect()),
+            racks: fact::<Vec<RackController>>(racks),
+            machines: match machines {
+                Ok(list) => Fact::Known(list),
+                Err(error) => Fact::Unknown(error.message),
+            },
+        })
+    }
+
+    async fn machines(&self) -> Result<Vec<Machine>, DriverError> {
+        // A user who may not see power parameters still sees machines.
+        let (list, addresses) = tokio::join!(self.all_machines(), self.bmc_addresses());
+        let mut machines = self.complete(list?.into_found()).await?;
+        if let Ok(addresses) = addresses {
+            for machine in &mut machines {
+                machine.bmc_address = addresses.get(&machine.id).cloned();
+            }
+        }
+        Ok(machines)
+    }
+}

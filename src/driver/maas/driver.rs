@@ -1,0 +1,292 @@
+//! The driver: batches of observations, beginnings, discovery.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::de::DeserializeOwned;
+
+use super::client::Api;
+use super::decide::Decision;
+use super::lists::{Lists, Needs};
+use super::machines::Machines;
+use super::options::MaasOptions;
+use super::wire::Found;
+use super::{machine_actions, network, networking, site_actions, storage};
+use crate::action::ActionKind;
+use crate::action::params::{
+    ApplyNodeNetworking, ApplyNodePlatform, ApplyNodeStorage, BootMediaParams, DeployNode, DestroyNode, IdentifyNode, NetworkResource,
+    NoParams, RepositoryParams, SshKeyParams, TagParams, VerifySite,
+};
+use crate::build::{Binding, Endpoint, Machine, Provisioner};
+use crate::driver::{Begun, Call, Driver, DriverError, ErrorClass, NodeDriver, Observation};
+
+/// Name in plans.
+pub(super) const NAME: &str = "maas";
+
+/// Drives MAAS over its 2.0 API (releases 2.9 to 3.7).
+#[derive(Debug, Clone)]
+pub struct MaasDriver {
+    api: Api,
+    options: MaasOptions,
+}
+
+/// The parameters of a call, decoded.
+#[derive(Debug, Clone)]
+enum Wanted {
+    Verify(VerifySite),
+    Network(NetworkResource),
+    SshKey(SshKeyParams),
+    Repository(RepositoryParams),
+    BootMedia(BootMediaParams),
+    Tag(TagParams),
+    Identify(IdentifyNode),
+    Commission,
+    Interrogate,
+    Networking(ApplyNodeNetworking),
+    Storage(ApplyNodeStorage),
+    Platform(ApplyNodePlatform),
+    Deploy(DeployNode),
+    Destroy(DestroyNode),
+}
+
+impl Wanted {
+    fn of(call: &Call) -> Result<Self, DriverError> {
+        fn read<T: DeserializeOwned>(call: &Call, wrap: impl FnOnce(T) -> Wanted) -> Result<Wanted, DriverError> {
+            call.params().map(wrap)
+        }
+        match call.kind {
+            ActionKind::VerifySite => read(call, Self::Verify),
+            ActionKind::CreateNetworkTemplate => read(call, Self::Network),
+            ActionKind::ConfigureUserCredentials => read(call, Self::SshKey),
+            ActionKind::ConfigureNodeProvisioner => read(call, Self::Repository),
+            ActionKind::CreateBootMedia => read(call, Self::BootMedia),
+            ActionKind::ConfigureTags => read(call, Self::Tag),
+            ActionKind::IdentifyNode => read(call, Self::Identify),
+            ActionKind::ConfigureHardware => read(call, |NoParams {}| Self::Commission),
+            ActionKind::InterrogateNode => read(call, |NoParams {}| Self::Interrogate),
+            ActionKind::ApplyNodeNetworking => read(call, Self::Networking),
+            ActionKind::ApplyNodeStorage => read(call, Self::Storage),
+            ActionKind::ApplyNodePlatform => read(call, Self::Platform),
+            ActionKind::DeployNode => read(call, Self::Deploy),
+            ActionKind::DestroyNode => read(call, Self::Destroy),
+            other => Err(DriverError::new(ErrorClass::Rejected, format!("{other} is not an action of the MAAS driver"))),
+        }
+    }
+
+    fn needs(&self) -> Needs {
+        let none = Needs::default();
+        match self {
+            Self::Verify(p) => site_actions::verify_needs(p),
+            Self::Network(r) => network::needs(r),
+            Self::SshKey(_) => Needs { ssh_keys: true, ..none },
+            Self::Repository(_) => Needs { repositories: true, ..none },
+            Self::BootMedia(_) => Needs { images: true, selections: true, ..none },
+            Self::Tag(_) | Self::Platform(_) => Needs { tags: true, ..none },
+            Self::Networking(_) => Needs { fabrics: true, subnets: true, ..none },
+            Self::Destroy(_) => Needs { racks: true, ..none },
+            Self::Identify(_) | Self::Commission | Self::Interrogate | Self::Storage(_) | Self::Deploy(_) => none,
+        }
+    }
+
+    fn is_of_node(&self) -> bool {
+        !matches!(self, Self::Verify(_) | Self::Network(_) | Self::SshKey(_) | Self::Repository(_) | Self::BootMedia(_) | Self::Tag(_))
+    }
+}
+
+impl MaasDriver {
+    /// A driver; makes no request.
+    ///
+    /// # Errors
+    /// When the URL, the API key or the HTTP settings cannot be used.
+    pub fn new(options: MaasOptions) -> Result<Self, DriverError> {
+        let api = Api::new(&options.url, &options.api_key, options.http.clone(), options.max_requests)?;
+        Ok(Self { api, options })
+    }
+
+    /// What the bound machine is, as MAAS lists it now. Refuses one that contradicts the binding.
+    fn machine_of<'a>(call: &Call, machines: Option<&'a Result<Machines, DriverError>>) -> Result<Option<&'a Found>, DriverError> {
+        if call.binding.machine.is_none() && call.binding.macs.is_empty() {
+            return Err(DriverError::new(
+                ErrorClass::Precondition,
+                format!("{} has neither MACs nor a machine id, so its machine cannot be told from others", call.resource),
+            )
+            .hint("its BMC must be reachable once, so that MACs are recorded"));
+        }
+        match machines {
+            Some(Ok(machines)) => machines.find(&call.binding),
+            Some(Err(error)) => Err(error.clone()),
+            None => Ok(None),
+        }
+    }
+
+    /// What is left to do for a call.
+    async fn decide(
+        &self,
+        call: &Call,
+        wanted: &Wanted,
+        lists: &Lists,
+        machines: Option<&Result<Machines, DriverError>>,
+    ) -> Result<Decision, DriverError> {
+        let found = if wanted.is_of_node() { Self::machine_of(call, machines)? } else { None };
+        let there = || found.ok_or_else(|| absent(call));
+        match wanted {
+            Wanted::Verify(p) => site_actions::verify(p, lists),
+            Wanted::Network(r) => network::decide(r, lists),
+            Wanted::SshKey(p) => site_actions::ssh_key(p, lists),
+            Wanted::Repository(p) => site_actions::repository(p, lists),
+            Wanted::BootMedia(p) => site_actions::boot_media(p, lists),
+            Wanted::Tag(p) => site_actions::tag(p, lists),
+            Wanted::Identify(p) => Ok(machine_actions::identify(p, found)),
+            Wanted::Commission => Ok(machine_actions::commission(call, there()?)),
+            Wanted::Interrogate => self.interrogated(&there()?.machine.id).await,
+            Wanted::Networking(p) => {
+                let machine = &there()?.machine;
+                let targets = networking::targets(p, machine, lists)?;
+                let differences = networking::differences(machine, &targets);
+                if differences.is_empty() {
+                    return Ok(Decision::done());
+                }
+                Ok(match machine_actions::may_change_networking(machine) {
+                    Some(refusal) => with_differences(refusal, &differences),
+                    None => Decision::Networking(networking::plan(machine, &targets)),
+                })
+            }
+            Wanted::Storage(p) => {
+                let machine = self.api.complete_storage(there()?).await?;
+                let differences = storage::differences(&machine, p)?;
+                if differences.is_empty() {
+                    return Ok(Decision::done());
+                }
+                match machine_actions::may_change_storage(&machine) {
+                    Some(refusal) => Ok(with_differences(refusal, &differences)),
+                    None => storage::plan(&machine, p).map(Decision::Storage),
+                }
+            }
+            Wanted::Platform(p) => machine_actions::platform(call, p, &there()?.machine, lists),
+            Wanted::Deploy(p) => Ok(machine_actions::deploy(call, p, there()?)),
+            Wanted::Destroy(p) => machine_actions::destroy(call, p, found, lists),
+        }
+    }
+
+    /// `interrogate_node` is done when there is something to keep.
+    async fn interrogated(&self, machine: &str) -> Result<Decision, DriverError> {
+        let details = self.api.details(machine).await?;
+        Ok(if details.get("lshw").is_some_and(|t| !t.is_empty()) {
+            Decision::done()
+        } else {
+            Decision::InProgress("waiting for the hardware inventory of commissioning".to_owned())
+        })
+    }
+}
+
+/// A node's action when MAAS does not have the machine.
+fn absent(call: &Call) -> DriverError {
+    DriverError::new(
+        ErrorClass::Precondition,
+        format!("MAAS has no machine with the identity of {}", call.node.as_deref().unwrap_or(&call.resource)),
+    )
+    .hint("make a new plan")
+}
+
+fn with_differences(refusal: Decision, differences: &[String]) -> Decision {
+    match refusal {
+        Decision::Failed(mut error) => {
+            error.message = format!("{}: {}", error.message, differences.join("; "));
+            Decision::Failed(error)
+        }
+        other => other,
+    }
+}
+
+/// Errors that say something about the action, not about reaching MAAS, are its observed failure.
+fn settle(decision: Result<Decision, DriverError>) -> Result<Observation, DriverError> {
+    match decision {
+        Ok(decision) => Ok(decision.observation()),
+        Err(error) => match error.class {
+            ErrorClass::Precondition | ErrorClass::Rejected | ErrorClass::NotReady | ErrorClass::Failed => Ok(Observation::Failed(error)),
+            _ => Err(error),
+        },
+    }
+}
+
+#[async_trait]
+impl Driver for MaasDriver {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn poll_interval(&self) -> Duration {
+        self.options.poll_interval
+    }
+
+    async fn observe(&self, calls: &[Call]) -> Vec<Result<Observation, DriverError>> {
+        let wanted: Vec<Result<Wanted, DriverError>> = calls.iter().map(Wanted::of).collect();
+        let known = || wanted.iter().flatten();
+        let needs = known().map(Wanted::needs).fold(Needs::default(), Needs::or);
+        let bindings: Vec<&Binding> =
+            calls.iter().zip(&wanted).filter(|(_, w)| w.as_ref().is_ok_and(Wanted::is_of_node)).map(|(c, _)| &c.binding).collect();
+        let (lists, machines) =
+            tokio::join!(self.api.lists(needs), async { if bindings.is_empty() { None } else { Some(self.api.bound(&bindings).await) } });
+        let mut out = Vec::with_capacity(calls.len());
+        for (call, wanted) in calls.iter().zip(wanted) {
+            out.push(match wanted {
+                Ok(wanted) => settle(self.decide(call, &wanted, &lists, machines.as_ref()).await),
+                Err(error) => Ok(Observation::Failed(error)),
+            });
+        }
+        out
+    }
+
+    async fn begin(&self, call: &Call) -> Result<Begun, DriverError> {
+        let wanted = Wanted::of(call)?;
+        let (lists, machines) = tokio::join!(self.api.lists(wanted.needs()), async {
+            if wanted.is_of_node() { Some(self.api.bound(&[&call.binding]).await) } else { None }
+        });
+        match self.decide(call, &wanted, &lists, machines.as_ref()).await? {
+            Decision::Done(_) => Ok(Begun::Complete),
+            Decision::InProgress(reason) => Ok(Begun::Wait { reason }),
+            Decision::Failed(error) => Err(error),
+            Decision::Act { calls, then } => {
+                for call in &calls {
+                    self.api.send(call).await?;
+                }
+                Ok(then)
+            }
+            Decision::Networking(steps) => {
+                let machine = Self::machine_of(call, machines.as_ref())?.ok_or_else(|| absent(call))?;
+                self.api.run_networking(&machine.machine, &steps).await?;
+                Ok(Begun::Complete)
+            }
+            Decision::Storage(steps) => {
+                let machine = Self::machine_of(call, machines.as_ref())?.ok_or_else(|| absent(call))?;
+                self.api.run_storage(&machine.machine, &steps).await?;
+                Ok(Begun::Complete)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl NodeDriver for MaasDriver {
+    async fn endpoint(&self) -> Result<Endpoint, DriverError> {
+        let url = if self.options.simulated { "simulated".to_owned() } else { self.options.url.clone() };
+        Ok(Endpoint { driver: NAME.to_owned(), identity: self.api.identity().await?, url, simulated: self.options.simulated })
+    }
+
+    async fn discover(&self) -> Result<Provisioner, DriverError> {
+        self.api.discover().await
+    }
+
+    async fn machine(&self, binding: &Binding) -> Result<Option<Machine>, DriverError> {
+        let machines = self.api.bound(&[binding]).await?;
+        match machines.find(binding)? {
+            Some(found) => self.api.complete_one(found.clone()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn build_data(&self, machine: &str) -> Result<BTreeMap<String, String>, DriverError> {
+        self.api.details(machine).await
+    }
+}

@@ -1,0 +1,224 @@
+//! Fresh lists of the site's objects, read once per batch.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
+
+use super::client::{Api, ApiCall};
+use super::wire::{
+    WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireRange, WireRepository, WireRoute, WireSelection,
+    WireSshKey, WireSubnet, WireTag, images,
+};
+use crate::build::{
+    AddressRange, BootSelection, DomainFacts, Fabric, Image, PackageRepository, RackController, SshKey, StaticRoute, Subnet, TagFacts, Vlan,
+};
+use crate::driver::{DriverError, ErrorClass};
+
+/// A list: not asked for, read, or failed.
+pub(super) type Slot<T> = Option<Result<T, DriverError>>;
+
+/// Which lists a batch needs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Needs {
+    pub(super) fabrics: bool,
+    pub(super) subnets: bool,
+    pub(super) ranges: bool,
+    pub(super) routes: bool,
+    pub(super) domains: bool,
+    pub(super) tags: bool,
+    pub(super) ssh_keys: bool,
+    pub(super) repositories: bool,
+    pub(super) images: bool,
+    pub(super) selections: bool,
+    pub(super) racks: bool,
+    pub(super) user: bool,
+}
+
+impl Needs {
+    /// What either needs.
+    pub(super) fn or(self, o: Self) -> Self {
+        Self {
+            fabrics: self.fabrics | o.fabrics,
+            subnets: self.subnets | o.subnets,
+            ranges: self.ranges | o.ranges,
+            routes: self.routes | o.routes,
+            domains: self.domains | o.domains,
+            tags: self.tags | o.tags,
+            ssh_keys: self.ssh_keys | o.ssh_keys,
+            repositories: self.repositories | o.repositories,
+            images: self.images | o.images,
+            selections: self.selections | o.selections,
+            racks: self.racks | o.racks,
+            user: self.user | o.user,
+        }
+    }
+}
+
+/// Images and whether an import is running.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ImageState {
+    pub(super) images: Vec<Image>,
+    pub(super) importing: bool,
+}
+
+/// Boot sources and what they are told to import.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Selections {
+    pub(super) sources: Vec<u64>,
+    /// Id within its source, and what is selected.
+    pub(super) selections: Vec<(u64, BootSelection)>,
+}
+
+/// The user that the API key belongs to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct User {
+    pub(super) name: String,
+    pub(super) administrator: bool,
+}
+
+/// The lists of one batch.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Lists {
+    pub(super) fabrics: Slot<Vec<Fabric>>,
+    pub(super) subnets: Slot<Vec<Subnet>>,
+    pub(super) ranges: Slot<Vec<AddressRange>>,
+    pub(super) routes: Slot<Vec<StaticRoute>>,
+    pub(super) domains: Slot<Vec<DomainFacts>>,
+    pub(super) tags: Slot<Vec<TagFacts>>,
+    pub(super) ssh_keys: Slot<Vec<SshKey>>,
+    pub(super) repositories: Slot<Vec<PackageRepository>>,
+    pub(super) images: Slot<ImageState>,
+    pub(super) selections: Slot<Selections>,
+    pub(super) racks: Slot<Vec<RackController>>,
+    pub(super) user: Slot<User>,
+}
+
+impl Api {
+    async fn list<W: DeserializeOwned, T: From<W>>(&self, want: bool, path: &str) -> Slot<Vec<T>> {
+        if !want {
+            return None;
+        }
+        Some(self.fetch::<Vec<W>>(&ApiCall::get(path)).await.map(|list| list.into_iter().map(T::from).collect()))
+    }
+
+    /// Reads the lists that are needed, at the same time.
+    pub(super) async fn lists(&self, needs: Needs) -> Lists {
+        let (fabrics, subnets, ranges, routes, domains, tags, ssh_keys, repositories, images, selections, racks, user) = tokio::join!(
+            self.list::<WireFabric, _>(needs.fabrics, "fabrics/"),
+            self.list::<WireSubnet, _>(needs.subnets, "subnets/"),
+            self.list::<WireRange, _>(needs.ranges, "ipranges/"),
+            self.list::<WireRoute, _>(needs.routes, "static-routes/"),
+            self.list::<WireDomain, _>(needs.domains, "domains/"),
+            self.list::<WireTag, _>(needs.tags, "tags/"),
+            self.list::<WireSshKey, _>(needs.ssh_keys, "account/prefs/sshkeys/"),
+            self.list::<WireRepository, _>(needs.repositories, "package-repositories/"),
+            async { if needs.images { Some(self.images().await) } else { None } },
+            async { if needs.selections { Some(self.selections().await) } else { None } },
+            self.list::<WireController, _>(needs.racks, "rackcontrollers/"),
+            async { if needs.user { Some(self.user().await) } else { None } },
+        );
+        Lists { fabrics, subnets, ranges, routes, domains, tags, ssh_keys, repositories, images, selections, racks, user }
+    }
+
+    /// Who the API key belongs to.
+    pub(super) async fn user(&self) -> Result<User, DriverError> {
+        let user: super::wire::WireUser = self.fetch(&ApiCall::get_op("users/", "whoami")).await?;
+        Ok(User { name: user.username, administrator: user.is_superuser })
+    }
+
+    /// Boot images. The list does not say what is complete, so each image is asked.
+    async fn images(&self) -> Result<ImageState, DriverError> {
+        let (list, importing) = (ApiCall::get("boot-resources/"), ApiCall::get_op("boot-resources/", "is_importing"));
+        let (resources, importing) = tokio::join!(self.fetch::<Vec<WireBootResource>>(&list), self.fetch::<bool>(&importing));
+        let (resources, importing) = (resources?, importing?);
+        let mut tasks = JoinSet::new();
+        for resource in &resources {
+            let (api, id) = (self.clone(), resource.id);
+            tasks.spawn(async move { (id, api.fetch::<WireBootResource>(&ApiCall::get(format!("boot-resources/{id}/"))).await) });
+        }
+        let mut complete = BTreeMap::new();
+        while let Some(joined) = tasks.join_next().await {
+            if let Ok((id, Ok(resource))) = joined
+                && let Some(whole) = resource.complete()
+            {
+                complete.insert(id, whole);
+            }
+        }
+        // Without an answer for the single image: what is listed while nothing is imported is there.
+        Ok(ImageState { images: images(&resources, &complete, !importing), importing })
+    }
+
+    /// Selections of all boot sources.
+    async fn selections(&self) -> Result<Selections, DriverError> {
+        let sources: Vec<WireBootSource> = self.fetch(&ApiCall::get("boot-sources/")).await?;
+        let mut out = Selections { sources: sources.iter().map(|s| s.id).collect(), selections: Vec::new() };
+        for id in &out.sources {
+            let list: Vec<WireSelection> = self.fetch(&ApiCall::get(format!("boot-sources/{id}/selections/"))).await?;
+            out.selections.extend(list.into_iter().map(|s| (s.id, s.of(*id))));
+        }
+        Ok(out)
+    }
+}
+
+fn of<'a, T>(slot: &'a Slot<T>, what: &str) -> Result<&'a T, DriverError> {
+    match slot {
+        Some(Ok(list)) => Ok(list),
+        Some(Err(error)) => Err(error.clone()),
+        None => Err(DriverError::new(ErrorClass::Inconclusive, format!("the list of {what} was not read"))),
+    }
+}
+
+macro_rules! getters {
+    ($($(#[$doc:meta])* $name:ident: $type:ty, $what:literal;)*) => {
+        impl Lists {
+            $($(#[$doc])* pub(super) fn $name(&self) -> Result<&$type, DriverError> {
+                of(&self.$name, $what)
+            })*
+        }
+    };
+}
+
+getters! {
+    fabrics: Vec<Fabric>, "fabrics";
+    subnets: Vec<Subnet>, "subnets";
+    ranges: Vec<AddressRange>, "address ranges";
+    routes: Vec<StaticRoute>, "static routes";
+    domains: Vec<DomainFacts>, "domains";
+    tags: Vec<TagFacts>, "tags";
+    ssh_keys: Vec<SshKey>, "SSH keys";
+    repositories: Vec<PackageRepository>, "package repositories";
+    images: ImageState, "boot images";
+    selections: Selections, "boot source selections";
+    racks: Vec<RackController>, "rack controllers";
+    user: User, "users";
+}
+
+impl Lists {
+    /// A fabric by name.
+    pub(super) fn fabric(&self, name: &str) -> Result<&Fabric, DriverError> {
+        self.fabrics()?.iter().find(|f| f.name == name).ok_or_else(|| missing(format!("fabric {name}")))
+    }
+
+    /// A VLAN by fabric and tag.
+    pub(super) fn vlan(&self, fabric: &str, vid: u16) -> Result<&Vlan, DriverError> {
+        self.fabric(fabric)?.vlans.iter().find(|v| v.vid == vid).ok_or_else(|| missing(format!("VLAN {vid} of fabric {fabric}")))
+    }
+
+    /// The fabric and the VLAN with an id.
+    pub(super) fn vlan_by_id(&self, id: u64) -> Option<(&Fabric, &Vlan)> {
+        let fabrics = self.fabrics().ok()?;
+        fabrics.iter().find_map(|f| f.vlans.iter().find(|v| v.id == id).map(|v| (f, v)))
+    }
+
+    /// A subnet by address block.
+    pub(super) fn subnet(&self, cidr: IpNet) -> Result<&Subnet, DriverError> {
+        self.subnets()?.iter().find(|s| s.cidr == cidr.trunc()).ok_or_else(|| missing(format!("subnet {}", cidr.trunc())))
+    }
+}
+
+/// Something that an action before this one should have created.
+fn missing(what: String) -> DriverError {
+    DriverError::new(ErrorClass::NotReady, format!("{what} does not exist in MAAS"))
+}

@@ -1,0 +1,259 @@
+//! Actions on one machine: identify, commission, platform, deploy, release.
+
+use std::collections::BTreeMap;
+
+use super::client::ApiCall;
+use super::decide::Decision;
+use super::lists::Lists;
+use super::site_actions::create_tag;
+use super::wire::Found;
+use crate::action::params::{ApplyNodePlatform, DeployNode, DestroyNode, IdentifyNode};
+use crate::build::{Machine, MachineStatus};
+use crate::driver::{Call, DriverError, ErrorClass};
+
+/// Annotation that names the site which deployed a machine.
+pub(super) const SITE_KEY: &str = "drydock.site";
+/// Annotation that holds the id of the action which deployed a machine.
+pub(super) const ACTION_KEY: &str = "drydock.action";
+
+fn put(machine: &Machine) -> ApiCall {
+    ApiCall::put(format!("machines/{}/", machine.id))
+}
+
+fn post(machine: &Machine, op: &'static str) -> ApiCall {
+    ApiCall::post(format!("machines/{}/", machine.id), op)
+}
+
+/// The status in words, with what MAAS says beside it.
+fn progress(found: &Found) -> String {
+    match &found.message {
+        Some(message) if *message != found.machine.status_name => format!("{}: {message}", found.machine.status_name),
+        _ => found.machine.status_name.clone(),
+    }
+}
+
+/// The text of a failure.
+fn failure(found: &Found) -> String {
+    match &found.machine.failure {
+        Some(text) => format!("{}: {text}", found.machine.status_name),
+        None => found.machine.status_name.clone(),
+    }
+}
+
+fn held(machine: &Machine, what: &str) -> Decision {
+    Decision::precondition(format!("machine {} ({}) is {}, {what}", machine.hostname, machine.id, machine.status_name))
+}
+
+/// Gives an enlisted machine its name.
+pub(super) fn identify(params: &IdentifyNode, found: Option<&Found>) -> Decision {
+    let Some(found) = found else {
+        return Decision::InProgress("waiting for enlistment: MAAS has no machine with the node's MACs yet".to_owned());
+    };
+    let machine = &found.machine;
+    let hostname = machine.hostname != params.hostname;
+    let domain = params.domain.as_ref().filter(|d| **d != machine.domain);
+    if !hostname && domain.is_none() {
+        return Decision::Done(BTreeMap::from([("machine".to_owned(), machine.id.clone())]));
+    }
+    let in_use = matches!(machine.status, MachineStatus::Deployed | MachineStatus::Deploying | MachineStatus::Releasing);
+    if in_use && hostname {
+        return Decision::precondition(format!(
+            "the machine with the node's MACs is {} as {}; MAAS does not rename a machine in use",
+            machine.status_name, machine.hostname
+        ));
+    }
+    Decision::act([put(machine).with_some("hostname", hostname.then_some(&params.hostname)).with_some("domain", domain)])
+}
+
+/// Commissions.
+pub(super) fn commission(call: &Call, found: &Found) -> Decision {
+    use MachineStatus as S;
+    let machine = &found.machine;
+    let begin = || Decision::start([post(machine, "commission")], "commissioning");
+    match machine.status {
+        S::New => begin(),
+        S::Commissioning => Decision::InProgress(progress(found)),
+        S::FailedCommissioning if call.begun => Decision::Failed(
+            DriverError::new(ErrorClass::Failed, failure(found)).hint("see the commissioning results of the machine in MAAS"),
+        ),
+        S::FailedCommissioning => begin(),
+        S::Ready | S::Allocated | S::Deploying | S::Deployed | S::FailedDeployment | S::Releasing | S::FailedReleasing => Decision::done(),
+        S::Broken | S::Rescue | S::Other => held(machine, "so it cannot be commissioned"),
+    }
+}
+
+/// Whether MAAS lets interfaces be changed.
+pub(super) fn may_change_networking(machine: &Machine) -> Option<Decision> {
+    use MachineStatus as S;
+    match machine.status {
+        S::New | S::Ready | S::Allocated | S::Broken => None,
+        S::Commissioning | S::Releasing => {
+            Some(Decision::failed(ErrorClass::NotReady, format!("machine {} is {}", machine.hostname, machine.status_name)))
+        }
+        _ => Some(held(machine, "and MAAS changes interfaces only of machines that are new, ready, allocated or broken")),
+    }
+}
+
+/// Whether MAAS lets disks be changed.
+pub(super) fn may_change_storage(machine: &Machine) -> Option<Decision> {
+    use MachineStatus as S;
+    match machine.status {
+        S::Ready => None,
+        S::Commissioning | S::Releasing => {
+            Some(Decision::failed(ErrorClass::NotReady, format!("machine {} is {}", machine.hostname, machine.status_name)))
+        }
+        _ => Some(held(machine, "and MAAS changes the storage only of machines that are ready")),
+    }
+}
+
+/// Names, tags, kernel parameters and owner data. Owner data exist in MAAS only while a machine is owned, so a free machine that is to have
+/// some is allocated.
+pub(super) fn platform(call: &Call, params: &ApplyNodePlatform, machine: &Machine, lists: &Lists) -> Result<Decision, DriverError> {
+    let mut calls = Vec::new();
+    let hostname = (machine.hostname != params.hostname).then_some(&params.hostname);
+    let domain = params.domain.as_ref().filter(|d| **d != machine.domain);
+    if hostname.is_some() || domain.is_some() {
+        calls.push(put(machine).with_some("hostname", hostname).with_some("domain", domain));
+    }
+    let tags = lists.tags()?;
+    let on_machine = |name: &str| machine.tags.iter().any(|t| t == name);
+    let update = |name: &str, how: &str| ApiCall::post(format!("tags/{name}/"), "update_nodes").with(how, &machine.id);
+    if let Some(kernel) = &params.kernel_params {
+        match tags.iter().find(|t| t.name == kernel.tag) {
+            None => calls.push(create_tag(&kernel.tag, "", &kernel.options)),
+            Some(t) if t.kernel_opts != kernel.options => {
+                calls.push(ApiCall::put(format!("tags/{}/", kernel.tag)).with("kernel_opts", &kernel.options));
+            }
+            Some(_) => {}
+        }
+        if !on_machine(&kernel.tag) {
+            calls.push(update(&kernel.tag, "add"));
+        }
+    }
+    for name in &params.add_tags {
+        match tags.iter().find(|t| t.name == *name) {
+            Some(t) if !t.definition.is_empty() && !on_machine(name) => {
+                return Ok(Decision::Failed(
+                    DriverError::new(
+                        ErrorClass::Rejected,
+                        format!("tag {name} has the definition `{}`, so MAAS alone decides which machines have it", t.definition),
+                    )
+                    .hint("rename the static tag, or change the hardware that the definition looks for"),
+                ));
+            }
+            Some(_) => {}
+            None => calls.push(create_tag(name, "", "")),
+        }
+        if !on_machine(name) {
+            calls.push(update(name, "add"));
+        }
+    }
+    calls.extend(params.remove_tags.iter().filter(|n| on_machine(n)).map(|n| update(n, "remove")));
+    let set: Vec<_> = params.set_owner_data.iter().filter(|(k, v)| machine.owner_data.get(*k) != Some(v)).collect();
+    let remove: Vec<_> = params.remove_owner_data.iter().filter(|k| machine.owner_data.contains_key(*k)).collect();
+    if !set.is_empty() || !remove.is_empty() {
+        if machine.status == MachineStatus::Ready {
+            calls.push(allocate(machine, &call.action));
+        }
+        let mut annotate = post(machine, "set_workload_annotations");
+        for (key, value) in set {
+            annotate = annotate.with(key, value);
+        }
+        for key in remove {
+            annotate = annotate.with(key, "");
+        }
+        calls.push(annotate);
+    }
+    Ok(if calls.is_empty() { Decision::done() } else { Decision::act(calls) })
+}
+
+fn allocate(machine: &Machine, action: &str) -> ApiCall {
+    ApiCall::post("machines/", "allocate").with("system_id", &machine.id).with("comment", comment(action))
+}
+
+fn comment(action: &str) -> String {
+    format!("drydock action {action}")
+}
+
+/// Writes the operating system. The machine is marked with site and action before, so that afterwards it shows who deployed it.
+pub(super) fn deploy(call: &Call, params: &DeployNode, found: &Found) -> Decision {
+    use MachineStatus as S;
+    let machine = &found.machine;
+    let ours = machine.owner_data.get(SITE_KEY).is_some_and(|s| *s == call.site);
+    let this = machine.owner_data.get(ACTION_KEY).is_some_and(|a| *a == call.action);
+    let deploy = || {
+        post(machine, "deploy")
+            .with("distro_series", format!("{}/{}", params.os, params.series))
+            .with_some("hwe_kernel", params.kernel.as_ref())
+            .with("comment", comment(&call.action))
+    };
+    let mark = || post(machine, "set_workload_annotations").with(SITE_KEY, &call.site).with(ACTION_KEY, &call.action);
+    match machine.status {
+        S::Ready => Decision::start([allocate(machine, &call.action), mark(), deploy()], "deploying"),
+        S::Allocated if this => Decision::start([deploy()], "deploying"),
+        S::Allocated => Decision::start([mark(), deploy()], "deploying"),
+        S::Deploying => Decision::InProgress(progress(found)),
+        S::Deployed if this => Decision::done(),
+        S::Deployed if ours && machine.os == params.os && machine.series == params.series => Decision::done(),
+        S::Deployed if ours => Decision::precondition(format!(
+            "machine {} is deployed already, with {}/{} by action {}",
+            machine.hostname,
+            machine.os,
+            machine.series,
+            machine.owner_data.get(ACTION_KEY).map_or("unknown", String::as_str)
+        )),
+        S::Deployed => Decision::precondition(format!("machine {} ({}) was deployed by somebody else", machine.hostname, machine.id)),
+        S::FailedDeployment if call.begun && (this || !ours) => {
+            Decision::Failed(DriverError::new(ErrorClass::Failed, failure(found)).hint("see the installation log of the machine in MAAS"))
+        }
+        // MAAS deploys a machine again only after it was released.
+        S::FailedDeployment => Decision::start([release(machine, &call.action, false)], "released after a failed deployment"),
+        S::Releasing => Decision::InProgress(format!("{} before it is deployed again", progress(found))),
+        S::New | S::Commissioning | S::FailedCommissioning => Decision::failed(
+            ErrorClass::NotReady,
+            format!("machine {} is {} and not ready to be deployed", machine.hostname, machine.status_name),
+        ),
+        S::FailedReleasing | S::Broken | S::Rescue | S::Other => held(machine, "so it cannot be deployed"),
+    }
+}
+
+fn release(machine: &Machine, action: &str, erase: bool) -> ApiCall {
+    // Said in both cases: the installation may be set to erase by default. With both ways MAAS uses the drive's own secure erase, else
+    // it wipes both ends of the disk.
+    post(machine, "release")
+        .with("erase", erase)
+        .with_some("secure_erase", erase.then_some(true))
+        .with_some("quick_erase", erase.then_some(true))
+        .with("comment", comment(action))
+}
+
+/// Releases.
+pub(super) fn destroy(call: &Call, params: &DestroyNode, found: Option<&Found>, lists: &Lists) -> Result<Decision, DriverError> {
+    use MachineStatus as S;
+    let Some(found) = found else {
+        if let Some(id) = &call.binding.machine
+            && lists.racks()?.iter().any(|r| r.id == *id)
+        {
+            return Ok(Decision::Failed(
+                DriverError::new(ErrorClass::Rejected, format!("machine {id} is a rack controller now and is not released"))
+                    .hint("remove the rack controller in MAAS first"),
+            ));
+        }
+        return Ok(Decision::precondition("MAAS has no machine with the node's identity"));
+    };
+    let machine = &found.machine;
+    Ok(match machine.status {
+        S::New | S::Ready => Decision::done(),
+        S::Releasing => Decision::InProgress(progress(found)),
+        _ if machine.locked => Decision::Failed(
+            DriverError::new(ErrorClass::Rejected, format!("machine {} ({}) is locked", machine.hostname, machine.id))
+                .hint("unlock it in MAAS if it may really be released"),
+        ),
+        S::FailedReleasing if call.begun => Decision::Failed(DriverError::new(ErrorClass::Failed, failure(found))),
+        S::Allocated | S::Deployed | S::Deploying | S::FailedDeployment | S::FailedReleasing => {
+            Decision::start([release(machine, &call.action, params.erase)], "releasing")
+        }
+        S::Commissioning | S::FailedCommissioning => Decision::done(),
+        S::Broken | S::Rescue | S::Other => held(machine, "so it cannot be released"),
+    })
+}

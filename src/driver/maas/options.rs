@@ -1,0 +1,40 @@
+//! What can be set on the MAAS driver.
+
+use std::time::Duration;
+
+use crate::driver::http::HttpOptions;
+use crate::redact::Secret;
+
+/// Settings of the MAAS driver.
+#[derive(Debug, Clone)]
+pub struct MaasOptions {
+    /// URL (`https://maas.example.com:5443/MAAS`).
+    pub url: String,
+    /// API key: `consumer:token:secret`.
+    pub api_key: Secret,
+    /// HTTP settings. Repetitions are made by this driver, because each needs a nonce of its own.
+    pub http: HttpOptions,
+    /// How often waiters are polled.
+    pub poll_interval: Duration,
+    /// Site name.
+    pub site: String,
+    /// Whether it is the simulated site; only copied into [`crate::build::Endpoint`].
+    pub simulated: bool,
+    /// How many requests are in flight at most. MAAS answers a handful at a time.
+    pub max_requests: usize,
+}
+
+impl MaasOptions {
+    /// Settings with the usual values: a poll every 5 seconds, 8 requests at a time.
+    pub fn new(url: impl Into<String>, api_key: Secret, site: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            api_key,
+            http: HttpOptions::default(),
+            poll_interval: Duration::from_secs(5),
+            site: site.into(),
+            simulated: false,
+            max_requests: 8,
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Steps as calls.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::super::client::{Api, ApiCall};
+use super::plan::{Device, StorageStep};
+use crate::build::Machine;
+use crate::driver::{DriverError, ErrorClass};
+
+/// Ids that earlier steps gave.
+#[derive(Debug, Default)]
+pub(in super::super) struct Ids {
+    pub(in super::super) devices: BTreeMap<Device, u64>,
+    pub(in super::super) groups: BTreeMap<String, u64>,
+}
+
+/// The part of an answer that later steps need.
+#[derive(Debug, Deserialize)]
+struct Created {
+    id: u64,
+}
+
+/// The call of a step.
+pub(in super::super) fn call(machine: &str, step: &StorageStep, ids: &Ids) -> Result<ApiCall, DriverError> {
+    let lost = || DriverError::new(ErrorClass::Inconclusive, "a storage step refers to a device that was not created");
+    let id = |device: &Device| ids.devices.get(device).copied().ok_or_else(lost);
+    let path = |device: &Device| {
+        let id = id(device)?;
+        Ok::<_, DriverError>(match device {
+            Device::Partition(disk, _) => format!("nodes/{machine}/blockdevices/{disk}/partition/{id}"),
+            Device::Volume(..) => format!("nodes/{machine}/blockdevices/{id}/"),
+        })
+    };
+    Ok(match step {
+        StorageStep::Blank => ApiCall::post(format!("machines/{machine}/"), "set_storage_layout").with("storage_layout", "blank"),
+        StorageStep::BootDisk { disk } => ApiCall::post(format!("nodes/{machine}/blockdevices/{disk}/"), "set_boot_disk"),
+        StorageStep::CreatePartition { disk, size, bootable, .. } => {
+            ApiCall::create(format!("nodes/{machine}/blockdevices/{disk}/partitions/"))
+                .with_some("size", *size)
+                .with_some("bootable", bootable.then_some(true))
+        }
+        StorageStep::Format { device, fstype, label } => {
+            ApiCall::post(path(device)?, "format").with("fstype", fstype).with_some("label", label.as_ref())
+        }
+        StorageStep::Mount { device, mount_point, options } => ApiCall::post(path(device)?, "mount")
+            .with_some("mount_point", mount_point.as_ref())
+            .with_some("mount_options", options.as_ref()),
+        StorageStep::CreateGroup { name, disks, partitions } => {
+            let partitions = partitions.iter().map(id).collect::<Result<Vec<_>, _>>()?;
+            ApiCall::create(format!("nodes/{machine}/volume-groups/"))
+                .with("name", name)
+                .with_each("block_devices", disks)
+                .with_each("partitions", partitions)
+        }
+        StorageStep::CreateVolume { group, name, size } => {
+            let group = ids.groups.get(group).copied().ok_or_else(lost)?;
+            ApiCall::post(format!("nodes/{machine}/volume-group/{group}/"), "create_logical_volume")
+                .with("name", name)
+                .with_some("size", *size)
+        }
+    })
+}
+
+impl Api {
+    /// Makes the steps in order. A stop half-way is picked up by building anew.
+    pub(in super::super) async fn run_storage(&self, machine: &Machine, steps: &[StorageStep]) -> Result<(), DriverError> {
+        let mut ids = Ids::default();
+        for step in steps {
+            let answer = self.send(&call(&machine.id, step, &ids)?).await?;
+            let device = match step {
+                StorageStep::CreatePartition { disk, index, .. } => Device::Partition(*disk, *index),
+                StorageStep::CreateVolume { group, name, .. } => Device::Volume(group.clone(), name.clone()),
+                StorageStep::CreateGroup { name, .. } => {
+                    ids.groups.insert(name.clone(), answer.json::<Created>()?.id);
+                    continue;
+                }
+                _ => continue,
+            };
+            ids.devices.insert(device, answer.json::<Created>()?.id);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,435 @@
+//! Machines.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer};
+
+use super::{WireId, nullable, text};
+use crate::build::{
+    BondParameters, Disk, DiskKind, DiskPartition, FilesystemFacts, InterfaceKind, LinkMode, LogicalVolumeFacts, Machine, MachineInterface,
+    MachineStatus, PowerState, SubnetLink, VolumeGroupFacts,
+};
+
+/// A machine and what its own answer leaves open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Found {
+    /// The machine, without bus addresses, BMC address and volume groups.
+    pub(in super::super) machine: Machine,
+    /// Whether it has volume groups, which a request of their own answers.
+    pub(in super::super) has_volume_groups: bool,
+    /// What MAAS says it is doing (`status_message`).
+    pub(in super::super) message: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(in super::super) struct WireMachine {
+    system_id: String,
+    hostname: String,
+    #[serde(default)]
+    domain: Option<WireName>,
+    status: u32,
+    #[serde(default)]
+    status_name: String,
+    #[serde(default)]
+    status_message: Option<String>,
+    #[serde(default)]
+    error_description: Option<String>,
+    #[serde(default)]
+    power_state: Option<String>,
+    #[serde(default)]
+    owner: Option<String>,
+    #[serde(default)]
+    locked: bool,
+    #[serde(default)]
+    hardware_uuid: Option<String>,
+    #[serde(default)]
+    hardware_info: Option<WireHardware>,
+    #[serde(default)]
+    boot_interface: Option<WireMac>,
+    #[serde(default, deserialize_with = "nullable")]
+    architecture: String,
+    #[serde(default)]
+    cpu_count: u32,
+    #[serde(default)]
+    memory: u64,
+    #[serde(default)]
+    interface_set: Vec<WireInterface>,
+    #[serde(default)]
+    default_gateways: Option<WireGateways>,
+    #[serde(default)]
+    blockdevice_set: Vec<WireDisk>,
+    #[serde(default)]
+    boot_disk: Option<WireName>,
+    #[serde(default)]
+    volume_groups: Vec<serde::de::IgnoredAny>,
+    #[serde(default, deserialize_with = "nullable")]
+    osystem: String,
+    #[serde(default, deserialize_with = "nullable")]
+    distro_series: String,
+    #[serde(default)]
+    hwe_kernel: Option<String>,
+    #[serde(default)]
+    tag_names: Vec<String>,
+    #[serde(default)]
+    owner_data: BTreeMap<String, String>,
+    #[serde(default)]
+    workload_annotations: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct WireName {
+    name: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct WireHardware {
+    #[serde(default)]
+    system_serial: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct WireMac {
+    #[serde(default)]
+    mac_address: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct WireGateways {
+    #[serde(default)]
+    ipv4: Option<WireGateway>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct WireGateway {
+    #[serde(default)]
+    gateway_ip: Option<IpAddr>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct WireInterface {
+    id: u64,
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    mac_address: Option<String>,
+    #[serde(default)]
+    vlan: Option<WireId>,
+    #[serde(default)]
+    effective_mtu: u32,
+    #[serde(default)]
+    parents: Vec<String>,
+    // Older releases answer an empty text for no parameters.
+    #[serde(default, deserialize_with = "parameters")]
+    params: WireParams,
+    #[serde(default)]
+    links: Vec<WireLink>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct WireParams {
+    #[serde(default)]
+    bond_mode: Option<String>,
+    #[serde(default)]
+    bond_xmit_hash_policy: Option<String>,
+    #[serde(default)]
+    bond_lacp_rate: Option<String>,
+    #[serde(default)]
+    bond_miimon: Option<u32>,
+    #[serde(default)]
+    bond_updelay: Option<u32>,
+    #[serde(default)]
+    bond_downdelay: Option<u32>,
+}
+
+fn parameters<'de, D: Deserializer<'de>>(deserializer: D) -> Result<WireParams, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    if value.is_object() { serde_json::from_value(value).map_err(serde::de::Error::custom) } else { Ok(WireParams::default()) }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct WireLink {
+    id: u64,
+    mode: String,
+    #[serde(default)]
+    subnet: Option<WireCidr>,
+    #[serde(default)]
+    ip_address: Option<IpAddr>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct WireCidr {
+    cidr: IpNet,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct WireDisk {
+    id: u64,
+    name: String,
+    #[serde(rename = "type", default)]
+    kind: String,
+    size: u64,
+    #[serde(default)]
+    available_size: u64,
+    #[serde(default)]
+    model: Option<String>,
+    #[serde(default)]
+    serial: Option<String>,
+    #[serde(default)]
+    id_path: Option<String>,
+    #[serde(default)]
+    partition_table_type: Option<String>,
+    #[serde(default)]
+    partitions: Vec<WirePartition>,
+    #[serde(default)]
+    filesystem: Option<WireFilesystem>,
+    #[serde(default, deserialize_with = "nullable")]
+    used_for: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct WirePartition {
+    id: u64,
+    size: u64,
+    #[serde(default)]
+    bootable: bool,
+    #[serde(default)]
+    filesystem: Option<WireFilesystem>,
+    #[serde(default, deserialize_with = "nullable")]
+    used_for: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct WireFilesystem {
+    fstype: String,
+    #[serde(default)]
+    label: Option<String>,
+    #[serde(default)]
+    mount_point: Option<String>,
+    #[serde(default)]
+    mount_options: Option<String>,
+}
+
+/// `GET nodes/ID/volume-groups/`; the machine's own answer has ids only.
+#[derive(Debug, Clone, Deserialize)]
+pub(in super::super) struct WireVolumeGroup {
+    id: u64,
+    name: String,
+    size: u64,
+    #[serde(default)]
+    available_size: u64,
+    #[serde(default)]
+    logical_volumes: Vec<WireDisk>,
+}
+
+impl From<WireVolumeGroup> for VolumeGroupFacts {
+    fn from(w: WireVolumeGroup) -> Self {
+        let prefix = format!("{}-", w.name);
+        let mut logical_volumes: Vec<LogicalVolumeFacts> = w
+            .logical_volumes
+            .into_iter()
+            .map(|v| LogicalVolumeFacts {
+                id: v.id,
+                name: v.name.strip_prefix(&prefix).map_or_else(|| v.name.clone(), str::to_owned),
+                size: v.size,
+                filesystem: v.filesystem.and_then(filesystem),
+            })
+            .collect();
+        logical_volumes.sort_by_key(|v| v.id);
+        Self { id: w.id, name: w.name, size: w.size, available: w.available_size, logical_volumes }
+    }
+}
+
+/// A filesystem that holds files or swap; memberships of volume groups are told by the group.
+fn filesystem(w: WireFilesystem) -> Option<FilesystemFacts> {
+    if w.fstype == "lvm-pv" {
+        return None;
+    }
+    Some(FilesystemFacts { fstype: w.fstype, label: text(w.label), mount_point: text(w.mount_point), mount_options: text(w.mount_options) })
+}
+
+/// The volume group a device belongs to: MAAS says it in words only (`LVM volume for vg0`).
+fn group(fs: Option<&WireFilesystem>, used_for: &str) -> Option<String> {
+    if fs.is_none_or(|f| f.fstype != "lvm-pv") {
+        return None;
+    }
+    Some(used_for.strip_prefix("LVM volume for ").unwrap_or_default().to_owned())
+}
+
+/// Statuses by number (`maasserver.enum.NODE_STATUS`).
+fn status(number: u32, has_system: bool) -> MachineStatus {
+    match number {
+        0 => MachineStatus::New,
+        1 => MachineStatus::Commissioning,
+        2 => MachineStatus::FailedCommissioning,
+        4 => MachineStatus::Ready,
+        6 => MachineStatus::Deployed,
+        8 => MachineStatus::Broken,
+        9 => MachineStatus::Deploying,
+        10 => MachineStatus::Allocated,
+        11 => MachineStatus::FailedDeployment,
+        12 | 14 => MachineStatus::Releasing,
+        13 | 15 => MachineStatus::FailedReleasing,
+        16..=20 => MachineStatus::Rescue,
+        // Tests run as a part of commissioning, or by hand on a machine that is in use.
+        21 if !has_system => MachineStatus::Commissioning,
+        22 if !has_system => MachineStatus::FailedCommissioning,
+        _ => MachineStatus::Other,
+    }
+}
+
+/// Texts that firmware reports instead of a serial number.
+fn placeholder(serial: &str) -> bool {
+    let s = serial.trim().to_ascii_lowercase();
+    s.is_empty()
+        || s.chars().all(|c| matches!(c, '0' | '.' | '-' | ' '))
+        || ["unknown", "none", "n/a", "not specified", "not available", "default string", "to be filled by o.e.m.", "system serial number"]
+            .contains(&s.as_str())
+}
+
+impl WireMachine {
+    /// Into the build model.
+    pub(in super::super) fn found(self) -> Found {
+        let status = status(self.status, !self.osystem.is_empty());
+        let failed = matches!(
+            status,
+            MachineStatus::FailedCommissioning
+                | MachineStatus::FailedDeployment
+                | MachineStatus::FailedReleasing
+                | MachineStatus::Broken
+                | MachineStatus::Rescue
+                | MachineStatus::Other
+        );
+        let failure = if failed { text(self.error_description).or_else(|| text(self.status_message.clone())) } else { None };
+        let mut macs: Vec<String> = self
+            .interface_set
+            .iter()
+            .filter(|i| i.kind == "physical")
+            .filter_map(|i| i.mac_address.as_ref())
+            .map(|m| m.to_ascii_lowercase())
+            .collect();
+        macs.sort();
+        macs.dedup();
+        let mut tags = self.tag_names;
+        tags.sort();
+        let annotations = if self.workload_annotations.is_empty() { self.owner_data } else { self.workload_annotations };
+        let serial = self.hardware_info.and_then(|h| h.system_serial).filter(|s| !placeholder(s));
+        Found {
+            has_volume_groups: !self.volume_groups.is_empty(),
+            message: text(self.status_message),
+            machine: Machine {
+                id: self.system_id,
+                hostname: self.hostname,
+                domain: self.domain.map(|d| d.name).unwrap_or_default(),
+                status,
+                status_name: self.status_name,
+                failure,
+                power: match self.power_state.as_deref() {
+                    Some("on") => PowerState::On,
+                    Some("off") => PowerState::Off,
+                    _ => PowerState::Unknown,
+                },
+                bmc_address: None,
+                owner: text(self.owner),
+                locked: self.locked,
+                uuid: text(self.hardware_uuid).map(|u| u.to_ascii_lowercase()),
+                serial,
+                macs,
+                boot_mac: self.boot_interface.and_then(|i| i.mac_address).map(|m| m.to_ascii_lowercase()),
+                architecture: self.architecture,
+                cpus: self.cpu_count,
+                memory_mib: self.memory,
+                interfaces: self.interface_set.into_iter().map(MachineInterface::from).collect(),
+                default_gateway: self.default_gateways.and_then(|g| g.ipv4).and_then(|g| g.gateway_ip),
+                disks: self.blockdevice_set.into_iter().map(Disk::from).collect(),
+                boot_disk: self.boot_disk.map(|d| d.name),
+                volume_groups: Vec::new(),
+                os: self.osystem,
+                series: self.distro_series,
+                kernel: text(self.hwe_kernel),
+                tags,
+                owner_data: annotations,
+            },
+        }
+    }
+}
+
+impl From<WireInterface> for MachineInterface {
+    fn from(w: WireInterface) -> Self {
+        let kind = match w.kind.as_str() {
+            "physical" => InterfaceKind::Physical,
+            "bond" => InterfaceKind::Bond,
+            "vlan" => InterfaceKind::Vlan,
+            "bridge" => InterfaceKind::Bridge,
+            _ => InterfaceKind::Other,
+        };
+        let mut parents = w.parents;
+        parents.sort();
+        let p = w.params;
+        Self {
+            id: w.id,
+            name: w.name,
+            kind,
+            mac: text(w.mac_address).map(|m| m.to_ascii_lowercase()),
+            bus: None,
+            vlan: w.vlan.map(|v| v.id),
+            mtu: w.effective_mtu,
+            parents,
+            bond: (kind == InterfaceKind::Bond).then(|| BondParameters {
+                mode: p.bond_mode.unwrap_or_default(),
+                xmit_hash_policy: text(p.bond_xmit_hash_policy),
+                lacp_rate: text(p.bond_lacp_rate),
+                miimon: p.bond_miimon,
+                updelay: p.bond_updelay,
+                downdelay: p.bond_downdelay,
+            }),
+            links: w
+                .links
+                .into_iter()
+                .filter_map(|l| {
+                    let mode = match l.mode.as_str() {
+                        "static" => LinkMode::Static,
+                        "dhcp" => LinkMode::Dhcp,
+                        "auto" => LinkMode::Auto,
+                        "link_up" => LinkMode::LinkUp,
+                        _ => return None,
+                    };
+                    Some(SubnetLink { id: l.id, mode, subnet: l.subnet.map(|s| s.cidr.trunc()), address: l.ip_address })
+                })
+                .collect(),
+        }
+    }
+}
+
+impl From<WireDisk> for Disk {
+    fn from(mut w: WireDisk) -> Self {
+        w.partitions.sort_by_key(|p| p.id);
+        Self {
+            id: w.id,
+            name: w.name,
+            kind: if w.kind == "virtual" { DiskKind::Virtual } else { DiskKind::Physical },
+            bus: None,
+            size: w.size,
+            available: w.available_size,
+            model: text(w.model),
+            serial: text(w.serial),
+            id_path: text(w.id_path),
+            partition_table: text(w.partition_table_type),
+            partitions: w
+                .partitions
+                .into_iter()
+                .map(|p| DiskPartition {
+                    id: p.id,
+                    size: p.size,
+                    bootable: p.bootable,
+                    volume_group: group(p.filesystem.as_ref(), &p.used_for),
+                    filesystem: p.filesystem.and_then(filesystem),
+                })
+                .collect(),
+            volume_group: group(w.filesystem.as_ref(), &w.used_for),
+            filesystem: w.filesystem.and_then(filesystem),
+        }
+    }
+}
