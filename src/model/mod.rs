@@ -14,6 +14,11 @@ mod sink;
 mod size;
 mod types;
 
+#[cfg(test)]
+mod inherit_tests;
+#[cfg(test)]
+mod tests;
+
 pub use located::Located;
 pub use resolve::resolve;
 pub use sink::Sink;

@@ -5,5 +5,7 @@ mod reader;
 mod site;
 
 pub(super) use host::{Host, Layouts, host};
+#[cfg(test)]
+pub(super) use reader::key_on_one_line;
 pub(super) use reader::{Reader, scalar};
 pub(super) use site::{RawFilter, RawFilterSet, RawNetwork, boot_action, hardware_profile, network, network_link, rack, region};
