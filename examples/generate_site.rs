@@ -126,7 +126,7 @@ fn node(out: &mut String, index: u32, nodes: u32) {
     document(out, "BaremetalNode", &format!("node{:05}", index + 1));
     let control = index < nodes.div_ceil(20).min(9);
     let _ = writeln!(out, "  host_profile: {}", if control { "control" } else { "compute" });
-    let _ = writeln!(out, "  hardware_profile: {}", if index % 3 == 0 { "hpe_dl380" } else { "dell_r740" });
+    let _ = writeln!(out, "  hardware_profile: {}", if index.is_multiple_of(3) { "hpe_dl380" } else { "dell_r740" });
     out.push_str("  addressing:\n");
     for (name, _, _, octet) in NETWORKS {
         // The control plane has no interface on the overlay.

@@ -111,12 +111,11 @@ impl Walk<'_> {
             .at(key.span)
             .resource(self.resource);
         let free = fields.iter().map(|(field, _)| *field).filter(|field| mapping.get(field).is_none());
-        found = match similar(&key.name, free) {
-            Some(field) => found.help(format!("did you mean `{field}`?")),
-            None => {
-                let known: Vec<String> = fields.iter().map(|(field, _)| format!("`{field}`")).collect();
-                found.help(format!("remove it; the keys here are {}", known.join(", ")))
-            }
+        found = if let Some(field) = similar(&key.name, free) {
+            found.help(format!("did you mean `{field}`?"))
+        } else {
+            let known: Vec<String> = fields.iter().map(|(field, _)| format!("`{field}`")).collect();
+            found.help(format!("remove it; the keys here are {}", known.join(", ")))
         };
         self.diagnostics.push(found);
     }

@@ -32,7 +32,7 @@ pub fn resolve(documents: &[Document]) -> (Option<Site>, Vec<Diagnostic>) {
     let of = |kind: Kind| by_kind.get(&kind).map(Vec::as_slice).unwrap_or_default();
 
     let (name, region) = region(of(Kind::Region), &mut sink);
-    let racks = decoded(of(Kind::Rack), Kind::Rack, &mut sink, decode::rack);
+    let racks = decoded(of(Kind::Rack), Kind::Rack, &mut sink, |document, _| decode::rack(document));
     let links = decoded(of(Kind::NetworkLink), Kind::NetworkLink, &mut sink, decode::network_link);
     let hardware_profiles = decoded(of(Kind::HardwareProfile), Kind::HardwareProfile, &mut sink, decode::hardware_profile);
     let raw_networks = decoded(of(Kind::Network), Kind::Network, &mut sink, decode::network);

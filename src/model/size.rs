@@ -81,12 +81,12 @@ impl fmt::Display for Size {
 
 fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: u64) -> fmt::Result {
     for (unit, factor) in [("t", 1_000_000_000_000), ("g", 1_000_000_000), ("m", 1_000_000), ("k", 1000)] {
-        if bytes >= factor && bytes % factor == 0 {
+        if bytes >= factor && bytes.is_multiple_of(factor) {
             return write!(f, "{}{unit}", bytes / factor);
         }
     }
     for (unit, factor) in [("ti", 1u64 << 40), ("gi", 1 << 30), ("mi", 1 << 20), ("ki", 1 << 10)] {
-        if bytes >= factor && bytes % factor == 0 {
+        if bytes >= factor && bytes.is_multiple_of(factor) {
             return write!(f, "{}{unit}", bytes / factor);
         }
     }

@@ -8,8 +8,8 @@ use crate::yaml::{SourceMap, Span};
 const REGION: &str = "---\nschema: drydock/Region/v1\nmetadata: {schema: metadata/Document/v1, name: site}\ndata: {}\n";
 
 fn doc(kind: &str, name: &str, data: &str) -> String {
-    let indented: String = data.lines().map(|line| format!("  {line}\n")).collect();
-    format!("---\nschema: drydock/{kind}/v1\nmetadata: {{schema: metadata/Document/v1, name: {name}}}\ndata:\n{indented}")
+    let indented = data.replace('\n', "\n  ");
+    format!("---\nschema: drydock/{kind}/v1\nmetadata: {{schema: metadata/Document/v1, name: {name}}}\ndata:\n  {indented}\n")
 }
 
 fn read(documents: &[String]) -> (Site, Vec<Diagnostic>) {

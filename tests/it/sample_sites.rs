@@ -8,6 +8,7 @@ use drydock::model::{Site, resolve};
 use drydock::yaml::SourceMap;
 use drydock::{check, document, report};
 
+#[expect(clippy::print_stderr, reason = "says why the tests prove nothing")]
 /// Reads a file of the reference designs; `None`, with a message, where they are not there.
 fn sample(path: &str) -> Option<(SourceMap, Site, Vec<Diagnostic>)> {
     let shared =

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::reader::{Reader, entries, key_text, scalar};
+use super::reader::{Reader, dict_at, entries, key_text, name_at, scalar, texts_at};
 use crate::diag::Diagnostic;
 use crate::document::Document;
 use crate::model::profiles::Inherited;
@@ -44,7 +44,7 @@ pub(in crate::model) fn host(host: Host<'_>, r: &mut Reader<'_>) -> Node {
     let tree = &tree;
     let nothing = Tree::nowhere(Value::Null);
     let metadata = tree.get("metadata").unwrap_or(&nothing);
-    let hardware_profile = r.name_at(tree, "hardware_profile");
+    let hardware_profile = name_at(tree, "hardware_profile");
     let hardware = hardware_profile.as_ref().and_then(|name| hardware_profiles.get(&name.value));
     Node {
         name: Located::new(document.name.clone(), document.name_span),
@@ -54,14 +54,14 @@ pub(in crate::model) fn host(host: Host<'_>, r: &mut Reader<'_>) -> Node {
         host_profiles: chain,
         incomplete,
         oob: oob(tree.get("oob").unwrap_or(&nothing), r),
-        primary_network: r.name_at(tree, "primary_network"),
+        primary_network: name_at(tree, "primary_network"),
         interfaces: entries(tree.get("interfaces")).map(|(key, node)| (key.name.to_string(), interface(key, node, r))).collect(),
         storage: layouts.decode(tree.get("storage"), r),
         platform: platform(tree.get("platform").unwrap_or(&nothing), hardware_profile.as_ref(), hardware, r),
         addressing: tree.get("addressing").and_then(Tree::as_seq).unwrap_or_default().iter().filter_map(|node| address(node, r)).collect(),
-        tags: r.texts_at(metadata, "tags"),
-        owner_data: r.dict_at(metadata, "owner_data"),
-        rack: r.name_at(metadata, "rack"),
+        tags: texts_at(metadata, "tags"),
+        owner_data: dict_at(metadata, "owner_data"),
+        rack: name_at(metadata, "rack"),
         boot_mac: metadata.get("boot_mac").and_then(|node| mac(node, r)),
         hardware_profile,
     }
@@ -76,21 +76,21 @@ fn oob(node: &Tree, r: &mut Reader<'_>) -> Oob {
             scalar(kind)?;
             Some(r.word(kind, "type of out-of-band management", &KINDS).unwrap_or(Located::default_value(OobType::Manual)))
         }),
-        network: r.name_at(node, "network"),
+        network: name_at(node, "network"),
         address: None,
-        account: r.name_at(node, "account"),
-        credential: r.name_at(node, "credential").map(|secret| Located::new(Secret::new(secret.value), secret.span)),
-        libvirt_uri: r.name_at(node, "libvirt_uri"),
+        account: name_at(node, "account"),
+        credential: name_at(node, "credential").map(|secret| Located::new(Secret::new(secret.value), secret.span)),
+        libvirt_uri: name_at(node, "libvirt_uri"),
     }
 }
 
 fn interface(key: &Key, node: &Tree, r: &mut Reader<'_>) -> Interface {
     Interface {
         name: key_text(key),
-        device_link: r.name_at(node, "device_link"),
-        slaves: r.texts_at(node, "slaves"),
-        networks: r.texts_at(node, "networks"),
-        labels: r.dict_at(node, "labels"),
+        device_link: name_at(node, "device_link"),
+        slaves: texts_at(node, "slaves"),
+        networks: texts_at(node, "networks"),
+        labels: dict_at(node, "labels"),
         sriov_vf_count: node.get("sriov").and_then(|sriov| r.number_at(sriov, "vf_count")),
     }
 }
@@ -101,9 +101,9 @@ fn storage(node: Option<&Tree>, r: &mut Reader<'_>) -> Storage {
         let partitions = node.get("partitions").and_then(Tree::as_seq).unwrap_or_default();
         let device = PhysicalDevice {
             name: key_text(key),
-            labels: r.dict_at(node, "labels"),
+            labels: dict_at(node, "labels"),
             partitions: partitions.iter().enumerate().filter_map(|(at, node)| partition(&key.name, at, node, r)).collect(),
-            volume_group: r.name_at(node, "volume_group"),
+            volume_group: name_at(node, "volume_group"),
         };
         physical_devices.insert(key.name.to_string(), device);
     }
@@ -112,7 +112,7 @@ fn storage(node: Option<&Tree>, r: &mut Reader<'_>) -> Storage {
         let volumes = node.get("logical_volumes").and_then(Tree::as_seq).unwrap_or_default();
         let group = VolumeGroup {
             name: key_text(key),
-            vg_uuid: r.name_at(node, "vg_uuid"),
+            vg_uuid: name_at(node, "vg_uuid"),
             logical_volumes: volumes.iter().filter_map(|node| logical_volume(&key.name, node, r)).collect(),
         };
         volume_groups.insert(key.name.to_string(), group);
@@ -125,7 +125,7 @@ const UNREADABLE: Located<Size> = Located::default_value(Size::Bytes(u64::MAX));
 
 fn partition(device: &str, at: usize, node: &Tree, r: &mut Reader<'_>) -> Option<Partition> {
     node.as_map()?;
-    let name = r.name_at(node, "name").unwrap_or_else(|| Located::new(format!("{device}-part{}", at + 1), node.span));
+    let name = name_at(node, "name").unwrap_or_else(|| Located::new(format!("{device}-part{}", at + 1), node.span));
     let size = node.get("size").filter(|size| !size.is_null());
     if size.is_none() {
         r.missing(node, format!("partition `{name}` without `size`"), "give a size such as `30g`, `>30g` or `50%`");
@@ -133,16 +133,16 @@ fn partition(device: &str, at: usize, node: &Tree, r: &mut Reader<'_>) -> Option
     Some(Partition {
         size: size.and_then(|size| r.size(size)).unwrap_or(UNREADABLE),
         bootable: r.bool_at(node, "bootable").unwrap_or(Located::default_value(false)),
-        filesystem: node.get("filesystem").and_then(|node| filesystem(node, r)),
-        volume_group: r.name_at(node, "volume_group"),
-        part_uuid: r.name_at(node, "part_uuid"),
+        filesystem: node.get("filesystem").and_then(filesystem),
+        volume_group: name_at(node, "volume_group"),
+        part_uuid: name_at(node, "part_uuid"),
         name,
     })
 }
 
 fn logical_volume(group: &str, node: &Tree, r: &mut Reader<'_>) -> Option<LogicalVolume> {
     node.as_map()?;
-    let Some(name) = r.name_at(node, "name") else {
+    let Some(name) = name_at(node, "name") else {
         r.missing(node, format!("logical volume of `{group}` without `name`"), "name it");
         return None;
     };
@@ -152,22 +152,22 @@ fn logical_volume(group: &str, node: &Tree, r: &mut Reader<'_>) -> Option<Logica
     };
     Some(LogicalVolume {
         size: r.size(size).unwrap_or(UNREADABLE),
-        filesystem: node.get("filesystem").and_then(|node| filesystem(node, r)),
-        lv_uuid: r.name_at(node, "lv_uuid"),
+        filesystem: node.get("filesystem").and_then(filesystem),
+        lv_uuid: name_at(node, "lv_uuid"),
         name,
     })
 }
 
 /// Defaults are those of Drydock's documentation: `ext4` and `defaults`.
-fn filesystem(node: &Tree, r: &mut Reader<'_>) -> Option<Filesystem> {
+fn filesystem(node: &Tree) -> Option<Filesystem> {
     node.as_map()?;
     let text = |value: &str| Located::default_value(value.to_owned());
     Some(Filesystem {
-        mountpoint: r.name_at(node, "mountpoint"),
-        fstype: r.name_at(node, "fstype").unwrap_or_else(|| text("ext4")),
-        mount_options: r.name_at(node, "mount_options").unwrap_or_else(|| text("defaults")),
-        fslabel: r.name_at(node, "fs_label"),
-        fs_uuid: r.name_at(node, "fs_uuid"),
+        mountpoint: name_at(node, "mountpoint"),
+        fstype: name_at(node, "fstype").unwrap_or_else(|| text("ext4")),
+        mount_options: name_at(node, "mount_options").unwrap_or_else(|| text("defaults")),
+        fslabel: name_at(node, "fs_label"),
+        fs_uuid: name_at(node, "fs_uuid"),
     })
 }
 
@@ -178,7 +178,7 @@ fn platform(node: &Tree, profile: Option<&Text>, hardware: Option<&HardwareProfi
             kernel_params.insert(key.name.to_string(), value);
         }
     }
-    Platform { image: r.name_at(node, "image"), kernel: r.name_at(node, "kernel"), kernel_params }
+    Platform { image: name_at(node, "image"), kernel: name_at(node, "kernel"), kernel_params }
 }
 
 /// `true` is a bare word (an empty text here); `false` leaves the parameter out.
@@ -249,7 +249,7 @@ fn look_up(reference: &str, hardware: &HardwareProfile) -> Result<String, String
 
 fn address(node: &Tree, r: &mut Reader<'_>) -> Option<Address> {
     node.as_map()?;
-    let Some(network) = r.name_at(node, "network") else {
+    let Some(network) = name_at(node, "network") else {
         r.missing(node, "address without `network`".to_owned(), "name the network that the address is on");
         return None;
     };

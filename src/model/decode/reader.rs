@@ -41,31 +41,6 @@ impl<'s> Reader<'s> {
         self.error(codes::MISSING_VALUE, node, message, help);
     }
 
-    /// A scalar as text. A collection was reported when the document's shape was inspected.
-    pub(in crate::model) fn text(&mut self, node: &Node) -> Option<Text> {
-        scalar(node).map(|value| Located::new(value, node.span))
-    }
-
-    pub(in crate::model) fn text_at(&mut self, map: &Node, key: &str) -> Option<Text> {
-        map.get(key).and_then(|node| self.text(node))
-    }
-
-    /// A text that is not empty.
-    pub(in crate::model) fn name_at(&mut self, map: &Node, key: &str) -> Option<Text> {
-        self.text_at(map, key).filter(|text| !text.is_empty())
-    }
-
-    /// Scalars of a list.
-    pub(in crate::model) fn texts_at(&mut self, map: &Node, key: &str) -> Vec<Text> {
-        let members = map.get(key).and_then(Node::as_seq).unwrap_or_default();
-        members.iter().filter_map(|member| self.text(member)).collect()
-    }
-
-    /// Scalars of a mapping.
-    pub(in crate::model) fn dict_at(&mut self, map: &Node, key: &str) -> BTreeMap<String, Text> {
-        entries(map.get(key)).filter_map(|(key, node)| Some((key.name.to_string(), self.text(node)?))).collect()
-    }
-
     pub(in crate::model) fn number<N: FromStr + TryFrom<i64>>(&mut self, node: &Node, what: &str, expected: &str) -> Option<Located<N>> {
         let number = match &node.value {
             Value::Int(number) => N::try_from(*number).ok(),
@@ -169,6 +144,26 @@ pub(in crate::model) fn scalar(node: &Node) -> Option<String> {
         Value::Float(number) => Some(format!("{number:?}")),
         Value::Null | Value::Seq(_) | Value::Map(_) => None,
     }
+}
+
+/// A scalar with its position. A collection was reported when the document's shape was inspected.
+fn text(node: &Node) -> Option<Text> {
+    scalar(node).map(|value| Located::new(value, node.span))
+}
+
+/// A text that is not empty.
+pub(in crate::model) fn name_at(map: &Node, key: &str) -> Option<Text> {
+    map.get(key).and_then(text).filter(|text| !text.is_empty())
+}
+
+/// Scalars of a list.
+pub(in crate::model) fn texts_at(map: &Node, key: &str) -> Vec<Text> {
+    map.get(key).and_then(Node::as_seq).unwrap_or_default().iter().filter_map(text).collect()
+}
+
+/// Scalars of a mapping.
+pub(in crate::model) fn dict_at(map: &Node, key: &str) -> BTreeMap<String, Text> {
+    entries(map.get(key)).filter_map(|(key, node)| Some((key.name.to_string(), text(node)?))).collect()
 }
 
 fn shown(node: &Node) -> impl Display {

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
-use super::reader::{Reader, entries, key_on_one_line, key_text};
+use super::reader::{Reader, dict_at, entries, key_on_one_line, key_text, name_at, texts_at};
 use crate::document::Document;
 use crate::model::{
     BondMode, Bonding, DeviceAlias, DhcpRelay, HardwareProfile, Hugepages, Located, Network, NetworkLink, Rack, Range, RangeKind, Region,
@@ -60,8 +60,8 @@ pub(in crate::model) fn region(document: &Document, r: &mut Reader<'_>) -> Regio
     let data = &document.data;
     let mut tag_definitions = Vec::new();
     for definition in data.get("tag_definitions").and_then(Node::as_seq).unwrap_or_default() {
-        let (name, expression) = (r.name_at(definition, "tag"), r.name_at(definition, "definition"));
-        let definition_type = r.name_at(definition, "definition_type").unwrap_or_else(|| Located::default_value("lshw_xpath".to_owned()));
+        let (name, expression) = (name_at(definition, "tag"), name_at(definition, "definition"));
+        let definition_type = name_at(definition, "definition_type").unwrap_or_else(|| Located::default_value("lshw_xpath".to_owned()));
         match (name, expression) {
             (Some(name), Some(definition)) => tag_definitions.push(TagDefinition { name, definition_type, definition }),
             (None, _) => r.missing(definition, "tag definition without `tag`".to_owned(), "name the tag that it defines"),
@@ -70,8 +70,7 @@ pub(in crate::model) fn region(document: &Document, r: &mut Reader<'_>) -> Regio
             }
         }
     }
-    let authorized_keys = r
-        .texts_at(data, "authorized_keys")
+    let authorized_keys = texts_at(data, "authorized_keys")
         .into_iter()
         .map(|key| Located::new(key_on_one_line(&key), key.span))
         .filter(|key| !key.is_empty());
@@ -89,29 +88,29 @@ pub(in crate::model) fn region(document: &Document, r: &mut Reader<'_>) -> Regio
 }
 
 fn repository(key: &Key, node: &Node, r: &mut Reader<'_>) -> Option<Repository> {
-    let Some(url) = r.name_at(node, "url") else {
+    let Some(url) = name_at(node, "url") else {
         r.missing(node, format!("repository `{}` without `url`", key.name), "give its base URL");
         return None;
     };
     Some(Repository {
         name: key_text(key),
-        repo_type: r.name_at(node, "repo_type").unwrap_or_else(|| Located::default_value("apt".to_owned())),
+        repo_type: name_at(node, "repo_type").unwrap_or_else(|| Located::default_value("apt".to_owned())),
         url,
-        distributions: r.texts_at(node, "distributions"),
-        subrepos: r.texts_at(node, "subrepos"),
-        components: r.texts_at(node, "components"),
-        arches: r.texts_at(node, "arches"),
-        gpgkey: r.name_at(node, "gpgkey"),
+        distributions: texts_at(node, "distributions"),
+        subrepos: texts_at(node, "subrepos"),
+        components: texts_at(node, "components"),
+        arches: texts_at(node, "arches"),
+        gpgkey: name_at(node, "gpgkey"),
     })
 }
 
-pub(in crate::model) fn rack(document: &Document, r: &mut Reader<'_>) -> Rack {
+pub(in crate::model) fn rack(document: &Document) -> Rack {
     let data = &document.data;
     Rack {
         name: name_of(document),
-        local_networks: r.texts_at(data, "local_networks"),
+        local_networks: texts_at(data, "local_networks"),
         tor_switches: entries(data.get("tor_switches")).map(|(key, _)| key_text(key)).collect(),
-        labels: r.dict_at(data, "labels"),
+        labels: dict_at(data, "labels"),
     }
 }
 
@@ -136,11 +135,11 @@ pub(in crate::model) fn network_link(document: &Document, r: &mut Reader<'_>) ->
         name: name_of(document),
         bonding: bonding(data.get("bonding").unwrap_or(&nothing), r),
         mtu: r.number_at(data, "mtu"),
-        linkspeed: r.name_at(data, "linkspeed"),
+        linkspeed: name_at(data, "linkspeed"),
         trunked: mode.unwrap_or(Located::default_value(false)),
-        native_network: r.name_at(trunking, "default_network"),
-        allowed_networks: r.texts_at(data, "allowed_networks"),
-        labels: r.dict_at(data, "labels"),
+        native_network: name_at(trunking, "default_network"),
+        allowed_networks: texts_at(data, "allowed_networks"),
+        labels: dict_at(data, "labels"),
     }
 }
 
@@ -155,8 +154,8 @@ fn bonding(node: &Node, r: &mut Reader<'_>) -> Bonding {
     let time = |milliseconds: u32| bonded.then(|| Located::default_value(milliseconds));
     Bonding {
         mode,
-        hash: r.name_at(node, "hash").or_else(|| lacp.then(|| text("layer3+4"))),
-        peer_rate: r.name_at(node, "peer_rate").or_else(|| lacp.then(|| text("fast"))),
+        hash: name_at(node, "hash").or_else(|| lacp.then(|| text("layer3+4"))),
+        peer_rate: name_at(node, "peer_rate").or_else(|| lacp.then(|| text("fast"))),
         mon_rate: r.number_at(node, "mon_rate").or_else(|| time(100)),
         up_delay: r.number_at(node, "up_delay").or_else(|| time(200)),
         down_delay: r.number_at(node, "down_delay").or_else(|| time(200)),
@@ -193,11 +192,11 @@ pub(in crate::model) fn network(document: &Document, r: &mut Reader<'_>) -> RawN
         cidr: cidr.unwrap_or(ANYWHERE),
         ranges,
         routes: Vec::new(),
-        dns_domain: dns.and_then(|dns| r.name_at(dns, "domain")),
+        dns_domain: dns.and_then(|dns| name_at(dns, "domain")),
         dns_servers: dns.and_then(|dns| dns.get("servers")).map(|servers| dns_servers(servers, r)).unwrap_or_default(),
         dhcp_relay: relay.map(|relay| DhcpRelay { self_ip: r.ip_at(relay, "self_ip"), upstream_target: r.ip_at(relay, "upstream_target") }),
-        routedomain: r.name_at(data, "routedomain"),
-        labels: r.dict_at(data, "labels"),
+        routedomain: name_at(data, "routedomain"),
+        labels: dict_at(data, "labels"),
         link: None,
     };
     RawNetwork { network, routes }
@@ -232,7 +231,7 @@ fn range(node: &Node, r: &mut Reader<'_>) -> Option<Range> {
 fn route(node: &Node, r: &mut Reader<'_>) -> Option<RawRoute> {
     node.as_map()?;
     let subnet = node.get("subnet").filter(|subnet| !subnet.is_null());
-    let routedomain = r.name_at(node, "routedomain");
+    let routedomain = name_at(node, "routedomain");
     if subnet.is_none() && routedomain.is_none() {
         r.missing(node, "route without destination".to_owned(), "give `subnet` or `routedomain`");
     }
@@ -261,15 +260,15 @@ pub(in crate::model) fn hardware_profile(document: &Document, r: &mut Reader<'_>
     let data = &document.data;
     let mut device_aliases = BTreeMap::new();
     for (key, node) in entries(data.get("device_aliases")).filter(|(_, node)| node.as_map().is_some()) {
-        let Some(address) = r.name_at(node, "address") else {
+        let Some(address) = name_at(node, "address") else {
             r.missing(node, format!("device alias `{}` without `address`", key.name), "give the bus address, such as `0000:00:03.0`");
             continue;
         };
         let alias = DeviceAlias {
             name: key_text(key),
             address,
-            dev_type: r.name_at(node, "dev_type"),
-            bus_type: r.name_at(node, "bus_type").unwrap_or_else(|| Located::default_value("pci".to_owned())),
+            dev_type: name_at(node, "dev_type"),
+            bus_type: name_at(node, "bus_type").unwrap_or_else(|| Located::default_value("pci".to_owned())),
         };
         device_aliases.insert(key.name.to_string(), alias);
     }
@@ -280,22 +279,22 @@ pub(in crate::model) fn hardware_profile(document: &Document, r: &mut Reader<'_>
                 r.missing(node, format!("huge pages `{}` without `{key}`", name.name), "huge pages have `size` and `count`");
             }
         }
-        let (size, count) = (r.name_at(node, "size"), node.get("count").and_then(|count| r.number(count, "count", "a whole number")));
+        let (size, count) = (name_at(node, "size"), node.get("count").and_then(|count| r.number(count, "count", "a whole number")));
         if let (Some(size), Some(count)) = (size, count) {
             hugepages.insert(name.name.to_string(), Hugepages { size, count });
         }
     }
     HardwareProfile {
         name: name_of(document),
-        vendor: r.name_at(data, "vendor"),
-        generation: r.name_at(data, "generation"),
-        hw_version: r.name_at(data, "hw_version"),
-        bios_version: r.name_at(data, "bios_version"),
+        vendor: name_at(data, "vendor"),
+        generation: name_at(data, "generation"),
+        hw_version: name_at(data, "hw_version"),
+        bios_version: name_at(data, "bios_version"),
         boot_mode: word_text(data, "boot_mode", "boot mode", &["bios", "uefi"], r),
         bootstrap_protocol: word_text(data, "bootstrap_protocol", "bootstrap protocol", &["pxe", "usb", "hdd"], r),
-        pxe_interface: r.name_at(data, "pxe_interface"),
+        pxe_interface: name_at(data, "pxe_interface"),
         device_aliases,
-        cpu_sets: r.dict_at(data, "cpu_sets"),
+        cpu_sets: dict_at(data, "cpu_sets"),
         hugepages,
     }
 }
@@ -322,11 +321,11 @@ fn node_filter(node: &Node, r: &mut Reader<'_>) -> RawFilter {
     let sets = node.get("filter_set").and_then(Node::as_seq).unwrap_or_default();
     let sets = sets.iter().filter(|set| set.as_map().is_some()).map(|set| RawFilterSet {
         all: filter_type(set, "filter_type", r),
-        node_names: r.texts_at(set, "node_names"),
-        node_tags: r.texts_at(set, "node_tags"),
-        node_labels: r.dict_at(set, "node_labels"),
-        rack_names: r.texts_at(set, "rack_names"),
-        rack_labels: r.dict_at(set, "rack_labels"),
+        node_names: texts_at(set, "node_names"),
+        node_tags: texts_at(set, "node_tags"),
+        node_labels: dict_at(set, "node_labels"),
+        rack_names: texts_at(set, "rack_names"),
+        rack_labels: dict_at(set, "rack_labels"),
     });
     RawFilter { all, sets: sets.collect() }
 }
