@@ -183,18 +183,18 @@ impl Settings {
 
     /// How to connect to the provisioner.
     pub fn maas_transport(&self) -> Transport {
-        let MaasSettings { ca_file, insecure_skip_tls_verify, allow_plain_http, .. } = &self.drivers.maas;
-        self.transport(ca_file.as_deref(), *insecure_skip_tls_verify, *allow_plain_http)
+        let MaasSettings { ca_file, pinned_sha256, insecure_skip_tls_verify, allow_plain_http, .. } = &self.drivers.maas;
+        self.transport(ca_file.as_deref(), pinned_sha256, *insecure_skip_tls_verify, *allow_plain_http)
     }
 
     /// How to connect to BMCs.
     pub fn redfish_transport(&self) -> Transport {
-        let RedfishSettings { ca_file, insecure_skip_tls_verify, allow_plain_http, .. } = &self.drivers.redfish;
-        self.transport(ca_file.as_deref(), *insecure_skip_tls_verify, *allow_plain_http)
+        let RedfishSettings { ca_file, pinned_sha256, insecure_skip_tls_verify, allow_plain_http, .. } = &self.drivers.redfish;
+        self.transport(ca_file.as_deref(), pinned_sha256, *insecure_skip_tls_verify, *allow_plain_http)
     }
 
-    fn transport(&self, ca_file: Option<&Path>, insecure_skip_tls_verify: bool, allow_plain_http: bool) -> Transport {
-        Transport { ca_file: ca_file.map(|f| self.path(f)), insecure_skip_tls_verify, allow_plain_http }
+    fn transport(&self, ca_file: Option<&Path>, pins: &[String], insecure_skip_tls_verify: bool, allow_plain_http: bool) -> Transport {
+        Transport { ca_file: ca_file.map(|f| self.path(f)), pinned_sha256: pins.to_vec(), insecure_skip_tls_verify, allow_plain_http }
     }
 }
 

@@ -61,6 +61,8 @@ pub struct MaasSettings {
     pub api_key: Option<SecretRef>,
     /// PEM file with certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// SHA-256 fingerprints of server certificates that are accepted whatever they say.
+    pub pinned_sha256: Vec<String>,
     /// Accept any certificate.
     pub insecure_skip_tls_verify: bool,
     /// Accept `http://` to hosts other than loopback.
@@ -98,6 +100,8 @@ pub struct RedfishSettings {
     pub endpoints: BTreeMap<String, String>,
     /// PEM file with certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// SHA-256 fingerprints of server certificates that are accepted whatever they say.
+    pub pinned_sha256: Vec<String>,
     /// Accept any certificate.
     pub insecure_skip_tls_verify: bool,
     /// Accept `http://` to hosts other than loopback.
@@ -123,6 +127,8 @@ pub struct Credentials {
 pub struct Transport {
     /// PEM file with certificates to trust instead of the system's, absolute or relative to the working directory.
     pub ca_file: Option<PathBuf>,
+    /// SHA-256 fingerprints of server certificates that are accepted whatever they say.
+    pub pinned_sha256: Vec<String>,
     /// Accept any certificate.
     pub insecure_skip_tls_verify: bool,
     /// Accept `http://` to hosts other than loopback.

@@ -1,0 +1,29 @@
+//! `drydock plan`: show what would be done, and write it to a plan file.
+
+use crate::cli::args::{Global, Plan};
+use crate::cli::exit::Exit;
+use crate::cli::ops::drivers::Drivers;
+use crate::cli::ops::{design, discover, memory, plan};
+use crate::cli::output::{Printer, write_file};
+
+/// Runs the command.
+pub async fn run(global: &Global, args: &Plan, printer: &Printer) -> anyhow::Result<Exit> {
+    let design = design::load(global, printer)?;
+    let memory = memory::snapshot(&design)?;
+    let build = match &args.build {
+        Some(file) => discover::read(file)?,
+        None => {
+            let drivers = Drivers::connect(&design, printer).await?;
+            let build = discover::complete(&design, &drivers).await;
+            drivers.close().await;
+            build?
+        }
+    };
+    let plan = plan::make(&design, &build, &memory, &args.options)?;
+    // The file first: a plan that is shown as written must be.
+    if let Some(file) = printer.out() {
+        write_file(file, crate::plan::write(&plan).as_bytes())?;
+    }
+    printer.stdout(&plan::render(&plan, printer, printer.out()))?;
+    Ok(plan::exit(&plan, args.detailed_exitcode))
+}

@@ -1,0 +1,13 @@
+//! `drydock show`: show a plan file.
+
+use crate::cli::args::Show;
+use crate::cli::exit::Exit;
+use crate::cli::ops::plan;
+use crate::cli::output::Printer;
+
+/// Runs the command.
+pub fn run(args: &Show, printer: &Printer) -> anyhow::Result<Exit> {
+    let plan = plan::read(&args.plan)?;
+    printer.result(&plan::render(&plan, printer, Some(&args.plan)))?;
+    Ok(Exit::Done)
+}

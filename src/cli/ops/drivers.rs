@@ -1,0 +1,157 @@
+//! The drivers of a site, as its settings (or its simulation) say.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::design::Design;
+use super::simulated::{self, Simulated};
+use crate::cli::output::Printer;
+use crate::cli::problem::Problem;
+use crate::config::{OobOverride, Settings, Transport};
+use crate::driver::http::HttpOptions;
+use crate::driver::maas::{MaasDriver, MaasOptions};
+use crate::driver::redfish::{RedfishDriver, RedfishOptions};
+use crate::driver::{BmcEndpoint, Driver, NodeDriver};
+use crate::model::{Node, OobType};
+use crate::redact::Secret;
+use crate::secret;
+
+/// Polling of a simulated site, whose time is compressed.
+const SIMULATED_POLL: Duration = Duration::from_millis(100);
+
+/// What talks to a site.
+#[derive(Debug)]
+pub struct Drivers {
+    /// The provisioner.
+    pub maas: Arc<MaasDriver>,
+    /// BMCs.
+    pub redfish: Arc<RedfishDriver>,
+    /// Nodes whose BMC no driver talks to, and why.
+    pub without_oob: BTreeMap<String, String>,
+    /// The simulated site, if it is one.
+    pub simulated: Option<Simulated>,
+}
+
+impl Drivers {
+    /// Makes the drivers and resolves their secrets; starts the simulated site if the settings have one.
+    pub async fn connect(design: &Design, printer: &Printer) -> anyhow::Result<Self> {
+        let settings = &design.settings;
+        let simulated = simulated::start(design, printer).await?;
+        let maas = MaasDriver::new(maas_options(design, simulated.as_ref()).await?)?;
+        let mut endpoints = Vec::new();
+        let mut without_oob = BTreeMap::new();
+        let fallback = match &settings.drivers.redfish.credentials {
+            Some(c) if simulated.is_none() => Some((c.username.clone(), secret::resolve(&c.password, &settings.root).await.context("`drivers.redfish.credentials`")?)),
+            _ => None,
+        };
+        for node in design.site.nodes.values() {
+            match bmc_endpoint(settings, node, simulated.as_ref(), fallback.as_ref()) {
+                Ok(endpoint) => endpoints.push(endpoint),
+                Err(why) => {
+                    without_oob.insert(node.name.value.clone(), why);
+                }
+            }
+        }
+        let mut options = RedfishOptions::default();
+        transport(&mut options.http, settings.redfish_transport());
+        if let Some(interval) = settings.drivers.redfish.poll_interval {
+            options.poll = interval.0;
+        }
+        if simulated.is_some() {
+            options.poll = SIMULATED_POLL;
+            options.confirm_pause = SIMULATED_POLL;
+        }
+        let redfish = RedfishDriver::new(endpoints, options)?;
+        Ok(Self { maas: Arc::new(maas), redfish: Arc::new(redfish), without_oob, simulated })
+    }
+
+    /// All drivers by their name in plans.
+    pub fn by_name(&self) -> BTreeMap<String, Arc<dyn Driver>> {
+        let all: [Arc<dyn Driver>; 2] = [Arc::clone(&self.maas) as _, Arc::clone(&self.redfish) as _];
+        all.into_iter().map(|d| (d.name().to_owned(), d)).collect()
+    }
+
+    /// The provisioner's driver.
+    pub fn node(&self) -> Arc<dyn NodeDriver> {
+        Arc::clone(&self.maas) as _
+    }
+
+    /// Ends sessions, and the simulated site.
+    pub async fn close(self) {
+        self.redfish.close().await;
+        if let Some(simulated) = self.simulated {
+            simulated.stop().await;
+        }
+    }
+}
+
+fn transport(http: &mut HttpOptions, settings: Transport) {
+    let Transport { ca_file, pinned_sha256, insecure_skip_tls_verify, allow_plain_http } = settings;
+    http.ca_file = ca_file;
+    http.pinned_sha256 = pinned_sha256;
+    http.insecure_skip_tls_verify = insecure_skip_tls_verify;
+    http.allow_plain_http = allow_plain_http;
+}
+
+async fn maas_options(design: &Design, simulated: Option<&Simulated>) -> anyhow::Result<MaasOptions> {
+    let settings = &design.settings;
+    let site = design.site.name.value.clone();
+    if let Some(simulated) = simulated {
+        let mut options = MaasOptions::new(simulated.maas_url(), simulated.maas_api_key(), site);
+        options.poll_interval = SIMULATED_POLL;
+        options.simulated = true;
+        return Ok(options);
+    }
+    let maas = &settings.drivers.maas;
+    let (Some(url), Some(key)) = (&maas.url, &maas.api_key) else {
+        return Err(Problem::new("no provisioner is configured")
+            .at(&settings.shown)
+            .help("say where MAAS is: `drivers: {maas: {url: https://maas.example.net/MAAS, api_key: {env: MAAS_API_KEY}}}`, or try the design with `simulate: {}`")
+            .into());
+    };
+    let key = secret::resolve(key, &settings.root).await.context("`drivers.maas.api_key`")?;
+    let mut options = MaasOptions::new(url, key, site);
+    transport(&mut options.http, settings.maas_transport());
+    if let Some(interval) = maas.poll_interval {
+        options.poll_interval = interval.0;
+    }
+    Ok(options)
+}
+
+/// How a node's BMC is reached, or why it is not.
+fn bmc_endpoint(
+    settings: &Settings,
+    node: &Node,
+    simulated: Option<&Simulated>,
+    fallback: Option<&(String, Secret)>,
+) -> Result<BmcEndpoint, String> {
+    let redfish = settings.drivers.oob.override_with == Some(OobOverride::Redfish);
+    match node.oob.kind.as_ref().map(|k| k.value) {
+        Some(OobType::Redfish) => {}
+        Some(_) if redfish => {}
+        Some(other) => return Err(format!("out-of-band type `{}` has no driver yet; set `drivers.oob.override: redfish` if its BMC speaks Redfish", other.name())),
+        None => return Err("the design gives no out-of-band type".to_owned()),
+    }
+    let Some(address) = node.oob.address.as_ref().map(|a| a.value) else {
+        return Err("the design gives no out-of-band address".to_owned());
+    };
+    let shown = address.to_string();
+    let url = if let Some(simulated) = simulated {
+        let url = simulated.bmc_url(&node.name.value).or_else(|| simulated.bmc_url(&shown));
+        url.ok_or_else(|| "the simulated site has no BMC for it".to_owned())?
+    } else if let Some(url) = settings.drivers.redfish.endpoints.get(&shown) {
+        url.clone()
+    } else {
+        let in_url = if address.is_ipv6() { format!("[{shown}]") } else { shown.clone() };
+        settings.drivers.redfish.url.as_deref().unwrap_or("https://{address}").replace("{address}", &in_url)
+    };
+    let (username, password) = match (&node.oob.account, &node.oob.credential, fallback) {
+        (Some(account), Some(credential), _) => (account.value.clone(), credential.value.clone()),
+        (_, _, Some((username, password))) => (username.clone(), password.clone()),
+        _ => return Err("no credentials: neither `oob.account` and `oob.credential` in the design nor `drivers.redfish.credentials`".to_owned()),
+    };
+    Ok(BmcEndpoint { node: node.name.value.clone(), address: shown, url, username, password })
+}

@@ -1,0 +1,101 @@
+//! Making, reading and showing plans.
+
+use std::path::Path;
+
+use super::design::Design;
+use crate::action::{Effect, Selector};
+use crate::build::Build;
+use crate::cli::args::{Format, PlanOptions};
+use crate::cli::exit::Exit;
+use crate::cli::output::Printer;
+use crate::cli::problem::Problem;
+use crate::diff::{Goal, Memory, Policy};
+use crate::plan::{self, Inputs, Plan, PlanError};
+use crate::report::{self, TextOptions, Verdict};
+
+/// The largest plan file that is read.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// Makes a plan: a pure function of its arguments.
+pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptions) -> anyhow::Result<Plan> {
+    let target = options.target.as_deref().map(|text| selector(design, "--target", text)).transpose()?;
+    let mut allow: Vec<(Effect, Selector)> = Vec::new();
+    for allowance in &options.allow {
+        allow.push((allowance.effect, selector(design, "--allow", &allowance.selector)?));
+    }
+    let settings = &design.settings;
+    let policy = Policy {
+        goal: options.goal.unwrap_or(Goal::DeployNodes),
+        target,
+        allow,
+        owns_region: settings.drivers.maas.owns_region,
+        max_absent_percent: settings.guards.max_absent,
+    };
+    let timeouts = settings.timeouts.iter().map(|(kind, t)| (*kind, u32::try_from(t.as_secs().max(1)).unwrap_or(u32::MAX))).collect();
+    Ok(plan::assemble(&Inputs {
+        site: &design.site,
+        sources: &design.map,
+        design_digest: &plan::design_digest(&design.map),
+        build,
+        memory,
+        policy: &policy,
+        limits: &settings.limits.resolve(design.site.nodes.len()),
+        timeouts_s: &timeouts,
+        warnings: &design.warnings,
+    })?)
+}
+
+/// Parses a selector, and refuses names that no node has: a typo must not select nothing in silence.
+fn selector(design: &Design, option: &str, text: &str) -> anyhow::Result<Selector> {
+    let selector = Selector::parse(text).map_err(|e| Problem::usage(format!("{option}: {e}")))?;
+    for name in selector.node_names() {
+        if !design.site.nodes.contains_key(name) {
+            let near = design.site.nodes.keys().min_by_key(|n| strsim::osa_distance(n, name));
+            let help = near.map_or_else(|| "the design has no nodes".to_owned(), |n| format!("did you mean `node={n}`?"));
+            return Err(Problem::usage(format!("{option}: the design has no node `{name}`")).help(help).into());
+        }
+    }
+    Ok(selector)
+}
+
+/// Reads a plan file; refuses one that was changed or cut off.
+pub fn read(path: &Path) -> anyhow::Result<Plan> {
+    let shown = path.display().to_string();
+    let help = "write one with `drydock plan --out FILE`";
+    let cannot = |e: std::io::Error| Problem::new(format!("cannot read {shown}: {e}")).help(help);
+    let metadata = std::fs::metadata(path).map_err(cannot)?;
+    if metadata.len() > MAX_BYTES {
+        return Err(Problem::refused(format!("{shown} is larger than {} MiB, so it is no plan file", MAX_BYTES >> 20)).help(help).into());
+    }
+    let bytes = std::fs::read(path).map_err(cannot)?;
+    let text = String::from_utf8(bytes).map_err(|_| Problem::refused("not a plan file: it is not UTF-8 text").at(&shown).help(help))?;
+    plan::read(&text).map_err(|e| Problem::refused(e.to_string()).at(&shown).into())
+}
+
+/// A plan's error as the command line shows it.
+pub fn refusal(error: &PlanError) -> Problem {
+    Problem::refused(error.to_string())
+}
+
+/// The plan as the user asked to see it.
+pub fn render(plan: &Plan, printer: &Printer, file: Option<&Path>) -> String {
+    match printer.format() {
+        Format::Json => format!("{:#}\n", report::plan_json(plan)),
+        Format::Text => text(plan, printer, printer.color(), file),
+    }
+}
+
+/// The plan as text.
+pub fn text(plan: &Plan, printer: &Printer, color: bool, file: Option<&Path>) -> String {
+    let plan_file = file.map(|f| f.display().to_string());
+    report::plan_text(plan, &TextOptions { color, width: printer.width(), verbose: printer.is_verbose(), plan_file })
+}
+
+/// Exit code of a plan that was only shown.
+pub fn exit(plan: &Plan, detailed: bool) -> Exit {
+    match report::verdict(plan) {
+        Verdict::Changes if detailed => Exit::Changes,
+        Verdict::Changes | Verdict::NoChanges => Exit::Done,
+        Verdict::NothingPlanned => Exit::Attention,
+    }
+}
