@@ -58,6 +58,11 @@ impl Printer {
         self.quiet
     }
 
+    /// Whether everything is to be shown.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose > 0
+    }
+
     /// Columns of the terminal.
     pub fn width(&self) -> usize {
         let term = console::Term::stdout();

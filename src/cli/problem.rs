@@ -5,7 +5,9 @@ use std::fmt;
 use super::exit::Exit;
 use super::output::Printer;
 use crate::config::ConfigError;
-use crate::driver::{DriverError, ErrorClass};
+use crate::action::ErrorClass;
+use crate::driver::DriverError;
+use crate::plan::PlanError;
 
 /// An error with its exit code, place and remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +91,8 @@ pub fn problems(error: &anyhow::Error) -> Vec<Problem> {
             if e.class == ErrorClass::Precondition {
                 out.exit = Exit::Refused;
             }
+        } else if let Some(PlanError::Refused(_) | PlanError::File(_)) = cause.downcast_ref::<PlanError>() {
+            out.exit = Exit::Refused;
         } else if let Some(ConfigError::Missing { .. }) = cause.downcast_ref::<ConfigError>() {
             out.help = Some(
                 "drydock works in the folder of a site: use `-C DIR`, or write a drydock.yaml that says at least `design: [design]` (docs/settings.md)".into(),

@@ -32,6 +32,8 @@ async fn dispatch(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
     let global = &cli.global;
     match &cli.command {
         Command::Validate(args) => commands::validate::run(global, args, printer),
+        Command::Show(args) => commands::show::run(args, printer),
+        Command::Plan(args) => commands::plan::run(global, args, printer),
         _ => Err(super::problem::Problem::new("this command is being built").into()),
     }
 }

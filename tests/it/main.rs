@@ -3,6 +3,8 @@
 mod check_cases;
 mod layers;
 mod planning;
+mod cli_support;
+mod cli_usage;
 mod redfish_sushy;
 mod rules;
 mod sample_sites;

@@ -6,7 +6,7 @@ use crate::build::{Build, Fact};
 use crate::cli::args::{Format, Global};
 use crate::cli::exit::Exit;
 use crate::cli::ops::drivers::Drivers;
-use crate::cli::ops::{design, discover};
+use crate::cli::ops::{build_file, design, discover};
 use crate::cli::output::{Printer, write_file};
 use crate::cli::problem::{self, Problem};
 
@@ -16,7 +16,7 @@ pub async fn run(global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let drivers = Drivers::connect(&design, printer).await?;
     let found = discover::discover(&design, &drivers).await;
     drivers.close().await;
-    let file = discover::to_text(&found.build)?;
+    let file = build_file::to_text(&found.build)?;
     if let Some(path) = printer.out() {
         write_file(path, file.as_bytes())?;
     }

@@ -1,3 +1,6 @@
 //! One file per command.
 
+//pub mod discover;
+pub mod plan;
+pub mod show;
 pub mod validate;

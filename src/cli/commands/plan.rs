@@ -2,22 +2,18 @@
 
 use crate::cli::args::{Global, Plan};
 use crate::cli::exit::Exit;
-use crate::cli::ops::drivers::Drivers;
-use crate::cli::ops::{design, discover, memory, plan};
+use crate::cli::problem::Problem;
+use crate::diff::Memory;
+use crate::cli::ops::{build_file, design, plan};
 use crate::cli::output::{Printer, write_file};
 
 /// Runs the command.
-pub async fn run(global: &Global, args: &Plan, printer: &Printer) -> anyhow::Result<Exit> {
+pub fn run(global: &Global, args: &Plan, printer: &Printer) -> anyhow::Result<Exit> {
     let design = design::load(global, printer)?;
-    let memory = memory::snapshot(&design)?;
+    let memory = Memory::default();
     let build = match &args.build {
-        Some(file) => discover::read(file)?,
-        None => {
-            let drivers = Drivers::connect(&design, printer).await?;
-            let build = discover::complete(&design, &drivers).await;
-            drivers.close().await;
-            build?
-        }
+        Some(file) => build_file::read(file)?,
+        None => return Err(Problem::new("asking the site is being built").help("use `--build FILE`").into()),
     };
     let plan = plan::make(&design, &build, &memory, &args.options)?;
     // The file first: a plan that is shown as written must be.

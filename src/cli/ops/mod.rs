@@ -1,3 +1,8 @@
 //! What several commands share: the design, the simulated site, the drivers, discovery, plans and runs.
 
+pub mod build_file;
 pub mod design;
+//pub mod discover;
+//pub mod drivers;
+pub mod plan;
+//pub mod simulated;

@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::diff::{Goal, Memory, Policy};
-use crate::plan::{self, Inputs, Plan, PlanError};
+use crate::plan::{self, Inputs, Plan};
 use crate::report::{self, TextOptions, Verdict};
 
 /// The largest plan file that is read.
@@ -70,11 +70,6 @@ pub fn read(path: &Path) -> anyhow::Result<Plan> {
     let bytes = std::fs::read(path).map_err(cannot)?;
     let text = String::from_utf8(bytes).map_err(|_| Problem::refused("not a plan file: it is not UTF-8 text").at(&shown).help(help))?;
     plan::read(&text).map_err(|e| Problem::refused(e.to_string()).at(&shown).into())
-}
-
-/// A plan's error as the command line shows it.
-pub fn refusal(error: &PlanError) -> Problem {
-    Problem::refused(error.to_string())
 }
 
 /// The plan as the user asked to see it.

@@ -1,0 +1,146 @@
+//! Arguments, settings and files that are wrong: a message with place and remedy, and the documented exit code.
+
+use super::cli_support::{Folder, end};
+
+#[test]
+fn wrong_arguments_end_with_64() {
+    let site = Folder::hello();
+    for (arguments, text) in [
+        (vec![], "Usage: drydock"),
+        (vec!["frobnicate"], "unrecognized subcommand 'frobnicate'"),
+        (vec!["validate", "--no-such-option"], "unexpected argument '--no-such-option'"),
+        (vec!["plan", "--format", "xml"], "[possible values: text, json]"),
+        (vec!["plan", "--color", "sometimes"], "[possible values: auto, always, never]"),
+        (vec!["plan", "--allow", "redeploy"], "expected CLASS=SELECTOR"),
+        (vec!["plan", "--allow", "explode=node=a"], "`explode` is not an effect class"),
+        (vec!["plan", "--allow", "redeploy=nodes=a"], "`nodes` is not a key"),
+        (vec!["plan", "--goal", "world_peace"], "goals are verify_site, prepare_site, prepare_nodes, deploy_nodes"),
+        (vec!["apply", "--parallelism", "0"], "--parallelism"),
+        (vec!["apply", "plan.json", "--target", "node=compute01"], "cannot be used with"),
+        (vec!["show"], "<PLAN>"),
+        (vec!["-q", "-v", "validate"], "cannot be used with"),
+    ] {
+        let ended = site.run(&arguments).expect(64).says(&[text]);
+        assert_eq!(ended.stdout, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn help_and_version_are_results() {
+    let site = Folder::empty();
+    site.run(&["--help"]).expect(0).shows(&["Usage: drydock", "Exit codes:"]);
+    site.run(&["plan", "--help"]).expect(0).shows(&["--detailed-exitcode", "--build <FILE>"]);
+    site.run(&["--version"]).expect(0).shows(&[concat!("drydock ", env!("CARGO_PKG_VERSION"))]);
+}
+
+#[test]
+fn wrong_settings_have_a_place_and_a_remedy() {
+    let site = Folder::empty();
+    site.run(&["validate"]).expect(1).says(&["error: drydock.yaml does not exist\n", "  help: drydock works in the folder of a site: use `-C DIR`"]);
+    site.run(&["-C", "nowhere", "validate"]).expect(1).says(&["error: nowhere is not a directory"]);
+    site.write("drydock.yaml", "desing: [design]\n");
+    site.run(&["validate"]).expect(1).says(&["error: unknown key `desing`\n  at: drydock.yaml:1:1\n  help: did you mean `design`?\n"]);
+    site.write("drydock.yaml", "design: [design]\n");
+    site.run(&["validate"]).expect(1).says(&["error: design: no such file or directory"]);
+    std::fs::write(site.path().join("drydock.yaml"), b"site: \xff\n").unwrap();
+    site.run(&["validate"]).expect(1).says(&["not UTF-8 text"]);
+    site.write("drydock.yaml", "drivers: {maas: {api_key: hunter2}}\n");
+    let ended = site.run(&["validate"]).expect(1).says(&["a secret is never written here", "at: drydock.yaml:1:"]);
+    assert!(!ended.stderr.contains("hunter2"));
+    // Both problems at once.
+    site.write("drydock.yaml", "limits: {parallelism: 0}\nguards: {max_absent: 200}\n");
+    site.run(&["validate"]).expect(1).says(&["`limits.parallelism` is 0", "`guards.max_absent` is a percentage"]);
+}
+
+#[test]
+fn wrong_simulations_are_found_by_validate() {
+    let site = Folder::hello();
+    site.edit("drydock.yaml", "owns_region: true", "url: https://maas.example.net/MAAS");
+    site.run(&["validate"]).expect(1).says(&["names a real endpoint beside `simulate:`", "at: drydock.yaml:"]);
+}
+
+#[test]
+fn a_site_of_another_name_is_refused() {
+    let site = Folder::hello();
+    site.edit("drydock.yaml", "site: hello-site", "site: other");
+    site.run(&["validate"]).expect(1).says(&["the design is of site `hello-site`, and drydock.yaml is for `other`", "at: design/region.yaml:6:"]);
+}
+
+#[test]
+fn the_example_is_valid() {
+    let site = Folder::hello();
+    let ended = site.run(&["validate"]).expect(0).shows(&["no problems\n", "site hello-site: 3 nodes, 1 rack, 4 networks"]);
+    assert_eq!(ended.stderr, "");
+    let json: serde_json::Value = serde_json::from_str(&site.run(&["validate", "--format", "json"]).expect(0).stdout).unwrap();
+    assert_eq!((json["valid"].as_bool(), json["errors"].as_u64()), (Some(true), Some(0)));
+    // From elsewhere, and into a file.
+    let elsewhere = Folder::empty();
+    let folder = site.path().display().to_string();
+    let ended = elsewhere.run(&["-C", &folder, "validate", "-o", "report.txt"]).expect(0);
+    assert_eq!(ended.stdout, "");
+    assert!(elsewhere.read("report.txt").starts_with("no problems\n"));
+}
+
+#[test]
+fn all_problems_of_a_design_come_at_once() {
+    let site = Folder::hello();
+    site.edit("design/nodes.yaml", "host_profile: base", "host_profile: bsae");
+    site.edit("design/networks.yaml", "cidr: 10.10.3.0/24", "cidr: 10.10.3.0/99");
+    let ended = site.run(&["validate"]).expect(3).shows(&["design/nodes.yaml:8:", "`bsae`", "design/networks.yaml:"]);
+    assert!(ended.stdout.contains("errors"), "{}", ended.stdout);
+    site.run(&["plan"]).expect(3).says(&["`bsae`"]);
+    let json: serde_json::Value = serde_json::from_str(&site.run(&["validate", "--format", "json"]).expect(3).stdout).unwrap();
+    assert_eq!(json["valid"].as_bool(), Some(false));
+    assert!(json["errors"].as_u64() >= Some(2));
+}
+
+#[test]
+fn broken_yaml_is_shown_where_it_breaks() {
+    let site = Folder::hello();
+    site.edit("design/racks.yaml", "location:", "location: [");
+    site.run(&["validate"]).expect(3).shows(&["error[DD0001]", "design/racks.yaml:"]);
+}
+
+#[test]
+fn files_that_are_no_plans_are_refused() {
+    let site = Folder::hello();
+    site.run(&["show", "none.json"]).expect(1).says(&["cannot read none.json: No such file", "help: write one with `drydock plan --out FILE`"]);
+    site.write("plan.json", "{\"format\":1,");
+    site.run(&["show", "plan.json"]).expect(6).says(&["not a plan file, or cut off", "at: plan.json"]);
+    site.write("plan.json", "{\"format\":999}");
+    site.run(&["show", "plan.json"]).expect(6).says(&["format 999"]);
+    site.write("build.json", "{}");
+    site.run(&["plan", "--build", "build.json"]).expect(1).says(&["not a build file: it has no `format`"]);
+    site.write("build.json", "{\n  \"format\":");
+    site.run(&["plan", "--build", "build.json"]).expect(1).says(&["at: build.json:2:"]);
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error_and_a_closed_pipe_is_not() {
+    let site = Folder::hello();
+    site.run(&["validate", "-o", "no/such/folder/x"]).expect(1).says(&["cannot write no/such/folder/x"]);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+    if let Ok(full) = full {
+        end(site.command(&["validate"]).stdout(full)).expect(1).says(&["cannot write to standard output: No space left"]);
+    }
+    let mut child = site.command(&["validate"]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
+
+#[test]
+fn colours_are_where_they_are_wanted() {
+    let site = Folder::hello();
+    site.edit("design/racks.yaml", "location:", "location: [");
+    let colored = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = site.command(arguments);
+        command.envs(variables.iter().copied());
+        end(&mut command).stdout.contains('\x1b')
+    };
+    assert!(!colored(&["validate"], &[]));
+    assert!(colored(&["validate", "--color", "always"], &[("NO_COLOR", "1")]));
+    assert!(colored(&["validate"], &[("CLICOLOR_FORCE", "1")]));
+    assert!(!colored(&["validate"], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+    assert!(!colored(&["validate", "--color", "never"], &[("CLICOLOR_FORCE", "1")]));
+}
