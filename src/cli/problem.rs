@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::exit::Exit;
 use super::output::Printer;
-use crate::config::ConfigError;
 use crate::action::ErrorClass;
+use crate::config::ConfigError;
 use crate::driver::DriverError;
 use crate::plan::PlanError;
 

@@ -36,7 +36,9 @@ fn help_and_version_are_results() {
 #[test]
 fn wrong_settings_have_a_place_and_a_remedy() {
     let site = Folder::empty();
-    site.run(&["validate"]).expect(1).says(&["error: drydock.yaml does not exist\n", "  help: drydock works in the folder of a site: use `-C DIR`"]);
+    site.run(&["validate"])
+        .expect(1)
+        .says(&["error: drydock.yaml does not exist\n", "  help: drydock works in the folder of a site: use `-C DIR`"]);
     site.run(&["-C", "nowhere", "validate"]).expect(1).says(&["error: nowhere is not a directory"]);
     site.write("drydock.yaml", "desing: [design]\n");
     site.run(&["validate"]).expect(1).says(&["error: unknown key `desing`\n  at: drydock.yaml:1:1\n  help: did you mean `design`?\n"]);
@@ -63,7 +65,9 @@ fn wrong_simulations_are_found_by_validate() {
 fn a_site_of_another_name_is_refused() {
     let site = Folder::hello();
     site.edit("drydock.yaml", "site: hello-site", "site: other");
-    site.run(&["validate"]).expect(1).says(&["the design is of site `hello-site`, and drydock.yaml is for `other`", "at: design/region.yaml:6:"]);
+    site.run(&["validate"])
+        .expect(1)
+        .says(&["the design is of site `hello-site`, and drydock.yaml is for `other`", "at: design/region.yaml:6:"]);
 }
 
 #[test]
@@ -104,7 +108,9 @@ fn broken_yaml_is_shown_where_it_breaks() {
 #[test]
 fn files_that_are_no_plans_are_refused() {
     let site = Folder::hello();
-    site.run(&["show", "none.json"]).expect(1).says(&["cannot read none.json: No such file", "help: write one with `drydock plan --out FILE`"]);
+    site.run(&["show", "none.json"])
+        .expect(1)
+        .says(&["cannot read none.json: No such file", "help: write one with `drydock plan --out FILE`"]);
     site.write("plan.json", "{\"format\":1,");
     site.run(&["show", "plan.json"]).expect(6).says(&["not a plan file, or cut off", "at: plan.json"]);
     site.write("plan.json", "{\"format\":999}");

@@ -1,10 +1,10 @@
 //! Integration tests: files in, text out.
 
 mod check_cases;
-mod layers;
-mod planning;
 mod cli_support;
 mod cli_usage;
+mod layers;
+mod planning;
 mod redfish_sushy;
 mod rules;
 mod sample_sites;

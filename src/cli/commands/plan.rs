@@ -2,10 +2,10 @@
 
 use crate::cli::args::{Global, Plan};
 use crate::cli::exit::Exit;
-use crate::cli::problem::Problem;
-use crate::diff::Memory;
 use crate::cli::ops::{build_file, design, plan};
 use crate::cli::output::{Printer, write_file};
+use crate::cli::problem::Problem;
+use crate::diff::Memory;
 
 /// Runs the command.
 pub fn run(global: &Global, args: &Plan, printer: &Printer) -> anyhow::Result<Exit> {

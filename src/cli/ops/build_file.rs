@@ -27,8 +27,9 @@ pub fn read(path: &Path) -> anyhow::Result<Build> {
         return Err(Problem::new(format!("{shown} is larger than {} MiB, so it is no build file", MAX_BYTES >> 20)).help(help).into());
     }
     let text = std::fs::read_to_string(path).map_err(|e| Problem::new(format!("cannot read {shown}: {e}")).help(help))?;
-    let value: serde_json::Value = serde_json::from_str(&text)
-        .map_err(|e| Problem::new(format!("not a build file, or cut off: {e}")).at(format!("{shown}:{}:{}", e.line(), e.column())).help(help))?;
+    let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| {
+        Problem::new(format!("not a build file, or cut off: {e}")).at(format!("{shown}:{}:{}", e.line(), e.column())).help(help)
+    })?;
     match value.get("format").and_then(serde_json::Value::as_u64) {
         Some(format) if format == u64::from(FORMAT) => {}
         Some(format) => {
@@ -37,5 +38,6 @@ pub fn read(path: &Path) -> anyhow::Result<Build> {
         }
         None => return Err(Problem::new("not a build file: it has no `format`").at(shown).help(help).into()),
     }
-    serde_json::from_value(value).map_err(|e| Problem::new(format!("the build file does not fit this version: {e}")).at(shown).help(help).into())
+    serde_json::from_value(value)
+        .map_err(|e| Problem::new(format!("the build file does not fit this version: {e}")).at(shown).help(help).into())
 }
