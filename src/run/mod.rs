@@ -1,1 +1,22 @@
-//! Being built.
+//! Runs as values: events, state as a fold of them, what may start next.
+//!
+//! In: a plan's actions, the events of a journal, the time as an argument. Out: [`RunState`] (status of every action, outcome of every node and of
+//! the run), the [`Scheduler`] (which actions may start now), resolved late parameters ([`resolve`]) and retry decisions ([`RetryPolicy`]).
+//! Pure: no clock, no I/O. Imports `action`, `build`, `plan`.
+
+mod dag;
+mod event;
+mod resolve;
+mod retry;
+mod scheduler;
+mod state;
+
+pub use dag::{Dag, DagError};
+pub use event::{AttemptOutcome, EVENT_VERSION, Event, EventKind, RunOutcome, Severity};
+pub use resolve::{ResolveError, has_late, resolve};
+pub use retry::RetryPolicy;
+pub use scheduler::{Grant, Scheduler};
+pub use state::{Counts, NodeOutcome, RunState, Status, TaskRecord};
+
+#[cfg(test)]
+mod testing;

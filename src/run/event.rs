@@ -1,0 +1,229 @@
+//! What happens in a run: the only record of it. Status, progress, resume and history are folds of these.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::ErrorClass;
+
+/// Version of the event format.
+pub const EVENT_VERSION: u32 = 1;
+
+/// One event of a run; one JSON object in the journal and, with `--json`, one line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Format version: [`EVENT_VERSION`].
+    pub v: u32,
+    /// Position in the run, from 1 without gaps.
+    pub seq: u64,
+    /// Milliseconds since 1970.
+    pub at_ms: u64,
+    /// What happened.
+    pub event: EventKind,
+}
+
+/// How serious a message is. It never decides an outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Someone may want to look.
+    Warning,
+    /// Something went wrong.
+    Error,
+}
+
+/// How one attempt of an action ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum AttemptOutcome {
+    /// Begun by this run, and observed to be done.
+    Done,
+    /// Observed to be done without an effect of this attempt.
+    AlreadyDone {
+        /// What showed it; empty when the action's own observation did.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        evidence: String,
+    },
+    /// Failed.
+    Failed {
+        /// Kind of failure.
+        class: ErrorClass,
+        /// What went wrong and where. Never holds a secret.
+        message: String,
+        /// What to do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+    /// Nothing was begun: the site is not as the plan says.
+    Refused {
+        /// What is different.
+        message: String,
+        /// What to do.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+    /// Nothing was begun: the run was asked to stop.
+    Cancelled,
+}
+
+/// How a run, or a node's part of it, ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// Every action is done.
+    Success,
+    /// Some nodes are done, others failed, are blocked or were not reached.
+    PartialSuccess,
+    /// No node is done, and something failed.
+    Failure,
+    /// Stopped before its end; `resume` goes on.
+    Incomplete,
+}
+
+impl RunOutcome {
+    /// The name in events and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::PartialSuccess => "partial_success",
+            Self::Failure => "failure",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The first event of a run.
+    RunStarted {
+        /// Run id.
+        run: String,
+        /// Site.
+        site: String,
+        /// Goal of the plan.
+        goal: String,
+        /// Digest of the plan.
+        plan: String,
+        /// Number of actions.
+        actions: u64,
+    },
+    /// The run goes on in another process. What failed before is tried again.
+    RunResumed {
+        /// Actions that are done and not repeated.
+        done: u64,
+    },
+    /// Late parameters were read from the site; written before the effect.
+    AttemptResolved {
+        /// Action id.
+        action: String,
+        /// Parameters as the driver gets them.
+        params: serde_json::Value,
+    },
+    /// The effect may happen from now on: durable before the driver is asked to begin.
+    AttemptIntent {
+        /// Action id.
+        action: String,
+        /// Number of the attempt, from 1.
+        attempt: u32,
+    },
+    /// It goes on at the site; the attempt holds no slot.
+    AttemptWaiting {
+        /// Action id.
+        action: String,
+        /// Number of the attempt.
+        attempt: u32,
+        /// For what.
+        reason: String,
+    },
+    /// The site shows something new about an action that is waited for.
+    AttemptProgress {
+        /// Action id.
+        action: String,
+        /// What it is doing.
+        detail: String,
+    },
+    /// An attempt ended.
+    AttemptOutcome {
+        /// Action id.
+        action: String,
+        /// Number of the attempt.
+        attempt: u32,
+        /// How.
+        outcome: AttemptOutcome,
+        /// Facts learned (`machine`: provisioner id).
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        outputs: BTreeMap<String, String>,
+    },
+    /// A failed attempt is followed by another one.
+    RetryScheduled {
+        /// Action id.
+        action: String,
+        /// Number of the attempt that failed.
+        attempt: u32,
+        /// When the next one starts, milliseconds since 1970.
+        next_at_ms: u64,
+    },
+    /// Too many nodes failed: no new branch is started; those that run go on.
+    BranchesStopped {
+        /// Nodes that failed.
+        failed_nodes: u32,
+    },
+    /// Something to tell. Changes no state.
+    Message {
+        /// How serious.
+        severity: Severity,
+        /// Action id, if it is about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        action: Option<String>,
+        /// The text.
+        text: String,
+    },
+    /// The run was asked to stop.
+    RunInterrupted {
+        /// Actions that go on at the site or may have been begun, and will be observed first by a resume.
+        under_way: Vec<String>,
+    },
+    /// The last event of a process: nothing more is started by it.
+    RunFinished {
+        /// Outcome by the latest attempt of each action.
+        outcome: RunOutcome,
+    },
+}
+
+impl EventKind {
+    /// The name in journals and for failpoints.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RunStarted { .. } => "run_started",
+            Self::RunResumed { .. } => "run_resumed",
+            Self::AttemptResolved { .. } => "attempt_resolved",
+            Self::AttemptIntent { .. } => "attempt_intent",
+            Self::AttemptWaiting { .. } => "attempt_waiting",
+            Self::AttemptProgress { .. } => "attempt_progress",
+            Self::AttemptOutcome { .. } => "attempt_outcome",
+            Self::RetryScheduled { .. } => "retry_scheduled",
+            Self::BranchesStopped { .. } => "branches_stopped",
+            Self::Message { .. } => "message",
+            Self::RunInterrupted { .. } => "run_interrupted",
+            Self::RunFinished { .. } => "run_finished",
+        }
+    }
+
+    /// The action it is about, if any.
+    pub fn action(&self) -> Option<&str> {
+        match self {
+            Self::AttemptResolved { action, .. }
+            | Self::AttemptIntent { action, .. }
+            | Self::AttemptWaiting { action, .. }
+            | Self::AttemptProgress { action, .. }
+            | Self::AttemptOutcome { action, .. }
+            | Self::RetryScheduled { action, .. } => Some(action),
+            Self::Message { action, .. } => action.as_deref(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Plans for tests.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::action::{Action, ActionKind, Effect, RetryClass};
+use crate::diff::{NodeStage, Stage};
+use crate::plan::{Digests, Goal, Limits, Plan};
+
+/// An action that needs nothing.
+pub(crate) fn action(id: &str, kind: ActionKind, node: Option<&str>, after: &[&str]) -> Action {
+    Action {
+        id: id.to_owned(),
+        kind,
+        resource: node.map_or_else(|| format!("site.{id}"), |n| format!("node.{n}")),
+        node: node.map(ToOwned::to_owned),
+        driver: "fake".to_owned(),
+        effect: Effect::Online,
+        params: json!({}),
+        after: after.iter().map(|s| (*s).to_owned()).collect(),
+        fulfilled_by: Vec::new(),
+        preconditions: Vec::new(),
+        timeout_s: 60,
+        retry: RetryClass::ObserveFirst,
+    }
+}
+
+/// A plan of actions; the rack of a node is the part of its name before `-`.
+pub(crate) fn plan(actions: Vec<Action>) -> Plan {
+    let nodes = actions.iter().filter_map(|a| a.node.clone()).map(|name| {
+        let rack = name.split_once('-').map(|(rack, _)| rack.to_owned());
+        (name, NodeStage { now: Stage::Absent, then: Stage::Deployed, rack })
+    });
+    let generations = actions.iter().map(|a| (a.resource.clone(), 0)).collect();
+    Plan {
+        drydock: "0.0.0".to_owned(),
+        site: "test".to_owned(),
+        goal: Goal::DeployNodes,
+        selection: None,
+        endpoints: Vec::new(),
+        allow: Vec::new(),
+        limits: Limits {
+            nodes_in_flight: 100_000,
+            parallelism: 64,
+            power_ups_per_rack: 100_000,
+            unavailable_per_rack: 100_000,
+            max_failures: 100_000,
+        },
+        bindings: BTreeMap::new(),
+        nodes: nodes.collect(),
+        generations,
+        changes: Vec::new(),
+        actions,
+        held_back: Vec::new(),
+        blocked: Vec::new(),
+        orphans: Vec::new(),
+        not_managed: Vec::new(),
+        warnings: Vec::new(),
+        expected_s: None,
+        observed_at: 0,
+        digests: Digests { plan: "digest-of-test-plan".to_owned(), ..Digests::default() },
+    }
+}
