@@ -1,0 +1,148 @@
+//! Fault rules: which request or machine is hit, and how often it was.
+
+use std::collections::BTreeMap;
+
+use regex::Regex;
+use serde_json::json;
+
+use super::error::SimError;
+use super::options::{FaultRule, MachineFault};
+
+/// A request as a rule sees it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) node: &'a str,
+    pub(crate) server: &'a str,
+    pub(crate) method: &'a str,
+    pub(crate) op: &'a str,
+    pub(crate) path: &'a str,
+}
+
+#[derive(Debug)]
+struct Rule {
+    rule: FaultRule,
+    key: String,
+    node: Option<Regex>,
+    op: Option<Regex>,
+    path: Option<Regex>,
+}
+
+/// All rules, ready to match.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    rules: Vec<Rule>,
+}
+
+fn pattern(text: Option<&String>) -> Result<Option<Regex>, SimError> {
+    text.map(|t| Regex::new(&format!("^(?:{t})$")).map_err(|e| SimError::Pattern { pattern: t.clone(), reason: e.to_string() })).transpose()
+}
+
+impl Faults {
+    /// Compiles the patterns.
+    pub(crate) fn new(rules: &[FaultRule]) -> Result<Self, SimError> {
+        let rules = rules
+            .iter()
+            .map(|r| {
+                Ok(Rule {
+                    rule: r.clone(),
+                    key: json!(r).to_string(),
+                    node: pattern(r.node.as_ref())?,
+                    op: pattern(r.op.as_ref())?,
+                    path: pattern(r.path.as_ref())?,
+                })
+            })
+            .collect::<Result<_, SimError>>()?;
+        Ok(Self { rules })
+    }
+
+    /// Whether there are no rules at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
+    }
+
+    /// The first request rule that hits a request; every rule that matches it is counted.
+    pub(crate) fn request(&self, target: Target<'_>, matches: &mut BTreeMap<String, u64>) -> Option<FaultRule> {
+        let mut hit = None;
+        for r in self.rules.iter().filter(|r| r.rule.machine.is_none()) {
+            let fits = |p: &Option<Regex>, text: &str| p.as_ref().is_none_or(|p| p.is_match(text));
+            let same = |p: &Option<String>, text: &str| p.as_ref().is_none_or(|p| p == text);
+            if fits(&r.node, target.node)
+                && fits(&r.op, target.op)
+                && fits(&r.path, target.path)
+                && same(&r.rule.server, target.server)
+                && same(&r.rule.method, target.method)
+                && count(r, matches, None)
+                && hit.is_none()
+            {
+                hit = Some(r.rule.clone());
+            }
+        }
+        hit
+    }
+
+    /// Whether a machine misbehaves this way now; counts.
+    pub(crate) fn machine(&self, node: &str, fault: MachineFault, matches: &mut BTreeMap<String, u64>) -> bool {
+        let mut hit = false;
+        for r in self.rules.iter().filter(|r| r.rule.machine == Some(fault)) {
+            if r.node.as_ref().is_none_or(|p| p.is_match(node)) && count(r, matches, Some(node)) {
+                hit = true;
+            }
+        }
+        hit
+    }
+
+    /// Whether a machine misbehaves this way at all (not counted).
+    pub(crate) fn is_permanent(&self, node: &str, fault: MachineFault) -> bool {
+        self.rules.iter().any(|r| r.rule.machine == Some(fault) && r.node.as_ref().is_none_or(|p| p.is_match(node)))
+    }
+
+    /// How many times as long a machine takes.
+    pub(crate) fn factor(&self, node: &str) -> f64 {
+        self.rules
+            .iter()
+            .filter(|r| r.rule.machine == Some(MachineFault::Slow) && r.node.as_ref().is_none_or(|p| p.is_match(node)))
+            .fold(1.0, |f, r| f * r.rule.factor)
+    }
+}
+
+/// Counts a match and says whether it is one of those that are hit. Machine rules count each machine on its own.
+fn count(r: &Rule, matches: &mut BTreeMap<String, u64>, node: Option<&str>) -> bool {
+    let key = node.map_or_else(|| r.key.clone(), |n| format!("{n} {}", r.key));
+    let n = matches.entry(key).or_insert(0);
+    *n += 1;
+    let first = r.rule.nth.max(1);
+    *n >= first && (r.rule.count == 0 || *n < first + r.rule.count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_hits_from_its_nth_match_on_as_often_as_it_says() {
+        let rule = FaultRule { op: Some("deploy".into()), nth: 2, count: 2, status: Some(503), ..FaultRule::default() };
+        let faults = Faults::new(&[rule]).unwrap();
+        let mut seen = BTreeMap::new();
+        let target = Target { node: "n1", server: "maas", method: "POST", op: "deploy", path: "/x" };
+        let hits: Vec<bool> = (0..5).map(|_| faults.request(target, &mut seen).is_some()).collect();
+        assert_eq!(hits, [false, true, true, false, false]);
+        assert!(faults.request(Target { op: "release", ..target }, &mut seen).is_none());
+    }
+
+    #[test]
+    fn machine_rules_count_each_machine() {
+        let rule = FaultRule { node: Some("n.*".into()), machine: Some(MachineFault::DeploymentFails), ..FaultRule::default() };
+        let faults = Faults::new(&[rule]).unwrap();
+        let mut seen = BTreeMap::new();
+        assert!(faults.machine("n1", MachineFault::DeploymentFails, &mut seen));
+        assert!(!faults.machine("n1", MachineFault::DeploymentFails, &mut seen));
+        assert!(faults.machine("n2", MachineFault::DeploymentFails, &mut seen));
+        assert!(!faults.machine("x", MachineFault::DeploymentFails, &mut seen));
+    }
+
+    #[test]
+    fn a_broken_pattern_is_an_error() {
+        let rule = FaultRule { node: Some("(".into()), ..FaultRule::default() };
+        assert!(matches!(Faults::new(&[rule]), Err(SimError::Pattern { .. })));
+    }
+}

@@ -1,0 +1,217 @@
+//! Address ranges and static routes.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::call::{Answer, Call, FormErrors, REQUIRED, choices, deleted, form_error, id_of, list, missing};
+use super::subnets;
+use crate::sim::db::{IpRange, StaticRoute};
+use crate::sim::http::Reply;
+use crate::sim::lifecycle::number;
+use crate::sim::render;
+
+pub(super) fn ipranges(call: &mut Call<'_>) -> Answer {
+    match call.signature() {
+        ("GET", None) => {
+            let w = &call.core.world;
+            Ok(list(w.site.ipranges.values().map(|r| render::iprange(w, r)).collect()))
+        }
+        ("POST", None) => {
+            let mut errors = FormErrors::default();
+            for field in ["type", "start_ip", "end_ip"] {
+                if call.form.filled(field).is_none() {
+                    errors.add(field, REQUIRED);
+                }
+            }
+            errors.check()?;
+            let text = |f: &str| call.form.get(f).unwrap_or_default().to_owned();
+            let start: Option<IpAddr> = text("start_ip").parse().ok();
+            let by_address = || {
+                let site = &call.core.world.site;
+                site.subnets.values().find(|s| s.cidr.parse::<IpNet>().is_ok_and(|n| start.is_some_and(|a| n.contains(&a)))).map(|s| s.id)
+            };
+            let given = call.form.filled("subnet").map(|s| subnets::find(call, s));
+            let subnet = match given {
+                Some(None) => return Err(form_error("subnet", "Select a valid choice. That choice is not one of the available choices.")),
+                Some(found) => found,
+                None => by_address(),
+            };
+            let subnet = subnet.ok_or_else(|| form_error("subnet", REQUIRED))?;
+            let mut r = IpRange {
+                id: 0,
+                subnet,
+                kind: text("type"),
+                start: String::new(),
+                end: String::new(),
+                user: Some(call.user.clone()),
+                comment: text("comment"),
+            };
+            fill(call, &mut r)?;
+            r.id = call.core.take_id("iprange");
+            call.core.effect(format!("create iprange {} {}-{}", r.kind, r.start, r.end));
+            call.core.site_mut().ipranges.insert(r.id, r.clone());
+            Ok(Reply::json(&render::iprange(&call.core.world, &r)))
+        }
+        _ => Err(call.unrecognised(&["GET", "POST"])),
+    }
+}
+
+fn fill(call: &Call<'_>, r: &mut IpRange) -> Result<(), Reply> {
+    let (f, w) = (&call.form, &call.core.world);
+    let mut errors = FormErrors::default();
+    if let Some(k) = f.filled("type") {
+        k.clone_into(&mut r.kind);
+    }
+    if !matches!(r.kind.as_str(), "dynamic" | "reserved") {
+        errors.add("type", choices(&r.kind, "type", &["dynamic", "reserved"]));
+    }
+    if let Some(c) = f.get("comment") {
+        c.clone_into(&mut r.comment);
+    }
+    for (name, target) in [("start_ip", &mut r.start), ("end_ip", &mut r.end)] {
+        if let Some(v) = f.filled(name) {
+            match v.parse::<IpAddr>() {
+                Ok(a) => *target = a.to_string(),
+                Err(_) => errors.add(name, "Enter a valid IPv4 or IPv6 address."),
+            }
+        }
+    }
+    errors.check()?;
+    let (Ok(start), Ok(end)) = (r.start.parse::<IpAddr>(), r.end.parse::<IpAddr>()) else {
+        return Err(form_error("start_ip", REQUIRED));
+    };
+    let both = |text: &str| {
+        let mut e = FormErrors::default();
+        e.add("start_ip", text);
+        e.add("end_ip", text);
+        e.check()
+    };
+    let subnet = w.site.subnets.get(&r.subnet).ok_or_else(|| missing("Subnet"))?;
+    let net: Option<IpNet> = subnet.cidr.parse().ok();
+    if number(end) < number(start) {
+        return both("End IP address must not be less than Start IP address.");
+    }
+    if !net.is_some_and(|n| n.contains(&start) && n.contains(&end)) {
+        return both("IP addresses must be within subnet: ")
+            .map_err(|_| form_error("__all__", format!("IP range {}-{} is not within subnet {}.", r.start, r.end, subnet.cidr)));
+    }
+    let covers = |a: &str| a.parse::<IpAddr>().is_ok_and(|a| number(start) <= number(a) && number(a) <= number(end));
+    let clash = w.site.ipranges.values().filter(|o| o.id != r.id && o.subnet == r.subnet).any(|o| {
+        let (Ok(a), Ok(b)) = (o.start.parse::<IpAddr>(), o.end.parse::<IpAddr>()) else { return false };
+        number(a) <= number(end) && number(start) <= number(b)
+    });
+    let dynamic = r.kind == "dynamic";
+    let assigned = dynamic
+        && (subnet.gateway_ip.as_deref().is_some_and(covers)
+            || w.site
+                .rack_interfaces
+                .iter()
+                .chain(w.nodes.values().flat_map(|n| n.interfaces.values()))
+                .flat_map(|i| &i.links)
+                .filter(|l| l.subnet == Some(r.subnet))
+                .filter_map(|l| l.ip.as_deref())
+                .any(covers));
+    if clash || assigned {
+        let what = if dynamic { "IP address or " } else { "" };
+        return both(&format!("Requested {} range conflicts with an existing {what}range.", r.kind));
+    }
+    Ok(())
+}
+
+pub(super) fn iprange(call: &mut Call<'_>, id: i64) -> Answer {
+    let w = &call.core.world;
+    let mut r = w.site.ipranges.get(&id).cloned().ok_or_else(|| missing("IPRange"))?;
+    match call.signature() {
+        ("GET", None) => Ok(Reply::json(&render::iprange(w, &r))),
+        ("PUT", None) => {
+            fill(call, &mut r)?;
+            call.core.effect(format!("update iprange {} {}-{}", r.kind, r.start, r.end));
+            call.core.site_mut().ipranges.insert(id, r.clone());
+            Ok(Reply::json(&render::iprange(&call.core.world, &r)))
+        }
+        ("DELETE", None) => {
+            call.core.site_mut().ipranges.remove(&id);
+            call.core.effect(format!("delete iprange {} {}-{}", r.kind, r.start, r.end));
+            Ok(deleted())
+        }
+        _ => Err(call.unrecognised(&["GET", "PUT", "DELETE"])),
+    }
+}
+
+pub(super) fn static_routes(call: &mut Call<'_>) -> Answer {
+    match call.signature() {
+        ("GET", None) => {
+            let w = &call.core.world;
+            Ok(list(w.site.static_routes.values().map(|r| render::static_route(w, r)).collect()))
+        }
+        ("POST", None) => {
+            let mut errors = FormErrors::default();
+            for field in ["source", "destination", "gateway_ip"] {
+                if call.form.filled(field).is_none() {
+                    errors.add(field, REQUIRED);
+                }
+            }
+            errors.check()?;
+            let mut r = StaticRoute { id: 0, source: 0, destination: 0, gateway_ip: String::new(), metric: 0 };
+            fill_route(call, &mut r)?;
+            r.id = call.core.take_id("static_route");
+            call.core.effect(format!("create static_route {}", r.gateway_ip));
+            call.core.site_mut().static_routes.insert(r.id, r.clone());
+            Ok(Reply::json(&render::static_route(&call.core.world, &r)))
+        }
+        _ => Err(call.unrecognised(&["GET", "POST"])),
+    }
+}
+
+fn fill_route(call: &Call<'_>, r: &mut StaticRoute) -> Result<(), Reply> {
+    let (f, w) = (&call.form, &call.core.world);
+    let mut errors = FormErrors::default();
+    for (name, target) in [("source", &mut r.source), ("destination", &mut r.destination)] {
+        if let Some(v) = f.filled(name) {
+            match subnets::find(call, v) {
+                Some(s) => *target = s,
+                None => errors.add(name, "Select a valid choice. That choice is not one of the available choices."),
+            }
+        }
+    }
+    if let Some(g) = f.filled("gateway_ip") {
+        let net: Option<IpNet> = w.site.subnets.get(&r.source).and_then(|s| s.cidr.parse().ok());
+        match (g.parse::<IpAddr>(), net) {
+            (Ok(a), Some(n)) if n.contains(&a) => r.gateway_ip = a.to_string(),
+            (Ok(_), Some(n)) => {
+                errors.add("gateway_ip", format!("Enter an IP address in {n}."));
+                errors.add("__all__", "gateway_ip must be with in the source subnet.");
+            }
+            _ => errors.add("gateway_ip", "Enter a valid IPv4 or IPv6 address."),
+        }
+    }
+    if let Some(m) = f.filled("metric").and_then(id_of) {
+        r.metric = m;
+    }
+    let same = |o: &&StaticRoute| o.id != r.id && o.source == r.source && o.destination == r.destination && o.gateway_ip == r.gateway_ip;
+    if w.site.static_routes.values().any(|o| same(&o)) {
+        errors.add("__all__", "Static route with this Source, Destination and Gateway ip already exists.");
+    }
+    errors.check()
+}
+
+pub(super) fn static_route(call: &mut Call<'_>, id: i64) -> Answer {
+    let w = &call.core.world;
+    let mut r = w.site.static_routes.get(&id).cloned().ok_or_else(|| missing("StaticRoute"))?;
+    match call.signature() {
+        ("GET", None) => Ok(Reply::json(&render::static_route(w, &r))),
+        ("PUT", None) => {
+            fill_route(call, &mut r)?;
+            call.core.effect(format!("update static_route {}", r.gateway_ip));
+            call.core.site_mut().static_routes.insert(id, r.clone());
+            Ok(Reply::json(&render::static_route(&call.core.world, &r)))
+        }
+        ("DELETE", None) => {
+            call.core.site_mut().static_routes.remove(&id);
+            call.core.effect(format!("delete static_route {}", r.gateway_ip));
+            Ok(deleted())
+        }
+        _ => Err(call.unrecognised(&["GET", "PUT", "DELETE"])),
+    }
+}
