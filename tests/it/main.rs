@@ -4,6 +4,7 @@ mod check_cases;
 mod cli_support;
 mod cli_usage;
 mod layers;
+mod odd_designs;
 mod planning;
 mod redfish_sushy;
 mod rules;
