@@ -15,7 +15,7 @@ pub async fn run(global: &Global, printer: &Printer) -> anyhow::Result<Exit> {
     let design = design::load(global, printer)?;
     let drivers = Drivers::connect(&design, printer).await?;
     let found = discover::discover(&design, &drivers).await;
-    drivers.close().await;
+    drivers.close().await?;
     let file = build_file::to_text(&found.build)?;
     if let Some(path) = printer.out() {
         write_file(path, file.as_bytes())?;

@@ -80,10 +80,11 @@ impl Drivers {
     }
 
     /// Ends sessions, and the simulated site.
-    pub async fn close(self) {
+    pub async fn close(self) -> anyhow::Result<()> {
         self.redfish.close().await;
-        if let Some(simulated) = self.simulated {
-            simulated.stop().await;
+        match self.simulated {
+            Some(simulated) => simulated.stop().await,
+            None => Ok(()),
         }
     }
 }
@@ -140,8 +141,7 @@ fn bmc_endpoint(
     };
     let shown = address.to_string();
     let url = if let Some(simulated) = simulated {
-        let url = simulated.bmc_url(&node.name.value).or_else(|| simulated.bmc_url(&shown));
-        url.ok_or_else(|| "the simulated site has no BMC for it".to_owned())?
+        simulated.bmc_url(&node.name.value).ok_or_else(|| "the simulated site has no BMC for it".to_owned())?
     } else if let Some(url) = settings.drivers.redfish.endpoints.get(&shown) {
         url.clone()
     } else {

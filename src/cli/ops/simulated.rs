@@ -1,7 +1,11 @@
 //! The simulated site of a folder, for the duration of a command.
 
+use std::path::{Path, PathBuf};
+
 use super::design::Design;
 use crate::cli::output::Printer;
+use crate::cli::problem::Problem;
+use crate::config::Settings;
 use crate::redact::Secret;
 use crate::sim::{Running, Server, SimOptions};
 
@@ -9,4 +13,67 @@ use crate::sim::{Running, Server, SimOptions};
 #[derive(Debug)]
 pub struct Simulated {
     running: Running,
+}
+
+/// Where the simulated world of these settings is kept: beside the state.
+pub fn folder(settings: &Settings) -> PathBuf {
+    settings.state_file().parent().map_or_else(|| PathBuf::from("sim"), |p| p.join("sim"))
+}
+
+/// Forgets the world, unless another process has it open.
+pub fn reset(folder: &Path) -> anyhow::Result<()> {
+    let lock = folder.join("lock");
+    if let Ok(file) = std::fs::File::open(&lock)
+        && file.try_lock().is_err()
+    {
+        return Err(Problem::new("the simulated site of this folder is running").at(folder.display().to_string()).help("end it first").into());
+    }
+    match std::fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Problem::new(format!("cannot remove {}: {e}", folder.display())).into()),
+        _ => Ok(()),
+    }
+}
+
+/// Starts the simulated site if the settings have one, and says so before anything else is said.
+pub async fn start(design: &Design, printer: &Printer) -> anyhow::Result<Option<Simulated>> {
+    let Some(options) = design.settings.simulate::<SimOptions>()? else { return Ok(None) };
+    // Also with --quiet: nobody may take a simulated site for a real one.
+    printer.stderr("SIMULATED site: no real machine is touched");
+    let running = Server::open(&design.site, &options, &folder(&design.settings)).await?;
+    if !running.is_own() {
+        printer.detail(&format!("using the simulated site at {}", running.maas_url));
+    }
+    Ok(Some(Simulated { running }))
+}
+
+impl Simulated {
+    /// Base URL of MAAS.
+    pub fn maas_url(&self) -> String {
+        self.running.maas_url.clone()
+    }
+
+    /// API key of MAAS.
+    pub fn maas_api_key(&self) -> Secret {
+        self.running.maas_api_key.clone()
+    }
+
+    /// Base URL of a BMC, by node name or address.
+    pub fn bmc_url(&self, node_or_address: &str) -> Option<String> {
+        self.running.bmc_url(node_or_address).map(str::to_owned)
+    }
+
+    /// Base URLs of all BMCs by node name.
+    pub fn bmc_urls(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.running.bmc_urls.iter().map(|(n, u)| (n.as_str(), u.as_str()))
+    }
+
+    /// Whether the servers are in this process.
+    pub fn is_own(&self) -> bool {
+        self.running.is_own()
+    }
+
+    /// Stops the servers and writes the world.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        Ok(self.running.shutdown().await?)
+    }
 }
