@@ -31,7 +31,7 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Work in this folder, the one with drydock.yaml
+    /// Work in this folder, the one with drydock.yaml; other paths are relative to it
     #[arg(short = 'C', long = "directory", value_name = "DIR", default_value = ".", global = true, hide_default_value = true)]
     pub directory: PathBuf,
     /// Format of the result

@@ -1,6 +1,7 @@
 //! From arguments to an exit code.
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
@@ -9,6 +10,7 @@ use super::args::{Cli, Command};
 use super::commands;
 use super::exit::Exit;
 use super::output::Printer;
+use super::problem::Problem;
 use super::{panic, problem};
 
 /// Runs the program with these arguments (the first is its name).
@@ -19,6 +21,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => return usage(&error),
     };
     let printer = Printer::new(&cli.global);
+    if let Err(error) = enter(&cli.global.directory) {
+        printer.problem(&error);
+        return error.exit;
+    }
     let outcome = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(anyhow::Error::from).and_then(|runtime| {
         let outcome = runtime.block_on(dispatch(&cli, &printer));
         // Blocking work that nobody waits for must not keep the process.
@@ -28,13 +34,22 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     outcome.unwrap_or_else(|error| problem::show(&error, &printer))
 }
 
+/// As `git -C` does: all paths on the command line are relative to the folder.
+fn enter(directory: &Path) -> Result<(), Problem> {
+    if directory == Path::new(".") {
+        return Ok(());
+    }
+    std::env::set_current_dir(directory).map_err(|e| {
+        Problem::new(format!("cannot work in {}: {e}", directory.display())).help("give `-C` the folder that holds drydock.yaml")
+    })
+}
+
 async fn dispatch(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
-    let global = &cli.global;
     match &cli.command {
-        Command::Validate(args) => commands::validate::run(global, args, printer),
+        Command::Validate(args) => commands::validate::run(args, printer),
         Command::Show(args) => commands::show::run(args, printer),
-        Command::Plan(args) => commands::plan::run(global, args, printer),
-        _ => Err(super::problem::Problem::new("this command is being built").into()),
+        Command::Plan(args) => commands::plan::run(args, printer),
+        _ => Err(Problem::new("this command is being built").into()),
     }
 }
 

@@ -173,7 +173,7 @@ impl Settings {
 
     /// A path of the settings, relative to their folder.
     pub fn path(&self, path: &Path) -> PathBuf {
-        self.root.join(path)
+        if self.root == Path::new(".") { path.to_owned() } else { self.root.join(path) }
     }
 
     /// The state file.

@@ -1,6 +1,6 @@
 //! `drydock plan`: show what would be done, and write it to a plan file.
 
-use crate::cli::args::{Global, Plan};
+use crate::cli::args::Plan;
 use crate::cli::exit::Exit;
 use crate::cli::ops::{build_file, design, plan};
 use crate::cli::output::{Printer, write_file};
@@ -8,8 +8,8 @@ use crate::cli::problem::Problem;
 use crate::diff::Memory;
 
 /// Runs the command.
-pub fn run(global: &Global, args: &Plan, printer: &Printer) -> anyhow::Result<Exit> {
-    let design = design::load(global, printer)?;
+pub fn run(args: &Plan, printer: &Printer) -> anyhow::Result<Exit> {
+    let design = design::load(printer)?;
     let memory = Memory::default();
     let build = match &args.build {
         Some(file) => build_file::read(file)?,

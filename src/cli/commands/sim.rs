@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::args::{Format, Global, Sim};
+use crate::cli::args::{Format, Sim};
 use crate::cli::exit::Exit;
 use crate::cli::ops::{design, simulated};
 use crate::cli::output::Printer;
@@ -10,9 +10,9 @@ use crate::cli::problem::Problem;
 use crate::cli::signals::Interrupts;
 
 /// Runs the command.
-pub async fn run(global: &Global, args: &Sim, printer: &Printer) -> anyhow::Result<Exit> {
+pub async fn run(args: &Sim, printer: &Printer) -> anyhow::Result<Exit> {
     let interrupts = Interrupts::listen(printer)?;
-    let design = design::load(global, printer)?;
+    let design = design::load(printer)?;
     let folder = simulated::folder(&design.settings);
     if args.reset {
         simulated::reset(&folder)?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::cli::args::{Format, Global, Validate};
+use crate::cli::args::{Format, Validate};
 use crate::cli::exit::Exit;
 use crate::cli::ops::design;
 use crate::cli::output::Printer;
@@ -13,9 +13,9 @@ use crate::model::Site;
 use crate::report::diagnostics::{self, Style};
 
 /// Runs the command.
-pub fn run(global: &Global, args: &Validate, printer: &Printer) -> anyhow::Result<Exit> {
+pub fn run(args: &Validate, printer: &Printer) -> anyhow::Result<Exit> {
     let checked = if args.paths.is_empty() {
-        let settings = design::settings(global)?;
+        let settings = design::settings()?;
         // The simulated section is decoded late, and wrong settings should be seen here.
         let checked = design::check(&settings.root, &settings.design)?;
         if let Some(site) = checked.site.as_ref().filter(|_| !has_errors(&checked.diagnostics)) {
@@ -23,7 +23,7 @@ pub fn run(global: &Global, args: &Validate, printer: &Printer) -> anyhow::Resul
         }
         checked
     } else {
-        design::check(Path::new(&global.directory), &args.paths)?
+        design::check(Path::new("."), &args.paths)?
     };
     let invalid = has_errors(&checked.diagnostics) || checked.site.is_none();
     let text = match printer.format() {

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use crate::check;
-use crate::cli::args::Global;
 use crate::cli::output::Printer;
 use crate::cli::problem::{DesignInvalid, Problem};
 use crate::config::{self, Settings};
@@ -42,13 +41,9 @@ pub struct Design {
     pub warnings: Vec<String>,
 }
 
-/// The settings of the folder of `-C`.
-pub fn settings(global: &Global) -> anyhow::Result<Settings> {
-    if !global.directory.is_dir() {
-        let message = format!("{} is not a directory", global.directory.display());
-        return Err(Problem::new(message).help("give `-C` the folder that holds drydock.yaml").into());
-    }
-    Ok(config::load(&global.directory)?)
+/// The settings of the working directory.
+pub fn settings() -> anyhow::Result<Settings> {
+    Ok(config::load(Path::new("."))?)
 }
 
 /// Reads and checks a design.
@@ -64,8 +59,8 @@ pub fn check(root: &Path, entries: &[PathBuf]) -> anyhow::Result<Checked> {
 }
 
 /// Reads the settings and a design without errors; shows the errors if there are any.
-pub fn load(global: &Global, printer: &Printer) -> anyhow::Result<Design> {
-    let settings = settings(global)?;
+pub fn load(printer: &Printer) -> anyhow::Result<Design> {
+    let settings = settings()?;
     let Checked { map, documents, site, diagnostics } = check(&settings.root, &settings.design)?;
     let Some(site) = site.filter(|_| !has_errors(&diagnostics)) else {
         let errors: Vec<Diagnostic> = diagnostics.into_iter().filter(|d| d.severity == Severity::Error).collect();
