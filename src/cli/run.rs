@@ -48,7 +48,9 @@ async fn dispatch(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Validate(args) => commands::validate::run(args, printer),
         Command::Show(args) => commands::show::run(args, printer),
-        Command::Plan(args) => commands::plan::run(args, printer),
+        Command::Plan(args) => commands::plan::run(args, printer).await,
+        Command::Discover(_) => commands::discover::run(printer).await,
+        Command::Sim(args) => commands::sim::run(args, printer).await,
         _ => Err(Problem::new("this command is being built").into()),
     }
 }

@@ -57,6 +57,9 @@ fn wrong_settings_have_a_place_and_a_remedy() {
 #[test]
 fn wrong_simulations_are_found_by_validate() {
     let site = Folder::hello();
+    site.edit("drydock.yaml", "seed: 1", "sede: 1");
+    site.run(&["validate"]).expect(1).says(&["error: unknown key `sede` in simulate", "did you mean `seed`?"]);
+    let site = Folder::hello();
     site.edit("drydock.yaml", "owns_region: true", "url: https://maas.example.net/MAAS");
     site.run(&["validate"]).expect(1).says(&["names a real endpoint beside `simulate:`", "at: drydock.yaml:"]);
 }

@@ -1,6 +1,7 @@
 //! One file per command.
 
-//pub mod discover;
+pub mod discover;
 pub mod plan;
 pub mod show;
+pub mod sim;
 pub mod validate;

@@ -2,18 +2,24 @@
 
 use crate::cli::args::Plan;
 use crate::cli::exit::Exit;
-use crate::cli::ops::{build_file, design, plan};
+use crate::cli::ops::drivers::Drivers;
+use crate::cli::ops::{build_file, design, discover, memory, plan};
 use crate::cli::output::{Printer, write_file};
-use crate::cli::problem::Problem;
-use crate::diff::Memory;
 
 /// Runs the command.
-pub fn run(args: &Plan, printer: &Printer) -> anyhow::Result<Exit> {
+pub async fn run(args: &Plan, printer: &Printer) -> anyhow::Result<Exit> {
     let design = design::load(printer)?;
-    let memory = Memory::default();
+    let memory = memory::snapshot(&design)?;
     let build = match &args.build {
         Some(file) => build_file::read(file)?,
-        None => return Err(Problem::new("asking the site is being built").help("use `--build FILE`").into()),
+        None => {
+            let drivers = Drivers::connect(&design, printer).await?;
+            let build = discover::complete(&design, &drivers).await;
+            let closed = drivers.close().await;
+            let build = build?;
+            closed?;
+            build
+        }
     };
     let plan = plan::make(&design, &build, &memory, &args.options)?;
     // The file first: a plan that is shown as written must be.

@@ -25,7 +25,10 @@ pub async fn run(args: &Sim, printer: &Printer) -> anyhow::Result<Exit> {
         return Err(Problem::new("the simulated site of this folder is already running").at(folder.display().to_string()).into());
     }
     printer.result(&match printer.format() {
-        Format::Json => format!("{:#}\n", serde_json::json!({"maas": site.maas_url(), "bmcs": site.bmc_urls().collect::<std::collections::BTreeMap<_, _>>()})),
+        Format::Json => format!(
+            "{:#}\n",
+            serde_json::json!({"maas": site.maas_url(), "bmcs": site.bmc_urls().collect::<std::collections::BTreeMap<_, _>>()})
+        ),
         Format::Text => {
             let mut text = format!("maas  {}\n", site.maas_url());
             for (node, url) in site.bmc_urls() {

@@ -17,6 +17,8 @@ pub fn run(args: &Validate, printer: &Printer) -> anyhow::Result<Exit> {
     let checked = if args.paths.is_empty() {
         let settings = design::settings()?;
         // The simulated section is decoded late, and wrong settings should be seen here.
+        // The simulated section is decoded late, and wrong settings should be seen here.
+        settings.simulate::<crate::sim::SimOptions>()?;
         let checked = design::check(&settings.root, &settings.design)?;
         if let Some(site) = checked.site.as_ref().filter(|_| !has_errors(&checked.diagnostics)) {
             design::expect_name(&settings, site, &checked.map)?;

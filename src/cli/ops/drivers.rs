@@ -44,7 +44,9 @@ impl Drivers {
         let mut endpoints = Vec::new();
         let mut without_oob = BTreeMap::new();
         let fallback = match &settings.drivers.redfish.credentials {
-            Some(c) if simulated.is_none() => Some((c.username.clone(), secret::resolve(&c.password, &settings.root).await.context("`drivers.redfish.credentials`")?)),
+            Some(c) if simulated.is_none() => {
+                Some((c.username.clone(), secret::resolve(&c.password, &settings.root).await.context("`drivers.redfish.credentials`")?))
+            }
             _ => None,
         };
         for node in design.site.nodes.values() {
@@ -133,7 +135,12 @@ fn bmc_endpoint(
     match node.oob.kind.as_ref().map(|k| k.value) {
         Some(OobType::Redfish) => {}
         Some(_) if redfish => {}
-        Some(other) => return Err(format!("out-of-band type `{}` has no driver yet; set `drivers.oob.override: redfish` if its BMC speaks Redfish", other.name())),
+        Some(other) => {
+            return Err(format!(
+                "out-of-band type `{}` has no driver yet; set `drivers.oob.override: redfish` if its BMC speaks Redfish",
+                other.name()
+            ));
+        }
         None => return Err("the design gives no out-of-band type".to_owned()),
     }
     let Some(address) = node.oob.address.as_ref().map(|a| a.value) else {
@@ -151,7 +158,11 @@ fn bmc_endpoint(
     let (username, password) = match (&node.oob.account, &node.oob.credential, fallback) {
         (Some(account), Some(credential), _) => (account.value.clone(), credential.value.clone()),
         (_, _, Some((username, password))) => (username.clone(), password.clone()),
-        _ => return Err("no credentials: neither `oob.account` and `oob.credential` in the design nor `drivers.redfish.credentials`".to_owned()),
+        _ => {
+            return Err(
+                "no credentials: neither `oob.account` and `oob.credential` in the design nor `drivers.redfish.credentials`".to_owned()
+            );
+        }
     };
     Ok(BmcEndpoint { node: node.name.value.clone(), address: shown, url, username, password })
 }

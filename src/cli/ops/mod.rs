@@ -2,7 +2,8 @@
 
 pub mod build_file;
 pub mod design;
-//pub mod discover;
-//pub mod drivers;
+pub mod discover;
+pub mod drivers;
+pub mod memory;
 pub mod plan;
-//pub mod simulated;
+pub mod simulated;

@@ -26,7 +26,10 @@ pub fn reset(folder: &Path) -> anyhow::Result<()> {
     if let Ok(file) = std::fs::File::open(&lock)
         && file.try_lock().is_err()
     {
-        return Err(Problem::new("the simulated site of this folder is running").at(folder.display().to_string()).help("end it first").into());
+        return Err(Problem::new("the simulated site of this folder is running")
+            .at(folder.display().to_string())
+            .help("end it first")
+            .into());
     }
     match std::fs::remove_dir_all(folder) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Problem::new(format!("cannot remove {}: {e}", folder.display())).into()),
