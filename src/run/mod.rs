@@ -19,4 +19,4 @@ pub use scheduler::{Grant, Scheduler};
 pub use state::{Counts, NodeOutcome, RunState, Status, TaskRecord};
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -1,1 +1,24 @@
-//! Being built.
+//! The durable state of a site: runs and their events, bindings, generations, what was applied last, durations, build data, locks.
+//!
+//! In: records of the engine, questions of the commands. Out: the same, after any crash. The truth about the site is never here: losing a store may cost
+//! deletions and durations, never an extra effect. Imports `action`, `build`, `diff`, `run`.
+
+mod error;
+mod failpoint;
+mod holder;
+mod journal;
+mod migrate;
+mod rows;
+mod sqlite;
+mod types;
+
+pub use error::StoreError;
+pub use failpoint::{Failpoint, FailpointError, Failpoints};
+pub use holder::{Holder, new_run_id};
+pub use journal::{Ack, Journal, Listener};
+pub use migrate::SCHEMA_VERSION;
+pub use sqlite::SqliteStore;
+pub use types::{BuildDatum, KindDuration, LockRequest, LockRow, NewRun, Record, RunRow, Store, Write};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,328 @@
+//! The state in one SQLite file.
+
+use std::collections::BTreeMap;
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use serde::de::DeserializeOwned;
+
+use crate::diff::{LastApplied, Memory, Rejection};
+use crate::run::Event;
+
+use super::rows::{self, LOCK_COLUMNS, RUN_COLUMNS};
+use super::{BuildDatum, KindDuration, LockRequest, LockRow, NewRun, Record, RunRow, Store, StoreError, Write, holder, migrate};
+
+/// How long a statement waits for another process.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// A state of one site in one file, which may hold several sites. Commits are on disk before they return (`synchronous=FULL`, write-ahead log).
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    site: String,
+    connection: Mutex<Connection>,
+    /// Held while this process holds a lock row: the system gives it back when the process dies, however it dies.
+    alive: Mutex<Option<File>>,
+}
+
+impl SqliteStore {
+    /// Opens the state of a site, and creates it (readable for its owner only) if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be opened or created, is damaged, newer, or not ours.
+    pub fn open(path: &Path, site: &str) -> Result<Self, StoreError> {
+        let cannot = |e: std::io::Error| match e.kind() {
+            std::io::ErrorKind::StorageFull => StoreError::Full { path: path.to_owned(), detail: e.to_string() },
+            std::io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly { path: path.to_owned(), detail: e.to_string() },
+            _ => StoreError::Open { path: path.to_owned(), detail: e.to_string() },
+        };
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(cannot)?;
+        }
+        if !path.exists() {
+            // SQLite gives its log files the permissions of the database.
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(cannot)?;
+        }
+        let failed = |e: rusqlite::Error| StoreError::sqlite(path, &e);
+        let mut connection = Connection::open(path).map_err(failed)?;
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        // Before anything is changed: a newer or foreign database stays as it is.
+        migrate::version(&connection, path)?;
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;",
+            )
+            .map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        migrate::migrate(&mut connection, path)?;
+        Ok(Self { path: path.to_owned(), site: site.to_owned(), connection: Mutex::new(connection), alive: Mutex::new(None) })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic between statements rolls its transaction back; the connection stays usable.
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, error: &rusqlite::Error) -> StoreError {
+        StoreError::sqlite(&self.path, error)
+    }
+
+    fn transaction<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|e| self.failed(&e))?;
+        let value = work(&transaction)?;
+        transaction.commit().map_err(|e| self.failed(&e))?;
+        Ok(value)
+    }
+
+    fn list<T>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+        read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(sql).map_err(|e| self.failed(&e))?;
+        let rows = statement.query_map(params, read).map_err(|e| self.failed(&e))?;
+        rows.collect::<Result<_, _>>().map_err(|e| self.failed(&e))
+    }
+
+    fn decode<T: DeserializeOwned>(&self, what: &str, text: &str) -> Result<T, StoreError> {
+        serde_json::from_str(text).map_err(|e| StoreError::Unreadable {
+            path: self.path.clone(),
+            what: what.to_owned(),
+            detail: e.to_string(),
+        })
+    }
+
+    fn check_lock(&self, tx: &Transaction<'_>, lock: &str) -> Result<(), StoreError> {
+        let held =
+            tx.prepare_cached("SELECT 1 FROM locks WHERE id = ?1").and_then(|mut s| s.exists([lock])).map_err(|e| self.failed(&e))?;
+        if held { Ok(()) } else { Err(StoreError::LockLost) }
+    }
+
+    /// The file whose lock by the system shows that the holder of a lock row lives.
+    fn alive_path(&self, provisioner: &str) -> PathBuf {
+        use sha2::{Digest, Sha256};
+        let key = hex::encode(Sha256::digest(format!("{provisioner}\n{}", self.site)));
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.lock", &key[..8]));
+        self.path.with_file_name(name)
+    }
+
+    /// Takes the system's lock: `Ok(Some)` taken, `Ok(None)` held by a living process, `Err` not known.
+    fn try_alive(&self, provisioner: &str) -> Result<Option<File>, std::io::Error> {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(self.alive_path(provisioner))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(e),
+        }
+    }
+}
+
+impl Store for SqliteStore {
+    fn create_run(&self, run: &NewRun, lock: &str, first: &Record) -> Result<(), StoreError> {
+        self.transaction(|tx| {
+            self.check_lock(tx, lock)?;
+            tx.execute(
+                "INSERT INTO runs (id, site, plan_digest, plan, goal, selection, command, host, user, pid, started_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                (
+                    &run.id,
+                    &self.site,
+                    &run.plan_digest,
+                    &run.plan,
+                    &run.goal,
+                    &run.selection,
+                    &run.command,
+                    &run.holder.host,
+                    &run.holder.user,
+                    i64::from(run.holder.pid),
+                    run.started_ms as i64,
+                ),
+            )
+            .and_then(|_| rows::append(tx, &self.site, &run.id, first))
+            .map_err(|e| self.failed(&e))
+        })
+    }
+
+    fn append(&self, run: &str, lock: &str, batch: &[Record]) -> Result<(), StoreError> {
+        self.transaction(|tx| {
+            self.check_lock(tx, lock)?;
+            batch.iter().try_for_each(|record| rows::append(tx, &self.site, run, record)).map_err(|e| self.failed(&e))
+        })
+    }
+
+    fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
+        self.transaction(|tx| writes.iter().try_for_each(|write| rows::apply(tx, &self.site, write)).map_err(|e| self.failed(&e)))
+    }
+
+    fn runs(&self) -> Result<Vec<RunRow>, StoreError> {
+        self.list(&format!("SELECT {RUN_COLUMNS} FROM runs WHERE site = ?1 ORDER BY started_ms, id"), [&self.site], rows::run_row)
+    }
+
+    fn run(&self, id: &str) -> Result<Option<RunRow>, StoreError> {
+        self.connection()
+            .query_row(&format!("SELECT {RUN_COLUMNS} FROM runs WHERE site = ?1 AND id = ?2"), (&self.site, id), rows::run_row)
+            .optional()
+            .map_err(|e| self.failed(&e))
+    }
+
+    fn plan(&self, id: &str) -> Result<Vec<u8>, StoreError> {
+        self.connection()
+            .query_row("SELECT plan FROM runs WHERE site = ?1 AND id = ?2", (&self.site, id), |r| r.get(0))
+            .optional()
+            .map_err(|e| self.failed(&e))?
+            .ok_or_else(|| StoreError::NoSuchRun(id.to_owned()))
+    }
+
+    fn events(&self, run: &str, after: u64) -> Result<Vec<Event>, StoreError> {
+        let texts =
+            self.list("SELECT json FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq", (run, after as i64), |r| r.get::<_, String>(0))?;
+        texts.iter().map(|text| self.decode(&format!("event of run {run}"), text)).collect()
+    }
+
+    fn memory(&self) -> Result<Memory, StoreError> {
+        let pair = |r: &rusqlite::Row<'_>| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?));
+        let mut memory = Memory::default();
+        for (node, text) in self.list("SELECT node, json FROM bindings WHERE site = ?1", [&self.site], pair)? {
+            let binding = self.decode(&format!("binding of node {node}"), &text)?;
+            memory.bindings.insert(node, binding);
+        }
+        let applied = self.list("SELECT resource, origin, attributes FROM last_applied WHERE site = ?1", [&self.site], |r| {
+            Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, String>(2)?))
+        })?;
+        for (resource, origin, attributes) in applied {
+            let what = format!("record of what was applied to {resource}");
+            let entry = LastApplied { origin: self.decode(&what, &origin)?, attributes: self.decode(&what, &attributes)? };
+            memory.last_applied.insert(resource, entry);
+        }
+        let generations = self.list("SELECT resource, generation FROM generations WHERE site = ?1", [&self.site], |r| {
+            Ok((r.get::<_, String>(0)?, r.get::<_, i64>(1)? as u64))
+        })?;
+        memory.generations.extend(generations);
+        let rejections = self.list("SELECT resource, params, message FROM rejections WHERE site = ?1", [&self.site], |r| {
+            Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, String>(2)?))
+        })?;
+        for (resource, params, message) in rejections {
+            let params = self.decode(&format!("rejection of {resource}"), &params)?;
+            memory.rejections.insert(resource, Rejection { params, message });
+        }
+        Ok(memory)
+    }
+
+    fn durations(&self) -> Result<BTreeMap<String, KindDuration>, StoreError> {
+        let rows = self.list("SELECT kind, total_ms, count FROM durations WHERE site = ?1", [&self.site], |r| {
+            Ok((r.get::<_, String>(0)?, KindDuration { total_ms: r.get::<_, i64>(1)? as u64, count: r.get::<_, i64>(2)? as u64 }))
+        })?;
+        Ok(rows.into_iter().collect())
+    }
+
+    fn build_data(&self, node: &str) -> Result<Vec<BuildDatum>, StoreError> {
+        self.list(
+            "SELECT name, at_ms, run, data FROM build_data WHERE site = ?1 AND node = ?2 ORDER BY at_ms DESC, id DESC",
+            (&self.site, node),
+            |r| Ok(BuildDatum { name: r.get(0)?, at_ms: r.get::<_, i64>(1)? as u64, run: r.get(2)?, text: r.get(3)? }),
+        )
+    }
+
+    fn lock(&self, request: &LockRequest) -> Result<LockRow, StoreError> {
+        let mine = self.alive.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let alive = if mine { Ok(None) } else { self.try_alive(&request.provisioner) };
+        let row = self.transaction(|tx| {
+            let held = tx
+                .query_row(
+                    &format!("SELECT {LOCK_COLUMNS} FROM locks WHERE provisioner = ?1 AND site = ?2"),
+                    (&request.provisioner, &self.site),
+                    rows::lock_row,
+                )
+                .optional()
+                .map_err(|e| self.failed(&e))?;
+            if let Some(mut held) = held {
+                held.alive = match &alive {
+                    Ok(None) => Some(true),
+                    Ok(Some(_)) if held.holder.host == request.holder.host => Some(false),
+                    _ => None,
+                };
+                if held.alive != Some(false) || held.run != request.run {
+                    return Err(StoreError::Locked(Box::new(held)));
+                }
+                tx.execute("DELETE FROM locks WHERE id = ?1", [&held.id]).map_err(|e| self.failed(&e))?;
+            }
+            let row = LockRow {
+                id: holder::new_lock_id(),
+                provisioner: request.provisioner.clone(),
+                site: self.site.clone(),
+                run: request.run.clone(),
+                holder: request.holder.clone(),
+                since_ms: request.now_ms,
+                lease_until_ms: request.lease_until_ms,
+                alive: Some(true),
+            };
+            tx.execute(
+                &format!("INSERT INTO locks ({LOCK_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
+                (
+                    &row.id,
+                    &row.provisioner,
+                    &row.site,
+                    &row.run,
+                    &row.holder.host,
+                    &row.holder.user,
+                    i64::from(row.holder.pid),
+                    row.since_ms as i64,
+                    row.lease_until_ms as i64,
+                ),
+            )
+            .map_err(|e| self.failed(&e))?;
+            Ok(row)
+        })?;
+        if let Ok(Some(file)) = alive {
+            *self.alive.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        }
+        Ok(row)
+    }
+
+    fn refresh_lock(&self, id: &str, lease_until_ms: u64) -> Result<(), StoreError> {
+        self.transaction(|tx| {
+            self.check_lock(tx, id)?;
+            tx.execute("UPDATE locks SET lease_until_ms = ?2 WHERE id = ?1", (id, lease_until_ms as i64)).map_err(|e| self.failed(&e))?;
+            Ok(())
+        })
+    }
+
+    fn release_lock(&self, id: &str) -> Result<(), StoreError> {
+        self.transaction(|tx| tx.execute("DELETE FROM locks WHERE id = ?1", [id]).map_err(|e| self.failed(&e)))?;
+        self.alive.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(())
+    }
+
+    fn locks(&self) -> Result<Vec<LockRow>, StoreError> {
+        let host = super::Holder::current().host;
+        let mut rows =
+            self.list(&format!("SELECT {LOCK_COLUMNS} FROM locks WHERE site = ?1 ORDER BY since_ms, id"), [&self.site], rows::lock_row)?;
+        let mine = self.alive.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        for row in &mut rows {
+            row.alive = match if mine { Ok(None) } else { self.try_alive(&row.provisioner) } {
+                Ok(None) => Some(true),
+                Ok(Some(_)) if row.holder.host == host => Some(false),
+                _ => None,
+            };
+        }
+        Ok(rows)
+    }
+
+    fn unlock(&self, id: &str) -> Result<bool, StoreError> {
+        self.transaction(|tx| tx.execute("DELETE FROM locks WHERE id = ?1 AND site = ?2", (id, &self.site)).map_err(|e| self.failed(&e)))
+            .map(|n| n > 0)
+    }
+}

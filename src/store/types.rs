@@ -1,0 +1,263 @@
+//! The trait of a store and the rows that pass through it.
+
+use std::collections::BTreeMap;
+
+use crate::build::Binding;
+use crate::diff::{Memory, Origin};
+use crate::run::{Event, RunOutcome};
+
+use super::{Holder, StoreError};
+
+/// A run that begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun {
+    /// Id ([`super::new_run_id`]).
+    pub id: String,
+    /// Digest of the plan.
+    pub plan_digest: String,
+    /// The plan file, for resume.
+    pub plan: Vec<u8>,
+    /// Goal.
+    pub goal: String,
+    /// Selection as written.
+    pub selection: Option<String>,
+    /// The command line, without secrets.
+    pub command: String,
+    /// Who runs it.
+    pub holder: Holder,
+    /// Milliseconds since 1970.
+    pub started_ms: u64,
+}
+
+/// A run as it is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// Id.
+    pub id: String,
+    /// Site.
+    pub site: String,
+    /// Digest of its plan.
+    pub plan_digest: String,
+    /// Goal.
+    pub goal: String,
+    /// Selection as written.
+    pub selection: Option<String>,
+    /// The command line that began it.
+    pub command: String,
+    /// Who ran it last.
+    pub holder: Holder,
+    /// Milliseconds since 1970.
+    pub started_ms: u64,
+    /// Milliseconds since 1970; absent while it runs, and after a crash.
+    pub ended_ms: Option<u64>,
+    /// Outcome; absent while it runs, and after a crash.
+    pub outcome: Option<RunOutcome>,
+}
+
+/// An event and what else becomes true with it, in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The event.
+    pub event: Event,
+    /// What becomes true.
+    pub writes: Vec<Write>,
+}
+
+/// A change of the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// A node is bound to a machine.
+    Binding {
+        /// Node.
+        node: String,
+        /// Machine.
+        binding: Binding,
+    },
+    /// A resource was applied. How it became ours is kept if it was ours before.
+    Applied {
+        /// Resource.
+        resource: String,
+        /// How it became ours, if it was not.
+        origin: Origin,
+        /// Parameters of the action.
+        attributes: serde_json::Value,
+        /// Action id; empty for an adoption.
+        action: String,
+    },
+    /// A resource and everything below it is no longer ours.
+    Forget {
+        /// Resource.
+        resource: String,
+    },
+    /// The generation of a resource advances by one.
+    Advance {
+        /// Resource.
+        resource: String,
+    },
+    /// Hardware data, kept as history.
+    BuildData {
+        /// Node.
+        node: String,
+        /// Name (`lshw`).
+        name: String,
+        /// Milliseconds since 1970.
+        at_ms: u64,
+        /// Run that collected it.
+        run: String,
+        /// The data.
+        text: String,
+    },
+    /// The provisioner refused exactly these parameters.
+    Rejected {
+        /// Resource.
+        resource: String,
+        /// Parameters.
+        params: serde_json::Value,
+        /// What it said.
+        message: String,
+    },
+    /// A former rejection no longer holds.
+    ClearRejection {
+        /// Resource.
+        resource: String,
+    },
+    /// An action of a kind took that long.
+    Duration {
+        /// Kind.
+        kind: String,
+        /// Milliseconds.
+        ms: u64,
+    },
+    /// A run goes on in another process.
+    RunReopened {
+        /// Run.
+        run: String,
+        /// Who runs it now.
+        holder: Holder,
+    },
+    /// A run ended.
+    RunEnded {
+        /// Run.
+        run: String,
+        /// Outcome.
+        outcome: RunOutcome,
+        /// Milliseconds since 1970.
+        at_ms: u64,
+    },
+}
+
+/// How long actions of a kind took so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KindDuration {
+    /// Sum in milliseconds.
+    pub total_ms: u64,
+    /// How many.
+    pub count: u64,
+}
+
+impl KindDuration {
+    /// The mean in milliseconds, if there was any.
+    pub fn mean_ms(self) -> Option<u64> {
+        self.total_ms.checked_div(self.count)
+    }
+}
+
+/// Hardware data of a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildDatum {
+    /// Name (`lshw`).
+    pub name: String,
+    /// Milliseconds since 1970.
+    pub at_ms: u64,
+    /// Run that collected it.
+    pub run: String,
+    /// The data.
+    pub text: String,
+}
+
+/// A wish for the site's lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockRequest {
+    /// Identity of the provisioner.
+    pub provisioner: String,
+    /// Run that wants it.
+    pub run: String,
+    /// Who.
+    pub holder: Holder,
+    /// Now, milliseconds since 1970.
+    pub now_ms: u64,
+    /// End of the lease, milliseconds since 1970.
+    pub lease_until_ms: u64,
+}
+
+/// A lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LockRow {
+    /// Id, for `unlock`.
+    pub id: String,
+    /// Identity of the provisioner.
+    pub provisioner: String,
+    /// Site.
+    pub site: String,
+    /// Run that holds it.
+    pub run: String,
+    /// Who.
+    pub holder: Holder,
+    /// Since, milliseconds since 1970.
+    pub since_ms: u64,
+    /// End of the lease, milliseconds since 1970.
+    pub lease_until_ms: u64,
+    /// Whether its process runs, where that can be told.
+    pub alive: Option<bool>,
+}
+
+/// A durable state of one site. Every method that writes is one transaction: after it returned `Ok`, its effect survives a crash of the process and of
+/// the machine; after `Err` or a crash within it, nothing of it is there.
+pub trait Store: Send + Sync {
+    /// Begins a run: its row, its first event and what belongs to it.
+    fn create_run(&self, run: &NewRun, lock: &str, first: &Record) -> Result<(), StoreError>;
+
+    /// Appends to a run's events, in order, with everything that becomes true with them. `lock` is the id of the lock that the run holds: when it was
+    /// removed meanwhile, nothing is written and the error is [`StoreError::LockLost`].
+    fn append(&self, run: &str, lock: &str, batch: &[Record]) -> Result<(), StoreError>;
+
+    /// Changes that belong to no run (adopt, rebind).
+    fn write(&self, writes: &[Write]) -> Result<(), StoreError>;
+
+    /// All runs of the site, oldest first.
+    fn runs(&self) -> Result<Vec<RunRow>, StoreError>;
+
+    /// One run.
+    fn run(&self, id: &str) -> Result<Option<RunRow>, StoreError>;
+
+    /// The plan file of a run.
+    fn plan(&self, id: &str) -> Result<Vec<u8>, StoreError>;
+
+    /// Events of a run with a sequence number above `after`, in order.
+    fn events(&self, run: &str, after: u64) -> Result<Vec<Event>, StoreError>;
+
+    /// What a comparison needs to remember.
+    fn memory(&self) -> Result<Memory, StoreError>;
+
+    /// Durations so far, by kind of action.
+    fn durations(&self) -> Result<BTreeMap<String, KindDuration>, StoreError>;
+
+    /// Hardware data of a node, newest first.
+    fn build_data(&self, node: &str) -> Result<Vec<BuildDatum>, StoreError>;
+
+    /// Takes the lock (provisioner, site). It is never taken from a holder by itself, however old its lease; only the run that holds it may take it again,
+    /// on the same machine, after its process ended.
+    fn lock(&self, request: &LockRequest) -> Result<LockRow, StoreError>;
+
+    /// Prolongs a lease. [`StoreError::LockLost`] when the lock was removed.
+    fn refresh_lock(&self, id: &str, lease_until_ms: u64) -> Result<(), StoreError>;
+
+    /// Gives a lock back. Nothing happens when it is not there.
+    fn release_lock(&self, id: &str) -> Result<(), StoreError>;
+
+    /// The locks of the site.
+    fn locks(&self) -> Result<Vec<LockRow>, StoreError>;
+
+    /// Removes a lock whatever its holder does; whether it was there.
+    fn unlock(&self, id: &str) -> Result<bool, StoreError>;
+}
