@@ -14,6 +14,12 @@ use crate::redact::Secret;
 /// A machine's answer is some 25 kB; this admits 20 000 of them.
 const MAX_BODY: usize = 512 << 20;
 
+/// The operation that sets workload annotations.
+pub(super) const ANNOTATE: &str = "set_workload_annotations";
+
+/// How MAAS refuses an operation it does not know, and any read without credentials.
+const UNKNOWN_OP: &str = "Unrecognised signature";
+
 /// One call of the API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ApiCall {
@@ -146,6 +152,17 @@ impl Api {
         }
     }
 
+    /// Sends a call that changes something, in the words of older releases where the newer ones are not known.
+    pub(super) async fn change(&self, call: &ApiCall) -> Result<Response, DriverError> {
+        match self.send(call).await {
+            // Older releases call workload annotations owner data.
+            Err(error) if call.op == Some(ANNOTATE) && error.class == ErrorClass::Rejected && error.message.contains(UNKNOWN_OP) => {
+                self.send(&ApiCall { op: Some("set_owner_data"), ..call.clone() }).await
+            }
+            outcome => outcome,
+        }
+    }
+
     async fn once(&self, call: &ApiCall) -> Result<Response, DriverError> {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -201,10 +218,10 @@ fn refusal(answer: &Response, call: &ApiCall) -> DriverError {
             .failure_as(ErrorClass::Credentials)
             .hint("MAAS does not accept the API key: check that it is complete and was not deleted"),
         // The anonymous side of a collection has no reads.
-        StatusCode::BAD_REQUEST if said.starts_with("Unrecognised signature") && call.op.is_none() => answer
+        StatusCode::BAD_REQUEST if said.starts_with(UNKNOWN_OP) && call.op.is_none() => answer
             .failure_as(ErrorClass::Credentials)
             .hint("MAAS got the request without credentials: a proxy may drop the Authorization header"),
-        StatusCode::BAD_REQUEST if said.starts_with("Unrecognised signature") => {
+        StatusCode::BAD_REQUEST if said.starts_with(UNKNOWN_OP) => {
             answer.failure_as(ErrorClass::Rejected).hint("this MAAS does not know the operation; 2.9 or newer is needed")
         }
         StatusCode::BAD_REQUEST if said.contains("current state of the node") => answer.failure_as(ErrorClass::NotReady),

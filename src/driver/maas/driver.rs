@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
+use tokio::task::JoinSet;
 
 use super::client::Api;
 use super::decide::Decision;
@@ -104,8 +105,59 @@ impl MaasDriver {
         Ok(Self { api, options })
     }
 
-    /// What the bound machine is, as MAAS lists it now. Refuses one that contradicts the binding.
-    fn machine_of<'a>(call: &Call, machines: Option<&'a Result<Machines, DriverError>>) -> Result<Option<&'a Found>, DriverError> {
+    /// Reads what a batch needs: each list once, machines once, and what only single machines answer.
+    async fn read(&self, batch: &[(&Call, &Wanted)]) -> Batch {
+        let needs = batch.iter().map(|(_, w)| w.needs()).fold(Needs::default(), Needs::or);
+        let bindings: Vec<&Binding> = batch.iter().filter(|(_, w)| w.is_of_node()).map(|(c, _)| &c.binding).collect();
+        let (lists, machines) = tokio::join!(self.api.lists(needs), async {
+            if bindings.is_empty() { Ok(Machines::default()) } else { self.api.bound(&bindings).await }
+        });
+        let mut out = Batch { lists, machines, stored: BTreeMap::new(), inventoried: BTreeMap::new() };
+        let mut tasks = JoinSet::new();
+        for (call, wanted) in batch {
+            let Ok(Some(found)) = out.machine(call) else { continue };
+            let (api, found) = (self.api.clone(), found.clone());
+            let id = found.machine.id.clone();
+            match wanted {
+                Wanted::Storage(_) => tasks.spawn(async move { (id, Answer::Stored(Box::new(api.complete_storage(&found).await))) }),
+                Wanted::Interrogate => tasks.spawn(async move {
+                    let details = api.details(&id).await;
+                    (id, Answer::Inventoried(details.map(|d| d.get("lshw").is_some_and(|t| !t.is_empty()))))
+                }),
+                _ => continue,
+            };
+        }
+        while let Some(joined) = tasks.join_next().await {
+            match joined {
+                Ok((id, Answer::Stored(machine))) => drop(out.stored.insert(id, *machine)),
+                Ok((id, Answer::Inventoried(yes))) => drop(out.inventoried.insert(id, yes)),
+                // A task that did not end leaves its machine unread.
+                Err(_) => {}
+            }
+        }
+        out
+    }
+}
+
+/// What a task of [`MaasDriver::read`] brings.
+enum Answer {
+    Stored(Box<Result<Machine, DriverError>>),
+    Inventoried(Result<bool, DriverError>),
+}
+
+/// Everything that a batch of calls is decided from.
+struct Batch {
+    lists: Lists,
+    machines: Result<Machines, DriverError>,
+    /// Machines with their volume groups, for storage actions.
+    stored: BTreeMap<String, Result<Machine, DriverError>>,
+    /// Whether the hardware inventory can be read.
+    inventoried: BTreeMap<String, Result<bool, DriverError>>,
+}
+
+impl Batch {
+    /// The machine a call's node is bound to, as MAAS lists it now. Refuses one that contradicts the binding.
+    fn machine(&self, call: &Call) -> Result<Option<&Found>, DriverError> {
         if call.binding.machine.is_none() && call.binding.macs.is_empty() {
             return Err(DriverError::new(
                 ErrorClass::Precondition,
@@ -113,22 +165,16 @@ impl MaasDriver {
             )
             .hint("its BMC must be reachable once, so that MACs are recorded"));
         }
-        match machines {
-            Some(Ok(machines)) => machines.find(&call.binding),
-            Some(Err(error)) => Err(error.clone()),
-            None => Ok(None),
+        match &self.machines {
+            Ok(machines) => machines.find(&call.binding),
+            Err(error) => Err(error.clone()),
         }
     }
 
     /// What is left to do for a call.
-    async fn decide(
-        &self,
-        call: &Call,
-        wanted: &Wanted,
-        lists: &Lists,
-        machines: Option<&Result<Machines, DriverError>>,
-    ) -> Result<Decision, DriverError> {
-        let found = if wanted.is_of_node() { Self::machine_of(call, machines)? } else { None };
+    fn decide(&self, call: &Call, wanted: &Wanted) -> Result<Decision, DriverError> {
+        let lists = &self.lists;
+        let found = if wanted.is_of_node() { self.machine(call)? } else { None };
         let there = || found.ok_or_else(|| absent(call));
         match wanted {
             Wanted::Verify(p) => site_actions::verify(p, lists),
@@ -139,7 +185,14 @@ impl MaasDriver {
             Wanted::Tag(p) => site_actions::tag(p, lists),
             Wanted::Identify(p) => Ok(machine_actions::identify(p, found)),
             Wanted::Commission => Ok(machine_actions::commission(call, there()?)),
-            Wanted::Interrogate => self.interrogated(&there()?.machine.id).await,
+            Wanted::Interrogate => {
+                let yes = read(&self.inventoried, &there()?.machine.id)?;
+                Ok(if *yes {
+                    Decision::done()
+                } else {
+                    Decision::InProgress("waiting for the hardware inventory of commissioning".to_owned())
+                })
+            }
             Wanted::Networking(p) => {
                 let machine = &there()?.machine;
                 let targets = networking::targets(p, machine, lists)?;
@@ -153,14 +206,14 @@ impl MaasDriver {
                 })
             }
             Wanted::Storage(p) => {
-                let machine = self.api.complete_storage(there()?).await?;
-                let differences = storage::differences(&machine, p)?;
+                let machine = read(&self.stored, &there()?.machine.id)?;
+                let differences = storage::differences(machine, p)?;
                 if differences.is_empty() {
                     return Ok(Decision::done());
                 }
-                match machine_actions::may_change_storage(&machine) {
+                match machine_actions::may_change_storage(machine) {
                     Some(refusal) => Ok(with_differences(refusal, &differences)),
-                    None => storage::plan(&machine, p).map(Decision::Storage),
+                    None => storage::plan(machine, p).map(Decision::Storage),
                 }
             }
             Wanted::Platform(p) => machine_actions::platform(call, p, &there()?.machine, lists),
@@ -168,15 +221,13 @@ impl MaasDriver {
             Wanted::Destroy(p) => machine_actions::destroy(call, p, found, lists),
         }
     }
+}
 
-    /// `interrogate_node` is done when there is something to keep.
-    async fn interrogated(&self, machine: &str) -> Result<Decision, DriverError> {
-        let details = self.api.details(machine).await?;
-        Ok(if details.get("lshw").is_some_and(|t| !t.is_empty()) {
-            Decision::done()
-        } else {
-            Decision::InProgress("waiting for the hardware inventory of commissioning".to_owned())
-        })
+fn read<'a, T>(answers: &'a BTreeMap<String, Result<T, DriverError>>, id: &str) -> Result<&'a T, DriverError> {
+    match answers.get(id) {
+        Some(Ok(value)) => Ok(value),
+        Some(Err(error)) => Err(error.clone()),
+        None => Err(DriverError::new(ErrorClass::Transient, format!("reading machine {id} was interrupted"))),
     }
 }
 
@@ -222,44 +273,38 @@ impl Driver for MaasDriver {
 
     async fn observe(&self, calls: &[Call]) -> Vec<Result<Observation, DriverError>> {
         let wanted: Vec<Result<Wanted, DriverError>> = calls.iter().map(Wanted::of).collect();
-        let known = || wanted.iter().flatten();
-        let needs = known().map(Wanted::needs).fold(Needs::default(), Needs::or);
-        let bindings: Vec<&Binding> =
-            calls.iter().zip(&wanted).filter(|(_, w)| w.as_ref().is_ok_and(Wanted::is_of_node)).map(|(c, _)| &c.binding).collect();
-        let (lists, machines) =
-            tokio::join!(self.api.lists(needs), async { if bindings.is_empty() { None } else { Some(self.api.bound(&bindings).await) } });
-        let mut out = Vec::with_capacity(calls.len());
-        for (call, wanted) in calls.iter().zip(wanted) {
-            out.push(match wanted {
-                Ok(wanted) => settle(self.decide(call, &wanted, &lists, machines.as_ref()).await),
-                Err(error) => Ok(Observation::Failed(error)),
-            });
-        }
-        out
+        let known: Vec<(&Call, &Wanted)> = calls.iter().zip(&wanted).filter_map(|(c, w)| Some((c, w.as_ref().ok()?))).collect();
+        let batch = self.read(&known).await;
+        calls
+            .iter()
+            .zip(&wanted)
+            .map(|(call, wanted)| match wanted {
+                Ok(wanted) => settle(batch.decide(call, wanted)),
+                Err(error) => Ok(Observation::Failed(error.clone())),
+            })
+            .collect()
     }
 
     async fn begin(&self, call: &Call) -> Result<Begun, DriverError> {
         let wanted = Wanted::of(call)?;
-        let (lists, machines) = tokio::join!(self.api.lists(wanted.needs()), async {
-            if wanted.is_of_node() { Some(self.api.bound(&[&call.binding]).await) } else { None }
-        });
-        match self.decide(call, &wanted, &lists, machines.as_ref()).await? {
+        let batch = self.read(&[(call, &wanted)]).await;
+        match batch.decide(call, &wanted)? {
             Decision::Done(_) => Ok(Begun::Complete),
             Decision::InProgress(reason) => Ok(Begun::Wait { reason }),
             Decision::Failed(error) => Err(error),
             Decision::Act { calls, then } => {
                 for call in &calls {
-                    self.api.send(call).await?;
+                    self.api.change(call).await?;
                 }
                 Ok(then)
             }
             Decision::Networking(steps) => {
-                let machine = Self::machine_of(call, machines.as_ref())?.ok_or_else(|| absent(call))?;
+                let machine = batch.machine(call)?.ok_or_else(|| absent(call))?;
                 self.api.run_networking(&machine.machine, &steps).await?;
                 Ok(Begun::Complete)
             }
             Decision::Storage(steps) => {
-                let machine = Self::machine_of(call, machines.as_ref())?.ok_or_else(|| absent(call))?;
+                let machine = batch.machine(call)?.ok_or_else(|| absent(call))?;
                 self.api.run_storage(&machine.machine, &steps).await?;
                 Ok(Begun::Complete)
             }

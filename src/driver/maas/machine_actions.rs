@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::client::ApiCall;
+use super::client::{ANNOTATE, ApiCall};
 use super::decide::Decision;
 use super::lists::Lists;
 use super::site_actions::create_tag;
@@ -155,7 +155,11 @@ pub(super) fn platform(call: &Call, params: &ApplyNodePlatform, machine: &Machin
         if machine.status == MachineStatus::Ready {
             calls.push(allocate(machine, &call.action));
         }
-        let mut annotate = post(machine, "set_workload_annotations");
+        let mut annotate = post(machine, ANNOTATE);
+        // A machine that is taken for its owner data shows whose it is.
+        if matches!(machine.status, MachineStatus::Ready | MachineStatus::Allocated) && !machine.owner_data.contains_key(SITE_KEY) {
+            annotate = annotate.with(SITE_KEY, &call.site);
+        }
         for (key, value) in set {
             annotate = annotate.with(key, value);
         }
@@ -187,11 +191,18 @@ pub(super) fn deploy(call: &Call, params: &DeployNode, found: &Found) -> Decisio
             .with_some("hwe_kernel", params.kernel.as_ref())
             .with("comment", comment(&call.action))
     };
-    let mark = || post(machine, "set_workload_annotations").with(SITE_KEY, &call.site).with(ACTION_KEY, &call.action);
+    let mark = || post(machine, ANNOTATE).with(SITE_KEY, &call.site).with(ACTION_KEY, &call.action);
     match machine.status {
         S::Ready => Decision::start([allocate(machine, &call.action), mark(), deploy()], "deploying"),
         S::Allocated if this => Decision::start([deploy()], "deploying"),
-        S::Allocated => Decision::start([mark(), deploy()], "deploying"),
+        // Taken by this action before it could be marked, or by an action before it. MAAS lets only the owner mark a machine.
+        S::Allocated if ours || call.begun => Decision::start([mark(), deploy()], "deploying"),
+        S::Allocated => Decision::precondition(format!(
+            "machine {} ({}) is allocated to {}, not by drydock for this site",
+            machine.hostname,
+            machine.id,
+            machine.owner.as_deref().unwrap_or("somebody")
+        )),
         S::Deploying => Decision::InProgress(progress(found)),
         S::Deployed if this => Decision::done(),
         S::Deployed if ours && machine.os == params.os && machine.series == params.series => Decision::done(),

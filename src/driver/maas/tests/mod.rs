@@ -2,4 +2,7 @@
 
 mod discovery;
 mod failures;
+mod machine_actions;
+mod machine_setup;
 mod server;
+mod site_actions;
