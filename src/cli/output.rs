@@ -1,5 +1,6 @@
 //! The only place that writes to stdout and stderr, and files that the user names.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -114,10 +115,10 @@ impl Printer {
             |text: &str| text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c }).collect::<String>();
         let mut text = format!("{} {}\n", paint("1;31", "error:"), clean(&problem.message).replace('\n', "\n  "));
         if let Some(at) = &problem.at {
-            text.push_str(&format!("  {} {}\n", paint("1;34", "at:"), clean(at)));
+            let _ = writeln!(text, "  {} {}", paint("1;34", "at:"), clean(at));
         }
         if let Some(help) = &problem.help {
-            text.push_str(&format!("  {} {}\n", paint("1;36", "help:"), clean(help).replace('\n', "\n        ")));
+            let _ = writeln!(text, "  {} {}", paint("1;36", "help:"), clean(help).replace('\n', "\n        "));
         }
         self.stderr(&text);
     }

@@ -87,7 +87,7 @@ pub fn problems(error: &anyhow::Error) -> Vec<Problem> {
         } else if cause.downcast_ref::<DesignInvalid>().is_some() {
             out.exit = Exit::DesignInvalid;
         } else if let Some(e) = cause.downcast_ref::<DriverError>() {
-            out.help = e.hint.clone();
+            out.help.clone_from(&e.hint);
             if e.class == ErrorClass::Precondition {
                 out.exit = Exit::Refused;
             }

@@ -41,7 +41,7 @@ fn everything() {
     assert_eq!(settings.maas_transport().ca_file, Some(PathBuf::from("/site/ca.pem")));
     assert_eq!(settings.drivers.oob.override_with, Some(OobOverride::Redfish));
     assert_eq!(settings.drivers.redfish.endpoints["10.0.0.1"], "https://bmc1/");
-    assert_eq!(settings.timeouts[&ActionKind::DeployNode], Duration::from_secs(3000));
+    assert_eq!(settings.timeouts[&ActionKind::DeployNode], Duration::from_mins(50));
     assert_eq!(settings.timeouts[&ActionKind::SetNodeBoot], Duration::from_secs(30));
     let limits = settings.limits.resolve(30);
     assert_eq!((limits.parallelism, limits.max_failures), (4, 2));

@@ -10,16 +10,15 @@ use crate::cli::output::{Printer, write_file};
 pub async fn run(args: &Plan, printer: &Printer) -> anyhow::Result<Exit> {
     let design = design::load(printer)?;
     let memory = memory::snapshot(&design)?;
-    let build = match &args.build {
-        Some(file) => build_file::read(file)?,
-        None => {
-            let drivers = Drivers::connect(&design, printer).await?;
-            let build = discover::complete(&design, &drivers).await;
-            let closed = drivers.close().await;
-            let build = build?;
-            closed?;
-            build
-        }
+    let build = if let Some(file) = &args.build {
+        build_file::read(file)?
+    } else {
+        let drivers = Drivers::connect(&design, printer).await?;
+        let build = discover::complete(&design, &drivers).await;
+        let closed = drivers.close().await;
+        let build = build?;
+        closed?;
+        build
     };
     let plan = plan::make(&design, &build, &memory, &args.options)?;
     // The file first: a plan that is shown as written must be.
