@@ -1,6 +1,7 @@
 //! The Redfish driver against sushy-tools, an emulator of BMCs that is not ours.
 //!
 //! Installed into `target/peers` on first use (Python 3 with `venv`, and a package index). `DRYDOCK_SKIP_PEERS=1` skips these tests.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests: what cannot go on has failed, and skipping is said")]
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -16,9 +16,8 @@ pub(super) fn class_of(status: StatusCode) -> ErrorClass {
     match status.as_u16() {
         401 | 403 | 407 => ErrorClass::Credentials,
         409 | 423 | 429 | 503 => ErrorClass::Busy,
-        408 | 425 => ErrorClass::Transient,
         501 | 505 => ErrorClass::Rejected,
-        500..=599 => ErrorClass::Transient,
+        408 | 425 | 500..=599 => ErrorClass::Transient,
         _ => ErrorClass::Rejected,
     }
 }

@@ -93,9 +93,19 @@ impl Request {
                 out.extend(value.split_once(' ').map(|(_, v)| v.to_owned()));
             }
         }
+        // As it would stand in JSON and in a form.
+        let written: Vec<String> = out
+            .iter()
+            .flat_map(|s| {
+                let json = serde_json::Value::from(s.as_str()).to_string();
+                [json[1..json.len() - 1].to_owned(), url::form_urlencoded::byte_serialize(s.as_bytes()).collect()]
+            })
+            .collect();
+        out.extend(written);
         out.retain(|s| !s.is_empty());
         // The longest first, so that a secret that contains another is masked whole.
         out.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        out.dedup();
         out
     }
 }

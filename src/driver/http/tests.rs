@@ -152,12 +152,16 @@ async fn too_slow_is_an_error_with_its_reason() {
 async fn error_bodies_are_shortened_and_masked_and_that_of_a_401_is_never_shown() {
     let (url, _) = serve(|_, path| match path {
         "/401" => status(401, "Authorization Error: oauth_token=abc"),
+        "/json" => status(400, "{\"Password\": \"a\\\"b\"}"),
         "/long" => status(400, &"ä b".repeat(500)),
         _ => status(400, "the value\n\u{1b}[31m  'hunter2'\tand Basic c2VjcmV0 are wrong"),
     })
     .await;
     let ask = async |path: &str| {
-        let request = Request::get(url.join(path).unwrap(), "n").secret(Secret::new("hunter2")).header("Authorization", "Basic c2VjcmV0");
+        let request = Request::get(url.join(path).unwrap(), "n")
+            .secret(Secret::new("hunter2"))
+            .secret(Secret::new("a\"b"))
+            .header("Authorization", "Basic c2VjcmV0");
         assert!(!format!("{request:?}").contains("c2VjcmV0"));
         let answer = client().send(request).await.unwrap();
         assert!(!format!("{answer:?}").contains("value"));
@@ -169,6 +173,7 @@ async fn error_bodies_are_shortened_and_masked_and_that_of_a_401_is_never_shown(
     let error = ask("/masked").await;
     assert_eq!(error.class, ErrorClass::Rejected);
     assert!(error.message.ends_with("400 Bad Request: the value [31m '***' and *** are wrong"), "{error}");
+    assert!(ask("/json").await.message.ends_with("400 Bad Request: {\"Password\": \"***\"}"));
     let said = ask("/long").await.message.split("Request: ").nth(1).unwrap().to_owned();
     assert_eq!(said.chars().count(), 200);
     assert!(said.ends_with('…'));

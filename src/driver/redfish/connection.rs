@@ -45,8 +45,8 @@ pub(super) struct State {
     login: Login,
     /// Link to the collection of systems.
     systems: Option<String>,
-    /// Link to the collection of sessions; `Some(None)` when there is none.
-    sessions: Option<Option<String>>,
+    /// Link to the collection of sessions, if there is one; read together with `systems`.
+    sessions: Option<String>,
     /// Link to the system, once chosen.
     pub(super) system: Option<String>,
     /// Orders by action id.
@@ -141,7 +141,7 @@ impl Talk<'_> {
                 .hint("this address may be a chassis or enclosure manager; give that of the server's own BMC")
         })?;
         self.state.systems = Some(systems);
-        self.state.sessions = Some(root.get("Links").and_then(|l| l.get("Sessions")).and_then(link_of));
+        self.state.sessions = root.get("Links").and_then(|l| l.get("Sessions")).and_then(link_of);
         Ok(())
     }
 
@@ -151,7 +151,7 @@ impl Talk<'_> {
         if !matches!(self.state.login, Login::None) {
             return Ok(());
         }
-        let Some(sessions) = self.state.sessions.clone().flatten() else {
+        let Some(sessions) = self.state.sessions.clone() else {
             self.state.login = Login::Basic;
             return Ok(());
         };

@@ -134,7 +134,8 @@ fn list(names: &[String]) -> String {
     const SHOWN: usize = 8;
     let mut out = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN {
-        out.push_str(&format!(" and {} more", names.len() - SHOWN));
+        let more = names.len() - SHOWN;
+        out = format!("{out} and {more} more");
     }
     if out.is_empty() { "none".to_owned() } else { out }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 
 use super::connection::{State, Talk, Target};
@@ -36,6 +36,8 @@ struct Inner {
     /// For polls, which come again anyway: one dead BMC must not delay the others.
     quick: HttpClient,
     nodes: BTreeMap<String, Node>,
+    /// Bounds the BMCs that are observed at once, so that the time limit of one does not run while it waits for others.
+    observing: Semaphore,
 }
 
 struct Node {
@@ -67,13 +69,14 @@ impl RedfishDriver {
             }
         }
         let quick = patient.with_attempts(1);
-        Ok(Self { inner: Arc::new(Inner { options, patient, quick, nodes }) })
+        Ok(Self { inner: Arc::new(Inner { observing: Semaphore::new(options.parallel.max(1)), options, patient, quick, nodes }) })
     }
 
     /// Ends the sessions at all BMCs; the driver can be used on, and logs in again.
     pub async fn close(&self) {
         let mut tasks = JoinSet::new();
-        for name in self.inner.nodes.keys().cloned() {
+        let names: Vec<String> = self.inner.nodes.keys().cloned().collect();
+        for name in names {
             let inner = Arc::clone(&self.inner);
             tasks.spawn(async move {
                 if let Some(node) = inner.nodes.get(&name) {
@@ -101,16 +104,25 @@ impl Inner {
             Ok(node) => node,
             Err(e) => return vec![Err(e); calls.len()],
         };
+        let _turn = self.observing.acquire().await;
+        let limit = self.options.observe_limit;
+        tokio::time::timeout(limit, self.observe_bmc(node, calls)).await.unwrap_or_else(|_| {
+            let what = format!("the BMC did not tell its state within {} s", limit.as_secs_f32());
+            vec![Err(node.target.error(ErrorClass::Transient, what)); calls.len()]
+        })
+    }
+
+    async fn observe_bmc(&self, node: &Node, calls: &[Call]) -> Vec<Result<Observation, DriverError>> {
         let mut state = node.state.lock().await;
         let uuid = calls.iter().find_map(|c| c.binding.uuid.clone());
         let system = Talk { target: &node.target, state: &mut state, http: &self.quick }.system(uuid.as_deref()).await;
         match system {
-            Ok(system) => calls.iter().map(|call| self.observe_call(node, &mut state, &system, call)).collect(),
+            Ok(system) => calls.iter().map(|call| Self::observe_call(node, &mut state, &system, call)).collect(),
             Err(e) => vec![Err(e); calls.len()],
         }
     }
 
-    fn observe_call(&self, node: &Node, state: &mut State, system: &System, call: &Call) -> Result<Observation, DriverError> {
+    fn observe_call(node: &Node, state: &mut State, system: &System, call: &Call) -> Result<Observation, DriverError> {
         is_bound(node, system, call)?;
         let order = state.orders.get(&call.action);
         let seen = match call.kind {

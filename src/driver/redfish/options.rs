@@ -15,6 +15,8 @@ pub struct RedfishOptions {
     pub settle: Duration,
     /// How often waiters are polled.
     pub poll: Duration,
+    /// How long one BMC may take to be observed; the others wait for it no longer than this.
+    pub observe_limit: Duration,
     /// Pause before a boot source that was set but does not show yet is read once more.
     pub confirm_pause: Duration,
 }
@@ -26,7 +28,7 @@ impl Default for RedfishOptions {
                 http1_only: true,
                 connect_timeout: Duration::from_secs(5),
                 read_timeout: Duration::from_secs(30),
-                deadline: Duration::from_secs(60),
+                deadline: Duration::from_mins(1),
                 // The largest resources of a BMC are a few hundred kilobytes.
                 max_body: 8 << 20,
                 attempts: 3,
@@ -35,6 +37,7 @@ impl Default for RedfishOptions {
             parallel: 128,
             settle: Duration::from_secs(30),
             poll: Duration::from_secs(3),
+            observe_limit: Duration::from_secs(15),
             confirm_pause: Duration::from_secs(1),
         }
     }

@@ -149,9 +149,8 @@ fn boot(body: &Value) -> Option<BootOverride> {
     let enabled = match enabled.as_deref() {
         Some("Disabled") => BootEnabled::Disabled,
         Some("Once") => BootEnabled::Once,
-        Some(_) => BootEnabled::Continuous,
         None if target == "None" => BootEnabled::Disabled,
-        None => BootEnabled::Continuous,
+        _ => BootEnabled::Continuous,
     };
     Some(BootOverride {
         target,

@@ -51,12 +51,15 @@ impl Reply {
     }
 }
 
+/// What a BMC does differently; it may change the system on the way.
+type Oddity = Box<dyn FnMut(&Seen, &mut Value) -> Option<Reply> + Send>;
+
 /// A BMC that can be made odd: the rules are asked first, then it answers as a plain one.
 struct Bmc {
     system: Value,
     /// Lines of all requests.
     log: Vec<String>,
-    odd: Box<dyn FnMut(&Seen, &mut Value) -> Option<Reply> + Send>,
+    odd: Oddity,
 }
 
 impl Bmc {
@@ -288,6 +291,20 @@ async fn one_read_serves_all_calls_of_a_node() {
     assert_eq!(site.requests(), before + 1);
     assert_eq!((&seen[0], &seen[2], &seen[3]), (&Ok(Observation::NotStarted), &Ok(Observation::done()), &Ok(Observation::done())));
     assert_eq!(seen[1].as_ref().unwrap_err().message, "node n2 has no Redfish BMC");
+}
+
+#[tokio::test]
+async fn a_bmc_that_hangs_does_not_hold_up_the_others() {
+    let site = site(plain).await;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let hanging = BmcEndpoint { node: "n2".to_owned(), ..endpoint(&format!("http://{}", silent.local_addr().unwrap())) };
+    let limit = RedfishOptions { observe_limit: Duration::from_secs(2), ..options() };
+    let driver = RedfishDriver::new(vec![endpoint(&site.url), hanging], limit).unwrap();
+    let mut other = on();
+    other.node = Some("n2".to_owned());
+    let seen = driver.observe(&[other, on()]).await;
+    assert_eq!(seen[0].as_ref().unwrap_err().message, "node n2, BMC 10.0.0.1: the BMC did not tell its state within 2 s");
+    assert_eq!(seen[1], Ok(Observation::NotStarted));
 }
 
 #[tokio::test]
