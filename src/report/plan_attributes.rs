@@ -1,5 +1,7 @@
 //! The attributes of like changes as lines of text.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use console::measure_text_width;
 use serde_json::Value;
 
@@ -9,6 +11,7 @@ use super::paint::{Look, Page};
 use super::plan_text::look;
 use super::values::{self, Mark};
 use super::view::{AttributeGroup, Group, Side};
+use crate::diff::Operation;
 
 /// Characters of a value that are shown.
 const VALUE: usize = 200;
@@ -35,24 +38,83 @@ fn all_known_later<'g>(group: &'g Group) -> Option<&'g str> {
     group.attributes.iter().all(|a| a.of.known_after.as_deref() == Some(when)).then_some(when)
 }
 
-/// One line, or a block, for each attribute.
+/// One line, or a block, for each attribute; many with one value in one block.
 pub(super) fn attributes(page: &mut Page, group: &Group, verbose: bool, indent: usize) {
     let said = all_known_later(group).is_some();
     let widest = |widths: &mut dyn Iterator<Item = usize>, limit: usize| widths.filter(|w| *w <= limit).max().unwrap_or(0);
-    let lines: Vec<Line> = group.attributes.iter().map(|a| line(a, said, verbose)).collect();
-    let paths = widest(&mut group.attributes.iter().map(|a| columns(&a.path)), 40);
-    let values = widest(&mut lines.iter().map(Line::columns), 40);
+    let attributes: Vec<&AttributeGroup> = group.attributes.iter().filter(|a| !is_named_by_address(group, a)).collect();
+    let rows = rows(&attributes, said, verbose);
+    let paths = widest(&mut rows.iter().map(|r| columns(&r.path)), 40);
+    let values = widest(&mut rows.iter().map(|r| r.line.columns()), 40);
     let place = Place { verbose, indent, value: indent + 2 + paths + 2, note: indent + 2 + paths + 2 + values + 2 };
     let mut source = None;
-    for (attribute, line) in group.attributes.iter().zip(&lines) {
-        one(page, group, attribute, line, place);
-        if attribute.sources.first() != source.as_ref() {
-            source = attribute.sources.first().copied();
-            sources(page, attribute);
+    for row in &rows {
+        one(page, group, row, place);
+        if row.attribute.sources.first() != source.as_ref() {
+            source = row.attribute.sources.first().copied();
+            sources(page, row.attribute);
         }
         page.end();
-        block_lines(page, &line.block, place);
+        if !row.names.is_empty() {
+            page.to(place.indent + 2).put(Look::Dim, "│ ").flow(Look::Plain, &row.names, ", ", place.indent + 4).end();
+        }
+        block_lines(page, &row.line.block, place);
     }
+}
+
+/// Where the name of a new resource, which its address says already, stands in the design.
+pub(super) fn named_at<'g>(group: &'g Group) -> Option<&'g str> {
+    group.attributes.iter().find(|a| is_named_by_address(group, a))?.sources.first().copied()
+}
+
+fn is_named_by_address(group: &Group, attribute: &AttributeGroup) -> bool {
+    let first = group.first();
+    first.operation == Operation::Create
+        && attribute.path == "name"
+        && attribute.before == Side::Nothing
+        && matches!(&attribute.after, Side::Same(v) if v.as_str().is_some_and(|name| first.resource.split_once('.').is_some_and(|(_, n)| n == name)))
+}
+
+/// Attributes with one value from which on they are shown together.
+const ALIKE: usize = 5;
+
+/// A line of its own, or of several attributes with the same value.
+struct Row<'g, 'a> {
+    attribute: &'g AttributeGroup<'a>,
+    path: String,
+    names: Vec<&'g str>,
+    line: Line,
+}
+
+fn rows<'g, 'a>(attributes: &[&'g AttributeGroup<'a>], said: bool, verbose: bool) -> Vec<Row<'g, 'a>> {
+    let mut out: Vec<Row> = Vec::new();
+    let mut alike: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for attribute in attributes {
+        let line = line(attribute, said, verbose);
+        if let (Some((parent, _)), Block::None, false) =
+            (attribute.path.split_once('.').filter(|(_, name)| !name.contains('.')), &line.block, verbose)
+        {
+            let values: Vec<&str> = line.values.iter().map(|(_, text)| text.as_str()).collect();
+            let key = [parent, line.sign, attribute.of.effect.name(), &attribute.reason, &values.concat()].join("\u{1}");
+            alike.entry(key).or_default().push(out.len());
+        }
+        out.push(Row { attribute, path: attribute.path.to_string(), names: Vec::new(), line });
+    }
+    let mut dropped: BTreeSet<usize> = BTreeSet::new();
+    for rows in alike.values().filter(|rows| rows.len() >= ALIKE) {
+        let attributes = rows.iter().filter_map(|row| out[*row].attribute.path.split_once('.'));
+        let names: Vec<&str> = attributes.map(|(_, name)| name).collect();
+        let first = &mut out[rows[0]];
+        first.path = format!("{}.* ×{}", first.path.split('.').next().unwrap_or(""), rows.len());
+        first.names = names;
+        dropped.extend(&rows[1..]);
+    }
+    let mut index = 0;
+    out.retain(|_| {
+        index += 1;
+        !dropped.contains(&(index - 1))
+    });
+    out
 }
 
 #[derive(Clone, Copy)]
@@ -97,8 +159,9 @@ fn line(attribute: &AttributeGroup, said: bool, verbose: bool) -> Line {
     Line { sign, color, values, block, folded }
 }
 
-fn one(page: &mut Page, group: &Group, attribute: &AttributeGroup, line: &Line, place: Place) {
-    page.to(place.indent).put(line.color, line.sign).text(" ").text(&attribute.path).to(place.value);
+fn one(page: &mut Page, group: &Group, row: &Row, place: Place) {
+    let (attribute, line) = (row.attribute, &row.line);
+    page.to(place.indent).put(line.color, line.sign).text(" ").text(&row.path).to(place.value);
     for (look, text) in &line.values {
         page.put(*look, text);
     }
@@ -154,10 +217,10 @@ fn values(attribute: &AttributeGroup, unknown: Option<&str>, verbose: bool) -> (
         return (vec![(Look::Dim, format!("{nodes} values"))], block, false);
     }
     let limit = if verbose { usize::MAX } else { VALUE };
-    let mut folded = nodes > NAMED;
+    let mut folded = nodes > NAMED && !verbose;
     let mut text = |side: &Side| {
         let full = one_side(side, limit);
-        folded |= full.as_ref().is_some_and(|t| t.contains('…'));
+        folded |= full.as_ref().is_some_and(|t| t.contains("… ("));
         full
     };
     let values = match (text(&attribute.before), text(&attribute.after), unknown) {
@@ -234,14 +297,54 @@ fn one_side(side: &Side, limit: usize) -> Option<String> {
     match side {
         Side::Nothing => None,
         Side::Same(value) => Some(values::cut(&values::inline(value), limit).into_owned()),
-        Side::PerNode(list) if list.len() <= NAMED => {
-            Some(list.iter().map(|(node, v)| format!("{} ({node})", values::cut(&values::inline(v), limit))).collect::<Vec<_>>().join(", "))
-        }
-        Side::PerNode(list) => {
-            let texts: Vec<String> = list.iter().map(|(_, v)| values::cut(&values::inline(v), limit / VALUES).into_owned()).collect();
-            Some(names::pieces(texts.iter().map(String::as_str), " … ", VALUES).join(", "))
-        }
+        Side::PerNode(list) => Some(many_values(list, limit)),
     }
+}
+
+/// The values of many nodes: what they have in common once, what differs in braces: `10.0.0.{11 … 108}/24`.
+fn many_values(list: &[(&str, &Value)], limit: usize) -> String {
+    let strings: Option<Vec<&str>> = list.iter().map(|(_, v)| v.as_str()).collect();
+    let texts: Vec<String> = match &strings {
+        Some(strings) => strings.iter().map(|s| clean(s).into_owned()).collect(),
+        None => list.iter().map(|(_, v)| values::inline(v)).collect(),
+    };
+    let (head, tail) = common(&texts);
+    let cut = |text: &str| values::cut(text, limit / VALUES).into_owned();
+    let middles: Vec<&str> = texts.iter().map(|t| &t[head..t.len() - tail]).collect();
+    let pieces: Vec<String> = if list.len() <= NAMED {
+        list.iter().zip(&middles).map(|((node, _), text)| format!("{} ({node})", cut(text))).collect()
+    } else {
+        names::pieces(middles.iter().copied(), " … ", if limit == usize::MAX { limit } else { VALUES }).iter().map(|p| cut(p)).collect()
+    };
+    let (before, after) = (&texts[0][..head], &texts[0][texts[0].len() - tail..]);
+    if head + tail == 0 {
+        return pieces.join(", ");
+    }
+    // Quotes are decided by what does not differ: what does is in braces.
+    let quote =
+        strings.is_some() && !before.chars().chain(after.chars()).all(|c| c.is_alphanumeric() || "_-./:@+%~=<>^*!' ,()".contains(c));
+    let text = format!("{}{{{}}}{}", values::cut(before, limit), pieces.join(", "), values::cut(after, limit));
+    if quote { format!("\"{text}\"") } else { text }
+}
+
+/// Bytes that all texts begin with and end with, without breaking a number or a word.
+fn common(texts: &[String]) -> (usize, usize) {
+    let first = &texts[0];
+    let shortest = texts.iter().map(String::len).min().unwrap_or(0);
+    let same = |at: &dyn Fn(&str) -> Option<u8>| texts.iter().all(|t| at(t) == at(first));
+    let mut head = (0..shortest).take_while(|i| same(&|t| t.as_bytes().get(*i).copied())).count();
+    let word = |text: &str, at: usize| {
+        let around = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        !text.is_char_boundary(at) || around(text[..at].chars().next_back()) && around(text[at..].chars().next())
+    };
+    while head > 0 && texts.iter().any(|t| word(t, head)) {
+        head -= 1;
+    }
+    let mut tail = (0..shortest - head).take_while(|i| same(&|t| t.as_bytes().iter().rev().nth(*i).copied())).count();
+    while tail > 0 && texts.iter().any(|t| word(t, t.len() - tail)) {
+        tail -= 1;
+    }
+    (head, tail)
 }
 
 fn block_lines(page: &mut Page, block: &Block, place: Place) {

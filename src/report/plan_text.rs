@@ -3,7 +3,7 @@
 //! In: a plan. Out: text: the counts, what destroys or interrupts first and with reasons, then everything else with like changes of many nodes shown once, the
 //! branches, what is held back or blocked, and what to run next.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use console::measure_text_width;
@@ -256,6 +256,9 @@ fn one_group(page: &mut Page, group: &Group, verbose: bool, name_all: bool) {
         page.put(Look::Bold, &format!("  ×{} nodes", group.changes.len()));
     }
     plan_attributes::known_later(page, group);
+    if let Some(source) = plan_attributes::named_at(group) {
+        page.text("   ").put(Look::Dim, source);
+    }
     page.end();
     if !group.reason.is_empty() {
         page.to(INDENT).put(Look::Dim, "because ").words(Look::Plain, &group.reason, INDENT + 8).end();
@@ -294,6 +297,15 @@ fn node_set<'n>(page: &mut Page, nodes: impl Iterator<Item = &'n str>, suffix: &
     page.flow(Look::Bold, pieces, ", ", INDENT + 2);
 }
 
+/// `4 subnet, 2 vlan`: how many addresses there are of each type.
+fn by_type(resources: &[&str]) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for resource in resources {
+        *counts.entry(resource.split('.').next().unwrap_or(resource)).or_default() += 1;
+    }
+    counts.into_iter().map(|(kind, n)| format!("{n} {kind}")).collect()
+}
+
 /// Names as pieces; remembers whether any are left out.
 fn folded<'n>(page: &mut Page, names: impl Iterator<Item = &'n str>, limit: usize) -> Vec<String> {
     let pieces = names::pieces(names, "..", limit);
@@ -327,7 +339,9 @@ fn actions(page: &mut Page, plan: &Plan, verbose: bool) {
             if resources.len() > 1 {
                 page.text(&format!(" ×{}", resources.len()));
             }
-            let pieces = folded(page, resources.iter().copied().filter(|r| *r != "site"), if verbose { usize::MAX } else { 2 * FOLDED });
+            let resources: Vec<&str> = resources.into_iter().filter(|r| *r != "site").collect();
+            let pieces =
+                if verbose || resources.len() <= FOLDED { names::pieces(resources, "..", usize::MAX) } else { by_type(&resources) };
             page.text("  ").flow(Look::Dim, pieces, ", ", INDENT).end();
         }
     }
@@ -370,7 +384,7 @@ fn held_back(page: &mut Page, plan: &Plan, verbose: bool) {
         page.to(INDENT).put(Look::Yellow, "held back: ").words(Look::Plain, &name(reason), INDENT + 2).end();
         let nodes: Vec<&str> = changes.iter().filter_map(|c| c.node.as_deref()).collect();
         let hint = for_all(hint, &nodes).unwrap_or_else(|| name(hint));
-        page.to(INDENT).put(Look::Cyan, "to let it through: ").words(Look::Plain, &hint, INDENT + 2).end();
+        page.to(INDENT).put(Look::Cyan, "what to do: ").words(Look::Plain, &hint, INDENT + 2).end();
     }
 }
 

@@ -10,24 +10,34 @@ use super::escape::clean;
 /// A value on one line. Strings stand bare where nothing could be mistaken, and in quotes elsewhere.
 pub(super) fn inline(value: &Value) -> String {
     match value {
+        Value::String(s) => quoted(s, " ,()").into_owned(),
+        other => member(other),
+    }
+}
+
+/// A value inside another: commas and parentheses would be mistaken.
+fn member(value: &Value) -> String {
+    match value {
         Value::Null => "null".to_owned(),
         Value::Bool(b) => b.to_string(),
         Value::Number(n) => n.to_string(),
-        Value::String(s) => string(s).into_owned(),
-        Value::Array(list) => format!("[{}]", list.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        Value::String(s) => quoted(s, " ").into_owned(),
+        Value::Array(list) => format!("[{}]", list.iter().map(member).collect::<Vec<_>>().join(", ")),
         Value::Object(map) if map.len() == 1 && map.contains_key(crate::action::params::FACT_KEY) => {
             "(known after commissioning)".to_owned()
         }
         Value::Object(map) => {
-            format!("{{{}}}", map.iter().map(|(k, v)| format!("{}: {}", string(k), inline(v))).collect::<Vec<_>>().join(", "))
+            format!("{{{}}}", map.iter().map(|(k, v)| format!("{}: {}", quoted(k, ""), member(v))).collect::<Vec<_>>().join(", "))
         }
     }
 }
 
-fn string(text: &str) -> Cow<'_, str> {
-    let bare = |c: char| c.is_alphanumeric() || "_-./:@+%~=#<>^*!'".contains(c);
+/// The text, in quotes unless it is plain: letters, digits, some signs, and those of `also` between words.
+pub(super) fn quoted<'t>(text: &'t str, also: &str) -> Cow<'t, str> {
+    let bare = |c: char| c.is_alphanumeric() || "_-./:@+%~=<>^*!'".contains(c) || also.contains(c);
     let other_type = matches!(text, "true" | "false" | "null") || text.parse::<f64>().is_ok();
-    if !text.is_empty() && !other_type && text.chars().all(bare) {
+    let words = text.starts_with(char::is_alphanumeric) || !text.contains(' ');
+    if !text.is_empty() && !other_type && words && !text.ends_with(' ') && !text.contains("  ") && text.chars().all(bare) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(format!("\"{}\"", clean(&text.replace('\\', "\\\\").replace('"', "\\\""))))
@@ -141,9 +151,13 @@ mod tests {
             (json!("true"), "\"true\""),
             (json!(""), "\"\""),
             (json!("a → b"), "\"a → b\""),
+            (json!("a  b"), "\"a  b\""),
+            (json!("a # b"), "\"a # b\""),
+            (json!("ext4 at / (defaults,noatime)"), "ext4 at / (defaults,noatime)"),
+            (json!(["a, b"]), "[\"a, b\"]"),
             (json!("a\"b\\n"), "\"a\\\"b\\\\n\""),
             (json!("a\nb"), "\"a\\nb\""),
-            (json!([1, "a b", null, {"k": false}]), "[1, \"a b\", null, {k: false}]"),
+            (json!([1, "a b", null, {"k": false}]), "[1, a b, null, {k: false}]"),
             (json!({"$fact": {"node": "n1"}}), "(known after commissioning)"),
         ] {
             assert_eq!(inline(&value), text);
