@@ -1,0 +1,8 @@
+//! Tests of the simulated site: fidelity to recorded answers of real servers, and behaviour over time.
+
+mod behaviour;
+mod fidelity;
+mod fixture;
+mod generated;
+mod redfish;
+mod servers;
