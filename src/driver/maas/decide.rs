@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::client::ApiCall;
 use super::networking::NetStep;
-use super::storage::StorageStep;
+use crate::action::params::ApplyNodeStorage;
 use crate::driver::{Begun, DriverError, ErrorClass, Observation};
 
 /// The answer of the pure part of an action: one function serves observing and beginning.
@@ -16,8 +16,8 @@ pub(super) enum Decision {
     Act { calls: Vec<ApiCall>, then: Begun },
     /// Steps on a machine's interfaces.
     Networking(Vec<NetStep>),
-    /// Steps on a machine's disks.
-    Storage(Vec<StorageStep>),
+    /// A machine's disks are laid out anew.
+    Storage(Box<ApplyNodeStorage>),
     /// Under way, or waiting for something that others do.
     InProgress(String),
     /// Tried and failed, or it cannot be begun.

@@ -213,7 +213,8 @@ impl Batch {
                 }
                 match machine_actions::may_change_storage(machine) {
                     Some(refusal) => Ok(with_differences(refusal, &differences)),
-                    None => storage::plan(machine, p).map(Decision::Storage),
+                    // What cannot fit is refused before anything is cleared.
+                    None => storage::plan(machine, p).map(|_| Decision::Storage(Box::new(p.clone()))),
                 }
             }
             Wanted::Platform(p) => machine_actions::platform(call, p, &there()?.machine, lists),
@@ -303,9 +304,9 @@ impl Driver for MaasDriver {
                 self.api.run_networking(&machine.machine, &steps).await?;
                 Ok(Begun::Complete)
             }
-            Decision::Storage(steps) => {
+            Decision::Storage(wanted) => {
                 let machine = batch.machine(call)?.ok_or_else(|| absent(call))?;
-                self.api.run_storage(&machine.machine, &steps).await?;
+                self.api.run_storage(&machine.machine, &wanted).await?;
                 Ok(Begun::Complete)
             }
         }

@@ -76,12 +76,15 @@ pub(super) fn divide(whole: u64, capacity: u64, sizes: &[SizeParam]) -> Result<V
         let rest = capacity - out.iter().sum::<u64>();
         for (i, least) in greedy {
             out[i] = round(rest / share);
-            if out[i] < round(least) || out[i] == 0 {
+            if out[i] < round(least) {
                 return Err(format!("at least {least} bytes are asked for, {} are left", out[i]));
             }
         }
     }
-    Ok(out)
+    match out.iter().position(|s| *s == 0) {
+        Some(i) => Err(format!("number {} is smaller than 4 MiB", i + 1)),
+        None => Ok(out),
+    }
 }
 
 #[cfg(test)]

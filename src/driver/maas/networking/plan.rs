@@ -56,6 +56,12 @@ fn mtu_fits(machine: &Machine, interface: &MachineInterface, wanted: Option<u32>
             && machine.interfaces.iter().any(|child| child.parents.contains(&interface.name) && child.mtu == interface.mtu))
 }
 
+/// The MTU to set when anything is changed. Where an interface on top has the same effective one, it may hide another.
+fn new_mtu(machine: &Machine, interface: &MachineInterface, wanted: Option<u32>) -> Option<u32> {
+    let hidden = || machine.interfaces.iter().any(|child| child.parents.contains(&interface.name) && child.mtu == interface.mtu);
+    wanted.filter(|w| *w != interface.mtu || hidden())
+}
+
 fn link_fits(link: &SubnetLink, wanted: &TargetLink) -> bool {
     link.subnet == Some(wanted.cidr)
         && match wanted.mode {
@@ -144,6 +150,9 @@ pub(in super::super) fn differences(machine: &Machine, targets: &[Target]) -> Ve
 
 /// The steps from what is to what is wanted; empty when nothing differs.
 pub(in super::super) fn plan(machine: &Machine, targets: &[Target]) -> Vec<NetStep> {
+    if differences(machine, targets).is_empty() {
+        return Vec::new();
+    }
     let mut steps: Vec<NetStep> = surplus(machine, targets).iter().map(|i| NetStep::Delete { interface: i.name.clone() }).collect();
     let unlink = |steps: &mut Vec<NetStep>, i: &MachineInterface, wanted: Option<&TargetLink>| {
         steps.extend(unwanted(i, wanted).iter().map(|l| NetStep::Unlink { interface: i.name.clone(), link: l.id }));
@@ -155,7 +164,7 @@ pub(in super::super) fn plan(machine: &Machine, targets: &[Target]) -> Vec<NetSt
         match (&target.kind, present(machine, target, targets)) {
             // A change of VLAN takes the links away.
             (TargetKind::Nic { .. }, Some(now)) if now.vlan != Some(target.vlan) => {
-                let mtu = target.mtu.filter(|_| !mtu_fits(machine, now, target.mtu));
+                let mtu = new_mtu(machine, now, target.mtu);
                 steps.push(NetStep::Update { interface: now.name.clone(), vlan: Some(target.vlan), mtu });
             }
             (TargetKind::Bond { members, .. }, None) => {
@@ -185,8 +194,8 @@ pub(in super::super) fn plan(machine: &Machine, targets: &[Target]) -> Vec<NetSt
             }
             (kind, Some(now)) => {
                 let updated = now.vlan != Some(target.vlan);
-                if !updated && !mtu_fits(machine, now, target.mtu) {
-                    steps.push(NetStep::Update { interface: now.name.clone(), vlan: None, mtu: target.mtu });
+                if let Some(mtu) = new_mtu(machine, now, target.mtu).filter(|_| !updated) {
+                    steps.push(NetStep::Update { interface: now.name.clone(), vlan: None, mtu: Some(mtu) });
                 }
                 if let (TargetKind::Bond { values, .. }, Some(bond)) = (kind, &now.bond)
                     && !bond_fits(bond, values)

@@ -9,4 +9,4 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub(super) use plan::{StorageStep, differences, plan};
+pub(super) use plan::{differences, plan};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::sizes::{SLACK, disk_capacity, divide, group_capacity, round};
-use crate::action::params::{ApplyNodeStorage, DiskParams, FilesystemParams, Late, PartitionParams, SizeParam};
+use crate::action::params::{ApplyNodeStorage, DiskParams, FilesystemParams, Late, PartitionParams, SizeParam, VolumeGroupParams};
 use crate::build::{Disk, DiskKind, DiskPartition, FilesystemFacts, Machine, VolumeGroupFacts};
 use crate::driver::{DriverError, ErrorClass};
 
@@ -19,8 +19,6 @@ pub(in super::super) enum Device {
 /// One call on the disks of a machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) enum StorageStep {
-    /// Clears everything.
-    Blank,
     /// Chooses the disk that firmware boots from.
     BootDisk { disk: u64 },
     /// Creates a partition; without a size it takes all that is left.
@@ -31,8 +29,24 @@ pub(in super::super) enum StorageStep {
     Mount { device: Device, mount_point: Option<String>, options: Option<String> },
     /// Creates a volume group on disks and partitions.
     CreateGroup { name: String, disks: Vec<u64>, partitions: Vec<Device> },
-    /// Creates a logical volume; without a size it takes all that is left.
-    CreateVolume { group: String, name: String, size: Option<u64> },
+    /// Creates a logical volume.
+    CreateVolume { group: String, name: String, size: VolumeSize },
+}
+
+/// The size of a logical volume, known when its group is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct VolumeSize {
+    group: VolumeGroupParams,
+    index: usize,
+}
+
+impl VolumeSize {
+    /// In a group of `capacity` bytes; `None` for all that is left.
+    pub(in super::super) fn bytes(&self, capacity: u64) -> Result<Option<u64>, DriverError> {
+        let sizes = volume_sizes(capacity, &self.group)?;
+        let greedy = self.index + 1 == sizes.len() && matches!(self.group.logical_volumes[self.index].size, SizeParam::AtLeast(_));
+        Ok(if greedy { None } else { sizes.get(self.index).copied() })
+    }
 }
 
 fn error(class: ErrorClass, message: String) -> DriverError {
@@ -187,11 +201,7 @@ fn partition_differences(now: &DiskPartition, wanted: &PartitionParams, what: &s
     }
 }
 
-fn group_differences(
-    group: &VolumeGroupFacts,
-    params: &crate::action::params::VolumeGroupParams,
-    out: &mut Vec<String>,
-) -> Result<(), DriverError> {
+fn group_differences(group: &VolumeGroupFacts, params: &VolumeGroupParams, out: &mut Vec<String>) -> Result<(), DriverError> {
     let sizes = volume_sizes(group.size, params)?;
     for volume in &group.logical_volumes {
         if !params.logical_volumes.iter().any(|v| v.name == volume.name) {
@@ -214,15 +224,15 @@ fn group_differences(
     Ok(())
 }
 
-fn volume_sizes(capacity: u64, params: &crate::action::params::VolumeGroupParams) -> Result<Vec<u64>, DriverError> {
+fn volume_sizes(capacity: u64, params: &VolumeGroupParams) -> Result<Vec<u64>, DriverError> {
     let sizes: Vec<SizeParam> = params.logical_volumes.iter().map(|v| v.size).collect();
     divide(capacity, capacity, &sizes)
         .map_err(|e| error(ErrorClass::Rejected, format!("the logical volumes of volume group {} do not fit: {e}", params.name)))
 }
 
-/// The steps that build the layout from anything.
+/// The steps that build the layout on a machine whose disks are blank. On another machine they are those that clearing it would leave.
 pub(in super::super) fn plan(machine: &Machine, wanted: &ApplyNodeStorage) -> Result<Vec<StorageStep>, DriverError> {
-    let mut steps = vec![StorageStep::Blank];
+    let mut steps = Vec::new();
     for params in wanted.disks.iter().filter(|d| d.boot) {
         let disk = disk(machine, params)?;
         if machine.boot_disk.as_ref() != Some(&disk.name) {
@@ -259,11 +269,10 @@ pub(in super::super) fn plan(machine: &Machine, wanted: &ApplyNodeStorage) -> Re
             partitions.extend(of_group.map(|(i, _)| Device::Partition(disk.id, i)));
         }
         steps.push(StorageStep::CreateGroup { name: params.name.clone(), disks, partitions });
-        let sizes = volume_sizes(group_capacity(devices), params)?;
-        let last = params.logical_volumes.len().saturating_sub(1);
-        for (index, (volume, size)) in params.logical_volumes.iter().zip(sizes).enumerate() {
-            let greedy = index == last && matches!(volume.size, SizeParam::AtLeast(_));
-            let size = (!greedy).then_some(size);
+        // Said before anything is done; the real size is known when MAAS has made the group.
+        volume_sizes(group_capacity(devices), params)?;
+        for (index, volume) in params.logical_volumes.iter().enumerate() {
+            let size = VolumeSize { group: params.clone(), index };
             steps.push(StorageStep::CreateVolume { group: params.name.clone(), name: volume.name.clone(), size });
             make_filesystem(&mut steps, &Device::Volume(params.name.clone(), volume.name.clone()), volume.filesystem.as_ref());
         }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::super::client::{Api, ApiCall};
-use super::plan::{Device, StorageStep};
+use super::super::wire::WireMachine;
+use super::plan::{Device, StorageStep, plan};
+use crate::action::params::ApplyNodeStorage;
 use crate::build::Machine;
 use crate::driver::{DriverError, ErrorClass};
 
@@ -13,13 +15,16 @@ use crate::driver::{DriverError, ErrorClass};
 #[derive(Debug, Default)]
 pub(in super::super) struct Ids {
     pub(in super::super) devices: BTreeMap<Device, u64>,
-    pub(in super::super) groups: BTreeMap<String, u64>,
+    /// With their sizes.
+    pub(in super::super) groups: BTreeMap<String, (u64, u64)>,
 }
 
 /// The part of an answer that later steps need.
 #[derive(Debug, Deserialize)]
 struct Created {
     id: u64,
+    #[serde(default)]
+    size: u64,
 }
 
 /// The call of a step.
@@ -34,7 +39,6 @@ pub(in super::super) fn call(machine: &str, step: &StorageStep, ids: &Ids) -> Re
         })
     };
     Ok(match step {
-        StorageStep::Blank => ApiCall::post(format!("machines/{machine}/"), "set_storage_layout").with("storage_layout", "blank"),
         StorageStep::BootDisk { disk } => ApiCall::post(format!("nodes/{machine}/blockdevices/{disk}/"), "set_boot_disk"),
         StorageStep::CreatePartition { disk, size, bootable, .. } => {
             ApiCall::create(format!("nodes/{machine}/blockdevices/{disk}/partitions/"))
@@ -55,25 +59,30 @@ pub(in super::super) fn call(machine: &str, step: &StorageStep, ids: &Ids) -> Re
                 .with_each("partitions", partitions)
         }
         StorageStep::CreateVolume { group, name, size } => {
-            let group = ids.groups.get(group).copied().ok_or_else(lost)?;
+            let (group, capacity) = ids.groups.get(group).copied().ok_or_else(lost)?;
             ApiCall::post(format!("nodes/{machine}/volume-group/{group}/"), "create_logical_volume")
                 .with("name", name)
-                .with_some("size", *size)
+                .with_some("size", size.bytes(capacity)?)
         }
     })
 }
 
 impl Api {
-    /// Makes the steps in order. A stop half-way is picked up by building anew.
-    pub(in super::super) async fn run_storage(&self, machine: &Machine, steps: &[StorageStep]) -> Result<(), DriverError> {
+    /// Clears the disks and builds the layout. A stop half-way is picked up by doing so again.
+    pub(in super::super) async fn run_storage(&self, machine: &Machine, wanted: &ApplyNodeStorage) -> Result<(), DriverError> {
+        let path = format!("machines/{}/", machine.id);
+        let answer = self.send(&ApiCall::post(path, "set_storage_layout").with("storage_layout", "blank")).await?;
+        // MAAS knows best what partition tables and firmware leave of a disk.
+        let blank = answer.json::<WireMachine>()?.found().machine;
         let mut ids = Ids::default();
-        for step in steps {
-            let answer = self.send(&call(&machine.id, step, &ids)?).await?;
+        for step in plan(&blank, wanted)? {
+            let answer = self.send(&call(&machine.id, &step, &ids)?).await?;
             let device = match step {
-                StorageStep::CreatePartition { disk, index, .. } => Device::Partition(*disk, *index),
-                StorageStep::CreateVolume { group, name, .. } => Device::Volume(group.clone(), name.clone()),
+                StorageStep::CreatePartition { disk, index, .. } => Device::Partition(disk, index),
+                StorageStep::CreateVolume { group, name, .. } => Device::Volume(group, name),
                 StorageStep::CreateGroup { name, .. } => {
-                    ids.groups.insert(name.clone(), answer.json::<Created>()?.id);
+                    let group: Created = answer.json()?;
+                    ids.groups.insert(name, (group.id, group.size));
                     continue;
                 }
                 _ => continue,

@@ -6,3 +6,38 @@ mod machine_actions;
 mod machine_setup;
 mod server;
 mod site_actions;
+
+use crate::build::{Machine, MachineStatus, PowerState};
+
+/// A ready machine without interfaces and disks.
+pub(super) fn blank_machine() -> Machine {
+    Machine {
+        id: "abc123".into(),
+        hostname: "node01".into(),
+        domain: "maas".into(),
+        status: MachineStatus::Ready,
+        status_name: "Ready".into(),
+        failure: None,
+        power: PowerState::Off,
+        bmc_address: None,
+        owner: None,
+        locked: false,
+        uuid: None,
+        serial: None,
+        macs: vec![],
+        boot_mac: None,
+        architecture: "amd64/generic".into(),
+        cpus: 8,
+        memory_mib: 32768,
+        interfaces: vec![],
+        default_gateway: None,
+        disks: vec![],
+        boot_disk: None,
+        volume_groups: vec![],
+        os: String::new(),
+        series: String::new(),
+        kernel: None,
+        tags: vec![],
+        owner_data: std::collections::BTreeMap::new(),
+    }
+}
