@@ -49,13 +49,13 @@ fn int32(bytes: &[u8], at: usize) -> Option<i32> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
 
     use super::*;
 
-    /// A document with one binary, as MAAS writes it.
-    pub(in super::super) fn document(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    /// A document of binaries, as MAAS writes it.
+    pub(crate) fn document(entries: &[(&str, &[u8])]) -> Vec<u8> {
         let mut body = Vec::new();
         for (name, value) in entries {
             body.push(5);
@@ -103,6 +103,3 @@ mod tests {
         }
     }
 }
-
-#[cfg(test)]
-pub(super) use tests::document;

@@ -70,6 +70,7 @@ impl ApiCall {
 
     /// Adds a parameter.
     #[must_use]
+    #[allow(clippy::needless_pass_by_value)] // Callers give numbers and references alike.
     pub(super) fn with(mut self, name: &str, value: impl ToString) -> Self {
         self.params.push((name.to_owned(), value.to_string()));
         self
@@ -77,6 +78,7 @@ impl ApiCall {
 
     /// Adds a parameter if there is a value.
     #[must_use]
+    #[allow(clippy::needless_pass_by_value)] // Callers give numbers and references alike.
     pub(super) fn with_some(self, name: &str, value: Option<impl ToString>) -> Self {
         match value {
             Some(value) => self.with(name, value),
@@ -225,7 +227,6 @@ fn refusal(answer: &Response, call: &ApiCall) -> DriverError {
             answer.failure_as(ErrorClass::Rejected).hint("this MAAS does not know the operation; 2.9 or newer is needed")
         }
         StatusCode::BAD_REQUEST if said.contains("current state of the node") => answer.failure_as(ErrorClass::NotReady),
-        StatusCode::BAD_REQUEST => answer.failure_as(ErrorClass::Rejected),
         StatusCode::FORBIDDEN if said.is_empty() => {
             answer.failure_as(ErrorClass::Rejected).hint("MAAS gives no reason; a locked machine answers like this: unlock it in MAAS")
         }
@@ -240,7 +241,6 @@ fn refusal(answer: &Response, call: &ApiCall) -> DriverError {
             error.hint = None;
             error
         }
-        StatusCode::NOT_FOUND => answer.failure_as(ErrorClass::Rejected),
         StatusCode::CONFLICT => answer.failure_as(ErrorClass::NotReady),
         _ => answer.failure(),
     }

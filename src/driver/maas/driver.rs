@@ -275,7 +275,7 @@ impl Driver for MaasDriver {
     async fn observe(&self, calls: &[Call]) -> Vec<Result<Observation, DriverError>> {
         let wanted: Vec<Result<Wanted, DriverError>> = calls.iter().map(Wanted::of).collect();
         let known: Vec<(&Call, &Wanted)> = calls.iter().zip(&wanted).filter_map(|(c, w)| Some((c, w.as_ref().ok()?))).collect();
-        let batch = self.read(&known).await;
+        let batch = Box::pin(self.read(&known)).await;
         calls
             .iter()
             .zip(&wanted)
@@ -288,7 +288,7 @@ impl Driver for MaasDriver {
 
     async fn begin(&self, call: &Call) -> Result<Begun, DriverError> {
         let wanted = Wanted::of(call)?;
-        let batch = self.read(&[(call, &wanted)]).await;
+        let batch = Box::pin(self.read(&[(call, &wanted)])).await;
         match batch.decide(call, &wanted)? {
             Decision::Done(_) => Ok(Begun::Complete),
             Decision::InProgress(reason) => Ok(Begun::Wait { reason }),
@@ -321,7 +321,7 @@ impl NodeDriver for MaasDriver {
     }
 
     async fn discover(&self) -> Result<Provisioner, DriverError> {
-        self.api.discover().await
+        Box::pin(self.api.discover()).await
     }
 
     async fn machine(&self, binding: &Binding) -> Result<Option<Machine>, DriverError> {

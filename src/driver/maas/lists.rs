@@ -162,7 +162,7 @@ impl Api {
     }
 }
 
-fn of<'a, T>(slot: &'a Slot<T>, what: &str) -> Result<&'a T, DriverError> {
+fn of<'a, T>(slot: Option<&'a Result<T, DriverError>>, what: &str) -> Result<&'a T, DriverError> {
     match slot {
         Some(Ok(list)) => Ok(list),
         Some(Err(error)) => Err(error.clone()),
@@ -174,7 +174,7 @@ macro_rules! getters {
     ($($(#[$doc:meta])* $name:ident: $type:ty, $what:literal;)*) => {
         impl Lists {
             $($(#[$doc])* pub(super) fn $name(&self) -> Result<&$type, DriverError> {
-                of(&self.$name, $what)
+                of(self.$name.as_ref(), $what)
             })*
         }
     };
@@ -198,12 +198,12 @@ getters! {
 impl Lists {
     /// A fabric by name.
     pub(super) fn fabric(&self, name: &str) -> Result<&Fabric, DriverError> {
-        self.fabrics()?.iter().find(|f| f.name == name).ok_or_else(|| missing(format!("fabric {name}")))
+        self.fabrics()?.iter().find(|f| f.name == name).ok_or_else(|| missing(&format!("fabric {name}")))
     }
 
     /// A VLAN by fabric and tag.
     pub(super) fn vlan(&self, fabric: &str, vid: u16) -> Result<&Vlan, DriverError> {
-        self.fabric(fabric)?.vlans.iter().find(|v| v.vid == vid).ok_or_else(|| missing(format!("VLAN {vid} of fabric {fabric}")))
+        self.fabric(fabric)?.vlans.iter().find(|v| v.vid == vid).ok_or_else(|| missing(&format!("VLAN {vid} of fabric {fabric}")))
     }
 
     /// The fabric and the VLAN with an id.
@@ -214,11 +214,11 @@ impl Lists {
 
     /// A subnet by address block.
     pub(super) fn subnet(&self, cidr: IpNet) -> Result<&Subnet, DriverError> {
-        self.subnets()?.iter().find(|s| s.cidr == cidr.trunc()).ok_or_else(|| missing(format!("subnet {}", cidr.trunc())))
+        self.subnets()?.iter().find(|s| s.cidr == cidr.trunc()).ok_or_else(|| missing(&format!("subnet {}", cidr.trunc())))
     }
 }
 
 /// Something that an action before this one should have created.
-fn missing(what: String) -> DriverError {
+fn missing(what: &str) -> DriverError {
     DriverError::new(ErrorClass::NotReady, format!("{what} does not exist in MAAS"))
 }

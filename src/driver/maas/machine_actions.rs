@@ -71,12 +71,11 @@ pub(super) fn commission(call: &Call, found: &Found) -> Decision {
     let machine = &found.machine;
     let begin = || Decision::start([post(machine, "commission")], "commissioning");
     match machine.status {
-        S::New => begin(),
         S::Commissioning => Decision::InProgress(progress(found)),
         S::FailedCommissioning if call.begun => Decision::Failed(
             DriverError::new(ErrorClass::Failed, failure(found)).hint("see the commissioning results of the machine in MAAS"),
         ),
-        S::FailedCommissioning => begin(),
+        S::New | S::FailedCommissioning => begin(),
         S::Ready | S::Allocated | S::Deploying | S::Deployed | S::FailedDeployment | S::Releasing | S::FailedReleasing => Decision::done(),
         S::Broken | S::Rescue | S::Other => held(machine, "so it cannot be commissioned"),
     }

@@ -190,7 +190,7 @@ pub(in super::super) fn plan(machine: &Machine, targets: &[Target]) -> Vec<NetSt
                 mtu: target.mtu,
             }),
             (TargetKind::Vlan { parent }, None) => {
-                steps.push(NetStep::CreateVlan { name: target.name.clone(), parent: parent.clone(), vlan: target.vlan, mtu: target.mtu })
+                steps.push(NetStep::CreateVlan { name: target.name.clone(), parent: parent.clone(), vlan: target.vlan, mtu: target.mtu });
             }
             (kind, Some(now)) => {
                 let updated = now.vlan != Some(target.vlan);

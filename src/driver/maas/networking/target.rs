@@ -52,25 +52,22 @@ pub(in super::super) fn targets(wanted: &ApplyNodeNetworking, machine: &Machine,
     let bonded: Vec<u64> =
         resolved.iter().filter(|(i, _)| i.bond.is_some()).flat_map(|(_, members)| members.iter().map(|(id, _)| *id)).collect();
     for (interface, members) in resolved {
-        let (name, kind) = match &interface.bond {
-            Some(values) => (interface.name.clone(), TargetKind::Bond { members, values: values.clone() }),
-            None => {
-                let Some((id, name)) = members.into_iter().next() else {
-                    return Err(DriverError::new(ErrorClass::Rejected, format!("interface {} has no NIC", interface.name)));
-                };
-                // A NIC in a bond carries nothing of its own.
-                if bonded.contains(&id) {
-                    continue;
-                }
-                (name, TargetKind::Nic { id })
-            }
+        if let Some(values) = &interface.bond {
+            add(&mut out, &interface.name, TargetKind::Bond { members, values: values.clone() }, interface, lists)?;
+            continue;
+        }
+        let Some((id, name)) = members.into_iter().next() else {
+            return Err(DriverError::new(ErrorClass::Rejected, format!("interface {} has no NIC", interface.name)));
         };
-        add(&mut out, name, kind, interface, lists)?;
+        // A NIC in a bond carries nothing of its own.
+        if !bonded.contains(&id) {
+            add(&mut out, &name, TargetKind::Nic { id }, interface, lists)?;
+        }
     }
     Ok(out)
 }
 
-fn add(out: &mut Vec<Target>, name: String, kind: TargetKind, interface: &InterfaceParams, lists: &Lists) -> Result<(), DriverError> {
+fn add(out: &mut Vec<Target>, name: &str, kind: TargetKind, interface: &InterfaceParams, lists: &Lists) -> Result<(), DriverError> {
     let link = interface.link.as_ref().map(|l| link(l, lists)).transpose()?;
     let vlan = match &interface.link {
         Some(l) => lists.subnet(l.subnet)?.vlan,
@@ -84,14 +81,14 @@ fn add(out: &mut Vec<Target>, name: String, kind: TargetKind, interface: &Interf
             }
             same.mtu = interface.mtu.or(same.mtu);
         }
-        None => out.push(Target { name: name.clone(), kind, vlan, mtu: interface.mtu, link }),
+        None => out.push(Target { name: name.to_owned(), kind, vlan, mtu: interface.mtu, link }),
     }
     for tagged in &interface.vlans {
         let vlan = lists.vlan(&interface.fabric, tagged.vid)?.id;
         let vlan_name = format!("{name}.{}", tagged.vid);
         let link = Some(self::link(&tagged.link, lists)?);
         out.retain(|t| t.name != vlan_name);
-        out.push(Target { name: vlan_name, kind: TargetKind::Vlan { parent: name.clone() }, vlan, mtu: tagged.mtu, link });
+        out.push(Target { name: vlan_name, kind: TargetKind::Vlan { parent: name.to_owned() }, vlan, mtu: tagged.mtu, link });
     }
     Ok(())
 }

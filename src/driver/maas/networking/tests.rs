@@ -419,8 +419,7 @@ fn steps_are_in_the_order_that_maas_accepts() {
                 NetStep::Unlink { interface, .. } => format!("unlink {interface}"),
                 NetStep::Update { interface, vlan, mtu } => format!("update {interface} {vlan:?} {mtu:?}"),
                 NetStep::UpdateBond { interface, .. } => format!("bond options {interface}"),
-                NetStep::CreateBond { name, .. } => format!("create {name}"),
-                NetStep::CreateVlan { name, .. } => format!("create {name}"),
+                NetStep::CreateBond { name, .. } | NetStep::CreateVlan { name, .. } => format!("create {name}"),
                 NetStep::Link { interface, mode, default_gateway, .. } => {
                     format!("link {interface} {mode:?}{}", if *default_gateway { " gateway" } else { "" })
                 }

@@ -174,7 +174,7 @@ impl Model {
 }
 
 fn fs(kind: u8, at: &str) -> Option<FilesystemParams> {
-    let options = if kind % 2 == 0 { "defaults" } else { "noatime,discard" };
+    let options = if kind.is_multiple_of(2) { "defaults" } else { "noatime,discard" };
     match kind {
         0 => None,
         1 | 2 => Some(FilesystemParams {
@@ -253,7 +253,7 @@ fn wanted() -> impl Strategy<Value = ApplyNodeStorage> {
                 size: match size {
                     SizeParam::Bytes(_) => SizeParam::Percent(500),
                     SizeParam::AtLeast(_) => SizeParam::AtLeast(1),
-                    other => other,
+                    percent @ SizeParam::Percent(_) => percent,
                 },
                 filesystem: fs(lv_fs[i], &format!("/lv{i}")),
             });
@@ -270,7 +270,7 @@ proptest! {
     fn every_layout_is_reached_from_every_other(all in proptest::collection::vec(wanted(), 1..4), legacy in any::<bool>()) {
         // Firmware without UEFI takes a MiB more.
         let mut model = Model::new(if legacy { 6 << 20 } else { 5 << 20 });
-        for wanted in all.iter() {
+        for wanted in &all {
             if plan(&model.machine, wanted).is_ok() {
                 model.reach(wanted);
             }

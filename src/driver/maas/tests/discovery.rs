@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::super::bson::document;
+use super::super::bson::tests::document;
 use super::server::{Recorded, Server, all_recordings, every_recording, recorded};
 use crate::build::{Binding, Fact, InterfaceKind, LinkMode, MachineStatus, PowerState, RangeUse};
 use crate::driver::NodeDriver;

@@ -119,13 +119,13 @@ async fn networks_and_nics_must_be_there() {
     assert!(error.class == ErrorClass::Precondition && error.message.contains("no longer has the NIC ens9"), "{error}");
 }
 
-fn filesystem(fstype: &str, point: &str, label: Option<&str>, options: &str) -> Option<FilesystemParams> {
-    Some(FilesystemParams {
+fn filesystem(fstype: &str, point: &str, label: Option<&str>, options: &str) -> FilesystemParams {
+    FilesystemParams {
         fstype: fstype.into(),
         mount_point: Some(point.into()),
         mount_options: options.into(),
         label: label.map(str::to_owned),
-    })
+    }
 }
 
 fn storage() -> ApplyNodeStorage {
@@ -142,8 +142,8 @@ fn storage() -> ApplyNodeStorage {
                 device: device(2, "sda"),
                 boot: true,
                 partitions: vec![
-                    partition("efi", 536_870_912, true, filesystem("fat32", "/boot/efi", Some("efi"), "")),
-                    partition("root", 99_996_401_664, false, filesystem("ext4", "/", Some("root"), "noatime")),
+                    partition("efi", 536_870_912, true, Some(filesystem("fat32", "/boot/efi", Some("efi"), ""))),
+                    partition("root", 99_996_401_664, false, Some(filesystem("ext4", "/", Some("root"), "noatime"))),
                 ],
                 volume_group: None,
             },
@@ -154,7 +154,7 @@ fn storage() -> ApplyNodeStorage {
             logical_volumes: vec![LogicalVolumeParams {
                 name: "lv0".into(),
                 size: SizeParam::Bytes(200_000_000_000),
-                filesystem: filesystem("xfs", "/srv", None, ""),
+                filesystem: Some(filesystem("xfs", "/srv", None, "")),
             }],
         }],
     }
@@ -225,7 +225,7 @@ async fn a_layout_that_is_there_is_done() {
     assert_eq!(observe(&server, &apply).await, Observation::done());
 
     let mut other = storage();
-    other.disks[0].partitions[1].filesystem = filesystem("xfs", "/", Some("root"), "noatime");
+    other.disks[0].partitions[1].filesystem = Some(filesystem("xfs", "/", Some("root"), "noatime"));
     let mut deployed = laid_out();
     deployed[0].body[0]["status"] = json!(6);
     deployed[0].body[0]["status_name"] = json!("Deployed");

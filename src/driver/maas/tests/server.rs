@@ -139,7 +139,7 @@ struct Script {
 
 impl Script {
     /// Answers to the same question are given in order; the last one is repeated.
-    fn answer(&mut self, asked: Asked) -> Recorded {
+    fn answer(&mut self, asked: &Asked) -> Recorded {
         let fits: Vec<usize> = (0..self.answers.len())
             .filter(|i| {
                 let a = &self.answers[*i];
@@ -183,7 +183,7 @@ async fn handle(State(script): State<Arc<Mutex<Script>>>, method: Method, uri: U
         params,
         authorization: headers.get("authorization").and_then(|v| v.to_str().ok()).map(str::to_owned),
     };
-    let answer = script.lock().unwrap().answer(asked);
+    let answer = script.lock().unwrap().answer(&asked);
     let bytes = match (&answer.body, answer.content_type.contains("json")) {
         // Recorded as text, one character per byte.
         (Value::String(text), false) => text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect(),

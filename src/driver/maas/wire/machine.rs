@@ -129,6 +129,7 @@ struct WireInterface {
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
+#[allow(clippy::struct_field_names)] // As MAAS names them.
 struct WireParams {
     #[serde(default)]
     bond_mode: Option<String>,
