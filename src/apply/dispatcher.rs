@@ -1,0 +1,572 @@
+//! The one task that owns the truth of a run: folds events, starts executors, decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::action::{Action, ActionKind, ErrorClass, RetryClass};
+use crate::build::Binding;
+use crate::driver::{Call, DriverError, Observation};
+use crate::run::{AttemptOutcome, EVENT_VERSION, Event, EventKind, Grant, RetryPolicy, RunOutcome, RunState, Scheduler, Severity};
+use crate::store::{Ack, Journal, Record, StoreError, Write};
+
+use super::EngineError;
+use super::context::{Context, wall_ms};
+use super::executor::{Job, Report, Verdict, attempt, inconclusive};
+use super::outcome::{DoneAction, writes_when_done, writes_when_failed};
+use super::poll::{Pollers, Seen};
+
+/// What reaches the dispatcher.
+pub(super) enum Message {
+    /// From an executor.
+    Report(Report),
+    /// An intent is durable.
+    Durable(u32),
+    /// The journal failed.
+    JournalFailed(StoreError),
+    /// A poll was answered.
+    Polled { driver: String, seen: Vec<Seen> },
+}
+
+/// What an action in flight is doing.
+#[derive(Default)]
+enum Phase {
+    #[default]
+    Idle,
+    /// An executor runs.
+    Executing,
+    /// Its executor waits until it may begin.
+    Intent(oneshot::Sender<bool>),
+    /// It goes on at the site.
+    Waiting(Box<Call>),
+    /// A new attempt comes.
+    Backoff,
+}
+
+/// What is known of an action besides its journal.
+#[derive(Default)]
+struct Live {
+    phase: Phase,
+    attempt: u32,
+    /// Failures in this process.
+    failures: u32,
+    /// Engine time of its first attempt in this process, and the end of its time limit.
+    since: Option<(u64, u64)>,
+    /// Since when polls have shown nothing of what was begun, in engine time.
+    missing_since: Option<u64>,
+    missing: u32,
+    /// What the last poll could not tell.
+    unknown: Option<String>,
+    poll_failing: bool,
+    /// Whether the intent is of this process.
+    begun_here: bool,
+}
+
+/// What the dispatcher is given.
+pub(super) struct Setup {
+    pub cx: Arc<Context>,
+    pub run: String,
+    pub state: RunState,
+    pub journal: Journal,
+    pub lengths: Vec<u64>,
+    pub bindings: BTreeMap<String, Binding>,
+    pub retry: RetryPolicy,
+    pub lost_after: Duration,
+    pub graceful: CancellationToken,
+    pub now: CancellationToken,
+}
+
+pub(super) struct Dispatcher {
+    cx: Arc<Context>,
+    run: String,
+    state: RunState,
+    scheduler: Scheduler,
+    journal: Journal,
+    live: Vec<Live>,
+    bindings: BTreeMap<String, Binding>,
+    pollers: Pollers,
+    deadlines: BTreeSet<(u64, u32)>,
+    retry: RetryPolicy,
+    lost_after_ms: u64,
+    executors: JoinSet<()>,
+    executing: usize,
+    sender: mpsc::UnboundedSender<Message>,
+    messages: mpsc::UnboundedReceiver<Message>,
+    error: Option<EngineError>,
+    graceful: CancellationToken,
+    now: CancellationToken,
+}
+
+/// Polls that must show nothing before an effect is taken for lost.
+const MISSING_POLLS: u32 = 5;
+
+impl Dispatcher {
+    pub(super) fn new(setup: Setup) -> Self {
+        let (sender, messages) = mpsc::unbounded_channel();
+        let scheduler = Scheduler::new(&setup.cx.plan, &setup.state, &setup.lengths);
+        let live = (0..setup.cx.plan.actions.len()).map(|i| Live { attempt: setup.state.task(i).attempts, ..Live::default() }).collect();
+        Self {
+            cx: setup.cx,
+            run: setup.run,
+            state: setup.state,
+            scheduler,
+            journal: setup.journal,
+            live,
+            bindings: setup.bindings,
+            pollers: Pollers::default(),
+            deadlines: BTreeSet::new(),
+            retry: setup.retry,
+            lost_after_ms: setup.lost_after.as_millis() as u64,
+            executors: JoinSet::new(),
+            executing: 0,
+            sender,
+            messages,
+            error: None,
+            graceful: setup.graceful,
+            now: setup.now,
+        }
+    }
+
+    /// Carries the run to its end; the journal is closed when this returns.
+    pub(super) async fn work(mut self) -> Result<(RunState, RunOutcome), EngineError> {
+        let mut inbox = Vec::new();
+        let lost = self.cx.lease.lost().clone();
+        let mut at_once = false;
+        loop {
+            self.start_what_may();
+            if self.is_over() {
+                break;
+            }
+            let wakeup = self.next_wakeup().map(|ms| self.cx.instant(ms));
+            let stopping = self.scheduler.is_stopping();
+            tokio::select! {
+                biased;
+                () = self.now.cancelled() => {
+                    at_once = true;
+                    break;
+                }
+                () = self.graceful.cancelled(), if !stopping => self.stop(),
+                () = lost.cancelled(), if self.error.is_none() => self.fail(StoreError::LockLost.into()),
+                _ = self.messages.recv_many(&mut inbox, 1024) => {
+                    for message in inbox.drain(..) {
+                        self.handle(message);
+                    }
+                }
+                Some(ended) = self.executors.join_next(), if !self.executors.is_empty() => {
+                    if let Err(error) = ended {
+                        self.executing = self.executing.saturating_sub(1);
+                        self.fail(EngineError::Internal(error.to_string()));
+                    }
+                }
+                () = sleep_until(wakeup), if wakeup.is_some() => self.tick(),
+            }
+        }
+        if at_once {
+            self.executors.shutdown().await;
+        }
+        self.finish(at_once)
+    }
+
+    fn is_over(&self) -> bool {
+        self.executing == 0 && (self.scheduler.in_flight() == 0 || self.scheduler.is_stopping())
+    }
+
+    fn finish(mut self, at_once: bool) -> Result<(RunState, RunOutcome), EngineError> {
+        if self.error.is_none() {
+            // After a stop at once, messages of executors that ended in time still count.
+            while let Ok(message) = self.messages.try_recv() {
+                if let Message::Report(Report::Ended { index, verdict }) = message {
+                    self.ended(index, verdict);
+                }
+            }
+        }
+        if self.error.is_none() {
+            if at_once || self.scheduler.is_stopping() {
+                let under_way = self.state.under_way();
+                self.record(EventKind::RunInterrupted { under_way }, Vec::new());
+            }
+            let outcome = self.state.outcome();
+            let ended = Write::RunEnded { run: self.run.clone(), outcome, at_ms: wall_ms() };
+            self.record(EventKind::RunFinished { outcome }, vec![ended]);
+        }
+        self.journal.close();
+        while let Ok(message) = self.messages.try_recv() {
+            if let Message::JournalFailed(error) = message {
+                self.error.get_or_insert(error.into());
+            }
+        }
+        match self.error {
+            Some(error) => Err(error),
+            None => {
+                let outcome = self.state.outcome();
+                Ok((self.state, outcome))
+            }
+        }
+    }
+
+    fn action(&self, index: u32) -> &Action {
+        &self.cx.plan.actions[index as usize]
+    }
+
+    /// Nothing new starts; intents that wait for a slot are given up.
+    fn stop(&mut self) {
+        self.scheduler.stop();
+        for live in &mut self.live {
+            if matches!(live.phase, Phase::Intent(_))
+                && let Phase::Intent(reply) = std::mem::replace(&mut live.phase, Phase::Executing)
+            {
+                let _ = reply.send(false);
+            }
+        }
+    }
+
+    fn fail(&mut self, error: EngineError) {
+        self.error.get_or_insert(error);
+        self.stop();
+    }
+
+    /// Writes an event; the state follows at once, durability later.
+    fn record(&mut self, kind: EventKind, writes: Vec<Write>) {
+        self.append(kind, writes, None);
+    }
+
+    fn append(&mut self, kind: EventKind, writes: Vec<Write>, then: Option<Message>) {
+        if self.error.is_some() {
+            return;
+        }
+        let event = Event { v: EVENT_VERSION, seq: self.state.last_seq() + 1, at_ms: wall_ms().max(self.state.last_at_ms()), event: kind };
+        self.state.apply(&event);
+        let sender = self.sender.clone();
+        let ack: Ack = Box::new(move |result| {
+            let message = match result {
+                Ok(()) => then,
+                Err(error) => Some(Message::JournalFailed(error)),
+            };
+            if let Some(message) = message {
+                let _ = sender.send(message);
+            }
+        });
+        self.journal.append(Record { event, writes }, Some(ack));
+    }
+
+    fn start_what_may(&mut self) {
+        while let Some(grant) = self.scheduler.start_next() {
+            match grant {
+                Grant::Start(index) => self.execute(index),
+                Grant::Continue(index) => match std::mem::replace(&mut self.live[index as usize].phase, Phase::Executing) {
+                    Phase::Intent(reply) => {
+                        let _ = reply.send(true);
+                    }
+                    // Its executor was told to give up, and will say so.
+                    Phase::Executing => {}
+                    _ if self.scheduler.is_stopping() => {
+                        self.live[index as usize].phase = Phase::Idle;
+                        self.scheduler.cancelled(index);
+                    }
+                    _ => self.execute(index),
+                },
+            }
+        }
+    }
+
+    /// Starts an attempt.
+    fn execute(&mut self, index: u32) {
+        let now = self.cx.now();
+        let action = &self.cx.plan.actions[index as usize];
+        let live = &mut self.live[index as usize];
+        let (_, deadline) = *live.since.get_or_insert((now, now + u64::from(action.timeout_s) * 1000));
+        live.attempt += 1;
+        live.phase = Phase::Executing;
+        let task = self.state.task(index as usize);
+        let served_by = action
+            .fulfilled_by
+            .iter()
+            .filter_map(|id| self.state.dag().index(id))
+            .map(|i| {
+                let later = self.state.task(i as usize);
+                (i, later.begun, later.resolved.clone())
+            })
+            .collect();
+        let job = Job {
+            index,
+            begun: task.begun,
+            resolved: task.resolved.clone(),
+            binding: action.node.as_ref().and_then(|n| self.bindings.get(n)).cloned().unwrap_or_default(),
+            served_by,
+            deadline: self.cx.instant(deadline),
+        };
+        self.executing += 1;
+        self.executors.spawn(attempt(Arc::clone(&self.cx), job, self.sender.clone()));
+    }
+
+    fn handle(&mut self, message: Message) {
+        match message {
+            Message::JournalFailed(error) => self.fail(error.into()),
+            Message::Durable(index) => self.scheduler.wake(index),
+            Message::Report(Report::Intent { index, resolved, reply }) => {
+                if self.scheduler.is_stopping() {
+                    let _ = reply.send(false);
+                    return;
+                }
+                let (action, attempt) = (self.action(index).id.clone(), self.live[index as usize].attempt);
+                if let Some(params) = resolved {
+                    self.record(EventKind::AttemptResolved { action: action.clone(), params }, Vec::new());
+                }
+                // Being made durable is no call of a driver: the slot is free meanwhile.
+                self.scheduler.park(index);
+                let live = &mut self.live[index as usize];
+                live.phase = Phase::Intent(reply);
+                live.begun_here = true;
+                self.append(EventKind::AttemptIntent { action, attempt }, Vec::new(), Some(Message::Durable(index)));
+            }
+            Message::Report(Report::Ended { index, verdict }) => {
+                self.executing -= 1;
+                self.ended(index, verdict);
+            }
+            Message::Polled { driver, seen } => {
+                for seen in seen {
+                    self.seen(seen);
+                }
+                self.pollers.answered(&driver, self.cx.now());
+            }
+        }
+    }
+
+    fn ended(&mut self, index: u32, verdict: Verdict) {
+        match verdict {
+            Verdict::Done { already, evidence, outputs, build_data } => {
+                let outcome = if already && !self.state.task(index as usize).begun {
+                    AttemptOutcome::AlreadyDone { evidence }
+                } else {
+                    AttemptOutcome::Done
+                };
+                self.done(index, outcome, outputs, build_data);
+            }
+            Verdict::Wait { reason, call } => self.wait(index, reason, call),
+            Verdict::Failed(error) => self.failed(index, error),
+            Verdict::Cancelled => {
+                self.live[index as usize].phase = Phase::Idle;
+                self.scheduler.cancelled(index);
+                let (action, attempt) = (self.action(index).id.clone(), self.live[index as usize].attempt);
+                let outcome = AttemptOutcome::Cancelled;
+                self.record(EventKind::AttemptOutcome { action, attempt, outcome, outputs: BTreeMap::new() }, Vec::new());
+            }
+        }
+    }
+
+    fn wait(&mut self, index: u32, reason: String, call: Box<Call>) {
+        let now = self.cx.now();
+        let name = self.action(index).driver.clone();
+        let Some(driver) = self.cx.drivers.get(&name) else {
+            // The executor has just used it.
+            return self.fail(EngineError::Internal(format!("driver {name} is gone")));
+        };
+        self.scheduler.park(index);
+        self.pollers.add(&name, driver, index, now);
+        let (action, attempt) = (self.action(index).id.clone(), self.live[index as usize].attempt);
+        let live = &mut self.live[index as usize];
+        live.phase = Phase::Waiting(call);
+        (live.missing, live.missing_since, live.unknown) = (0, None, None);
+        if let Some((_, deadline)) = live.since {
+            self.deadlines.insert((deadline, index));
+        }
+        self.record(EventKind::AttemptWaiting { action, attempt, reason }, Vec::new());
+    }
+
+    fn end_wait(&mut self, index: u32) -> Option<Box<Call>> {
+        let Phase::Waiting(call) = std::mem::replace(&mut self.live[index as usize].phase, Phase::Idle) else { return None };
+        let name = self.action(index).driver.clone();
+        self.pollers.remove(&name, index);
+        if let Some((_, deadline)) = self.live[index as usize].since {
+            self.deadlines.remove(&(deadline, index));
+        }
+        Some(call)
+    }
+
+    /// A poll has looked at a waiter.
+    fn seen(&mut self, seen: Seen) {
+        let index = seen.index;
+        let now = self.cx.now();
+        let live = &mut self.live[index as usize];
+        if !matches!(live.phase, Phase::Waiting(_)) || live.attempt != seen.attempt {
+            return;
+        }
+        let action = self.cx.plan.actions[index as usize].id.clone();
+        match seen.observation {
+            Ok(observation) => {
+                if std::mem::take(&mut live.poll_failing) {
+                    let text = "the site answers again".to_owned();
+                    self.record(EventKind::Message { severity: Severity::Info, action: Some(action.clone()), text }, Vec::new());
+                }
+                let live = &mut self.live[index as usize];
+                if !matches!(observation, Observation::NotStarted) {
+                    (live.missing, live.missing_since) = (0, None);
+                }
+                live.unknown = None;
+                match observation {
+                    Observation::Done { outputs } => self.seen_done(index, outputs),
+                    Observation::InProgress { detail } => {
+                        if self.state.task(index as usize).detail != detail {
+                            self.record(EventKind::AttemptProgress { action, detail }, Vec::new());
+                        }
+                    }
+                    Observation::NotStarted => self.seen_nothing(index, now),
+                    Observation::Failed(error) => {
+                        self.end_wait(index);
+                        self.failed(index, error);
+                    }
+                    Observation::Unknown(why) => live.unknown = Some(why),
+                }
+            }
+            // A dropped connection says nothing about the machine.
+            Err(error) if error.class.is_retryable() || error.class == ErrorClass::Timeout => {
+                if !std::mem::replace(&mut live.poll_failing, true) {
+                    let text = format!("cannot see how it goes on, still waiting: {error}");
+                    self.record(EventKind::Message { severity: Severity::Warning, action: Some(action), text }, Vec::new());
+                }
+            }
+            Err(error) => {
+                self.end_wait(index);
+                self.failed(index, error);
+            }
+        }
+    }
+
+    fn seen_done(&mut self, index: u32, outputs: BTreeMap<String, String>) {
+        self.end_wait(index);
+        if self.action(index).kind == ActionKind::InterrogateNode {
+            // Its data are still to be read: by an executor, with a slot.
+            self.live[index as usize].phase = Phase::Backoff;
+            self.scheduler.wake(index);
+            return;
+        }
+        let outcome = if self.state.task(index as usize).begun {
+            AttemptOutcome::Done
+        } else {
+            AttemptOutcome::AlreadyDone { evidence: String::new() }
+        };
+        self.done(index, outcome, outputs, BTreeMap::new());
+    }
+
+    fn seen_nothing(&mut self, index: u32, now: u64) {
+        let repeatable = self.action(index).retry == RetryClass::Repeatable;
+        let live = &mut self.live[index as usize];
+        let since = *live.missing_since.get_or_insert(now);
+        live.missing += 1;
+        if repeatable && live.missing >= MISSING_POLLS && now - since >= self.lost_after_ms {
+            self.end_wait(index);
+            let message = format!("{} was accepted, and the site shows nothing of it", self.action(index).kind);
+            self.failed(index, DriverError::new(ErrorClass::NotReady, message));
+        }
+    }
+
+    fn done(&mut self, index: u32, outcome: AttemptOutcome, outputs: BTreeMap<String, String>, build_data: BTreeMap<String, String>) {
+        let cx = Arc::clone(&self.cx);
+        let action = &cx.plan.actions[index as usize];
+        let live = &mut self.live[index as usize];
+        live.phase = Phase::Idle;
+        let took_ms = live.since.filter(|_| live.begun_here).map(|(since, _)| cx.now() - since);
+        let attempt = live.attempt;
+        let mut learned = None;
+        if action.kind == ActionKind::IdentifyNode
+            && let (Some(node), Some(machine)) = (&action.node, outputs.get("machine"))
+        {
+            let binding = self.bindings.entry(node.clone()).or_default();
+            binding.machine = Some(machine.clone());
+            learned = Some(&*binding);
+        }
+        let writes = writes_when_done(DoneAction {
+            action,
+            run: &self.run,
+            at_ms: wall_ms(),
+            ours: self.state.task(index as usize).begun,
+            took_ms,
+            build_data,
+            binding: learned,
+        });
+        self.record(EventKind::AttemptOutcome { action: action.id.clone(), attempt, outcome, outputs }, writes);
+        self.scheduler.done(index);
+    }
+
+    /// An attempt failed, was refused or ran out of time.
+    fn failed(&mut self, index: u32, mut error: DriverError) {
+        let cx = Arc::clone(&self.cx);
+        let action = &cx.plan.actions[index as usize];
+        let now = cx.now();
+        let live = &mut self.live[index as usize];
+        live.failures += 1;
+        let (attempt, failures) = (live.attempt, live.failures);
+        let (since, deadline) = live.since.unwrap_or((now, now));
+        let retry = self.retry.next_attempt(error.class, failures, now, deadline, random());
+        live.phase = if retry.is_some() { Phase::Backoff } else { Phase::Idle };
+        if retry.is_none() && error.class.is_retryable() {
+            error.message = format!("{} (given up after {failures} attempts in {} s)", error.message, (now - since) / 1000);
+        }
+        let writes = if retry.is_none() { writes_when_failed(action, &error) } else { Vec::new() };
+        let outcome = if error.class == ErrorClass::Precondition {
+            AttemptOutcome::Refused { message: error.message, hint: error.hint }
+        } else {
+            AttemptOutcome::Failed { class: error.class, message: error.message, hint: error.hint }
+        };
+        self.record(EventKind::AttemptOutcome { action: action.id.clone(), attempt, outcome, outputs: BTreeMap::new() }, writes);
+        if let Some(at) = retry {
+            let next_at_ms = wall_ms() + (at - now);
+            self.record(EventKind::RetryScheduled { action: action.id.clone(), attempt, next_at_ms }, Vec::new());
+            self.scheduler.retry_at(index, at);
+        } else if self.scheduler.failed(index) {
+            let failed_nodes = self.scheduler.failed_nodes();
+            self.record(EventKind::BranchesStopped { failed_nodes }, Vec::new());
+        }
+    }
+
+    fn next_wakeup(&self) -> Option<u64> {
+        let deadline = self.deadlines.first().map(|(at, _)| *at);
+        [self.scheduler.next_wakeup(), self.pollers.next(), deadline].into_iter().flatten().min()
+    }
+
+    fn tick(&mut self) {
+        let now = self.cx.now();
+        while let Some(&(at, index)) = self.deadlines.first()
+            && at <= now
+        {
+            self.deadlines.remove(&(at, index));
+            let unknown = self.live[index as usize].unknown.take();
+            let Some(call) = self.end_wait(index) else { continue };
+            let action = self.action(index);
+            let error = match unknown {
+                Some(why) => inconclusive(&call, &why),
+                None => DriverError::new(
+                    ErrorClass::Timeout,
+                    format!("{} of {} is not done after {} s: {}", action.kind, action.resource, action.timeout_s, self.state.task(index as usize).detail),
+                )
+                .hint("it may still go on at the site: `drydock resume` observes it first; a longer limit is set under `timeouts` in drydock.yaml"),
+            };
+            self.failed(index, error);
+        }
+        if !self.scheduler.is_stopping() {
+            self.scheduler.tick(now);
+        }
+        let live = &self.live;
+        let call = |index: u32| match &live[index as usize].phase {
+            Phase::Waiting(call) => Some((Call::clone(call), live[index as usize].attempt)),
+            _ => None,
+        };
+        self.pollers.due(now, call, &self.sender);
+    }
+}
+
+async fn sleep_until(at: Option<tokio::time::Instant>) {
+    if let Some(at) = at {
+        tokio::time::sleep_until(at).await;
+    }
+}
+
+/// A number that spreads retries.
+fn random() -> u64 {
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}

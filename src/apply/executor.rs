@@ -1,0 +1,208 @@
+//! One attempt of one action. An executor talks to drivers and to the dispatcher, to nobody else.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::action::{Action, ActionKind, Effect, ErrorClass, Precondition};
+use crate::build::Binding;
+use crate::driver::{Begun, Call, Driver, DriverError, Observation};
+use crate::run::{has_late, resolve};
+use crate::store::Failpoint;
+
+use super::context::Context;
+use super::precheck::{Reads, within};
+
+/// What an executor is told.
+pub(super) struct Job {
+    /// Index of the action.
+    pub index: u32,
+    /// Whether the journal has an intent.
+    pub begun: bool,
+    /// Late parameters as journalled before that intent.
+    pub resolved: Option<Value>,
+    /// The node's machine.
+    pub binding: Binding,
+    /// Actions whose being done shows that this one has served its purpose: index, whether begun, resolved parameters.
+    pub served_by: Vec<(u32, bool, Option<Value>)>,
+    /// End of the time limit.
+    pub deadline: Instant,
+}
+
+/// How an attempt ended.
+pub(super) enum Verdict {
+    /// The site shows it.
+    Done { already: bool, evidence: String, outputs: BTreeMap<String, String>, build_data: BTreeMap<String, String> },
+    /// It goes on at the site.
+    Wait { reason: String, call: Box<Call> },
+    /// It failed; nothing of it runs.
+    Failed(DriverError),
+    /// The run stops; nothing was begun by this attempt.
+    Cancelled,
+}
+
+/// What executors tell the dispatcher.
+pub(super) enum Report {
+    /// An effect is about to be begun: journal it, and answer when it is durable and a slot is free; `false` when it must not be begun.
+    Intent { index: u32, resolved: Option<Value>, reply: oneshot::Sender<bool> },
+    /// The attempt ended.
+    Ended { index: u32, verdict: Verdict },
+}
+
+/// Does one attempt.
+pub(super) async fn attempt(cx: Arc<Context>, job: Job, reports: mpsc::UnboundedSender<super::dispatcher::Message>) {
+    let index = job.index;
+    let verdict = run(&cx, job, &reports).await.unwrap_or_else(Verdict::Failed);
+    // The dispatcher is gone only when the run was stopped at once.
+    let _ = reports.send(super::dispatcher::Message::Report(Report::Ended { index, verdict }));
+}
+
+/// One action as a driver sees it.
+pub(super) fn call_of(cx: &Context, action: &Action, params: Value, binding: &Binding, begun: bool) -> Call {
+    Call {
+        action: action.id.clone(),
+        site: cx.plan.site.clone(),
+        kind: action.kind,
+        resource: action.resource.clone(),
+        node: action.node.clone(),
+        params,
+        binding: binding.clone(),
+        begun,
+    }
+}
+
+async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::dispatcher::Message>) -> Result<Verdict, DriverError> {
+    let action = &cx.plan.actions[job.index as usize];
+    let driver = cx.drivers.get(&action.driver).ok_or_else(|| {
+        DriverError::new(ErrorClass::Rejected, format!("no driver named {} is configured", action.driver))
+            .hint("see `drivers` in drydock.yaml")
+    })?;
+    let mut reads = Reads::new(cx, action, &job.binding, job.deadline);
+
+    if !action.fulfilled_by.is_empty()
+        && let Some(evidence) = served(cx, action, &job, &mut reads).await?
+    {
+        return Ok(Verdict::Done { already: true, evidence, outputs: BTreeMap::new(), build_data: BTreeMap::new() });
+    }
+    reads.identity().await?;
+
+    let mut newly_resolved = None;
+    let params = if !has_late(&action.params) {
+        action.params.clone()
+    } else if let Some(resolved) = job.resolved.take().filter(|_| job.begun) {
+        // What may have been begun was begun with these.
+        resolved
+    } else {
+        let node = action.node.as_deref().unwrap_or_default();
+        let machine = reads.machine().await?.ok_or_else(|| {
+            DriverError::new(ErrorClass::Precondition, format!("the provisioner does not have {node}, so its devices cannot be looked up"))
+        })?;
+        let resolved = resolve(&action.params, machine).map_err(|e| DriverError {
+            class: ErrorClass::Precondition,
+            message: e.message,
+            hint: e.hint,
+        })?;
+        newly_resolved = Some(resolved.clone());
+        resolved
+    };
+
+    let mut call = call_of(cx, action, params, &job.binding, job.begun);
+    match observe(driver.as_ref(), &call, job.deadline).await? {
+        Observation::Done { outputs } => return done(cx, &action.driver, &call, true, outputs, job.deadline).await,
+        Observation::InProgress { detail } => return Ok(Verdict::Wait { reason: detail, call: Box::new(call) }),
+        Observation::Failed(error) => return Err(error),
+        // Repeating is harmless where the machine held nothing when the plan was made.
+        Observation::Unknown(why) if action.effect > Effect::Install => return Err(inconclusive(&call, &why)),
+        Observation::Unknown(_) | Observation::NotStarted => {}
+    }
+    reads.preconditions().await?;
+
+    let (reply, durable) = oneshot::channel();
+    let intent = Report::Intent { index: job.index, resolved: newly_resolved, reply };
+    if reports.send(super::dispatcher::Message::Report(intent)).is_err()
+        || !durable.await.unwrap_or(false)
+        || !cx.lease.permits_effect().await
+    {
+        return Ok(Verdict::Cancelled);
+    }
+    let begun = within(job.deadline, driver.begin(&call)).await;
+    cx.failpoints.pass(Failpoint::AfterBegin);
+    call.begun = true;
+    match begun? {
+        Begun::Wait { reason } => Ok(Verdict::Wait { reason, call: Box::new(call) }),
+        Begun::Complete => match observe(driver.as_ref(), &call, job.deadline).await {
+            Ok(Observation::Done { outputs }) => done(cx, &action.driver, &call, false, outputs, job.deadline).await,
+            Ok(Observation::Failed(error)) => Err(error),
+            Err(error) if !error.class.is_retryable() => Err(error),
+            // The effect is there; that it cannot be seen right now is the poller's business.
+            Ok(Observation::InProgress { detail }) => Ok(Verdict::Wait { reason: detail, call: Box::new(call) }),
+            Ok(Observation::NotStarted | Observation::Unknown(_)) | Err(_) => {
+                Ok(Verdict::Wait { reason: "confirming at the site".to_owned(), call: Box::new(call) })
+            }
+        },
+    }
+}
+
+/// What shows that an action has served its purpose already.
+async fn served(cx: &Context, action: &Action, job: &Job, reads: &mut Reads<'_>) -> Result<Option<String>, DriverError> {
+    if action.preconditions.contains(&Precondition::NotEnlisted)
+        && let Some(machine) = reads.machine().await?
+    {
+        return Ok(Some(format!("the provisioner has it as machine {} ({})", machine.id, machine.status_name)));
+    }
+    for (index, begun, resolved) in &job.served_by {
+        let later = &cx.plan.actions[*index as usize];
+        let params = match resolved {
+            Some(resolved) => resolved.clone(),
+            None if has_late(&later.params) => continue,
+            None => later.params.clone(),
+        };
+        let Some(driver) = cx.drivers.get(&later.driver) else { continue };
+        let call = call_of(cx, later, params, &job.binding, *begun);
+        // Only success is evidence; whatever else is seen concerns the later action.
+        if let Ok(Observation::Done { .. }) = observe(driver.as_ref(), &call, job.deadline).await {
+            return Ok(Some(format!("{} is done", later.kind)));
+        }
+    }
+    Ok(None)
+}
+
+async fn observe(driver: &dyn Driver, call: &Call, deadline: Instant) -> Result<Observation, DriverError> {
+    let one = async {
+        driver.observe(std::slice::from_ref(call)).await.pop().unwrap_or_else(|| {
+            Err(DriverError::new(ErrorClass::Transient, format!("driver {} gave no observation of {}", driver.name(), call.resource)))
+        })
+    };
+    within(deadline, one).await
+}
+
+/// Done: with what is to be kept of it.
+async fn done(
+    cx: &Context,
+    driver: &str,
+    call: &Call,
+    already: bool,
+    outputs: BTreeMap<String, String>,
+    deadline: Instant,
+) -> Result<Verdict, DriverError> {
+    let mut build_data = BTreeMap::new();
+    if call.kind == ActionKind::InterrogateNode
+        && let Some(machine) = &call.binding.machine
+        && let Some(driver) = cx.drivers.provisioner(driver)
+    {
+        build_data = within(deadline, driver.build_data(machine)).await?;
+    }
+    Ok(Verdict::Done { already, evidence: String::new(), outputs, build_data })
+}
+
+/// The evidence is not enough to act on.
+pub(super) fn inconclusive(call: &Call, why: &str) -> DriverError {
+    DriverError::new(
+        ErrorClass::Inconclusive,
+        format!("the site does not tell whether {} of {} has happened: {why}", call.kind, call.resource),
+    )
+    .hint("look at the machine; when it is clear what it holds, plan again")
+}

@@ -1,0 +1,141 @@
+//! What must hold just before an effect, read from the site.
+
+use tokio::time::Instant;
+
+use crate::action::{Action, ActionKind, Effect, ErrorClass, Precondition};
+use crate::build::{Binding, Bmc, Machine, MachineStatus, PowerState};
+use crate::driver::DriverError;
+
+use super::context::Context;
+
+/// Reads of one attempt; each is made once.
+pub(super) struct Reads<'a> {
+    cx: &'a Context,
+    action: &'a Action,
+    binding: &'a Binding,
+    deadline: Instant,
+    machine: Option<Option<Machine>>,
+    bmc: Option<Option<Bmc>>,
+}
+
+/// Awaits a call of a driver no longer than the attempt may last.
+pub(super) async fn within<T>(deadline: Instant, call: impl Future<Output = Result<T, DriverError>>) -> Result<T, DriverError> {
+    match tokio::time::timeout_at(deadline, call).await {
+        Ok(result) => result,
+        Err(_) => Err(DriverError::new(ErrorClass::Timeout, "no answer within the action's time limit")),
+    }
+}
+
+fn refused(message: String) -> DriverError {
+    DriverError::new(ErrorClass::Precondition, message)
+        .hint("the site has changed since the plan was made: plan again, and review what is different")
+}
+
+impl<'a> Reads<'a> {
+    pub(super) fn new(cx: &'a Context, action: &'a Action, binding: &'a Binding, deadline: Instant) -> Self {
+        Self { cx, action, binding, deadline, machine: None, bmc: None }
+    }
+
+    /// The machine at the provisioner.
+    pub(super) async fn machine(&mut self) -> Result<Option<&Machine>, DriverError> {
+        if self.machine.is_none() {
+            let driver = self.cx.drivers.provisioner(&self.action.driver).ok_or_else(|| {
+                DriverError::new(ErrorClass::Rejected, "no provisioner is configured").hint("name one under `drivers.node` in drydock.yaml")
+            })?;
+            self.machine = Some(within(self.deadline, driver.machine(self.binding)).await?);
+        }
+        Ok(self.machine.as_ref().and_then(Option::as_ref))
+    }
+
+    /// What its BMC reports; `None` if the node has none.
+    async fn bmc(&mut self) -> Result<Option<&Bmc>, DriverError> {
+        if self.bmc.is_none() {
+            let node = self.action.node.as_deref().unwrap_or_default();
+            self.bmc = Some(match (self.cx.drivers.bmc(node), &self.binding.bmc_address) {
+                (Some(driver), Some(_)) => Some(within(self.deadline, driver.interrogate(node)).await?),
+                _ => None,
+            });
+        }
+        Ok(self.bmc.as_ref().and_then(Option::as_ref))
+    }
+
+    /// Whether BMC and provisioner show the bound machine. The BMC is asked for effects of class reboot or higher and for what acts through it.
+    pub(super) async fn identity(&mut self) -> Result<(), DriverError> {
+        let Some(node) = self.action.node.clone() else { return Ok(()) };
+        let disruptive = self.action.effect >= Effect::Reboot;
+        if !disruptive && !self.action.preconditions.contains(&Precondition::Identity) {
+            return Ok(());
+        }
+        let power = matches!(self.action.kind, ActionKind::PowerOnNode | ActionKind::PowerOffNode | ActionKind::SetNodeBoot);
+        let binding = self.binding;
+        let wrong = |what: String| {
+            DriverError::new(ErrorClass::Precondition, format!("{node} is not the machine it is bound to: {what}"))
+                .hint(format!("check cabling and inventory; if the new machine is right, `drydock rebind node.{node}` and plan again"))
+        };
+        if (disruptive || power)
+            && let Some(bmc) = self.bmc().await?
+            && let Some(what) = binding.contradicts_bmc(bmc)
+        {
+            return Err(wrong(what));
+        }
+        match (self.machine().await?, &binding.machine) {
+            (Some(machine), _) => binding.contradicts_machine(machine).map_or(Ok(()), |what| Err(wrong(what))),
+            (None, Some(id)) => Err(refused(format!("machine {id} of {node} is no longer at the provisioner"))),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Whether everything but the identity holds.
+    pub(super) async fn preconditions(&mut self) -> Result<(), DriverError> {
+        let action = self.action;
+        let node = action.node.as_deref().unwrap_or(&action.resource);
+        for precondition in &action.preconditions {
+            match precondition {
+                Precondition::Identity => {}
+                Precondition::Status(wanted) => match self.machine().await? {
+                    Some(machine) if wanted.contains(&machine.status) => {}
+                    Some(machine) => {
+                        return Err(refused(format!(
+                            "{node} is {} at the provisioner; {} needs {}",
+                            machine.status_name,
+                            action.kind,
+                            wanted.iter().map(|s| format!("{s:?}")).collect::<Vec<_>>().join(" or ")
+                        )));
+                    }
+                    None => return Err(refused(format!("the provisioner does not have {node}; {} needs it there", action.kind))),
+                },
+                Precondition::NotEnlisted => {
+                    if let Some(machine) = self.machine().await? {
+                        return Err(refused(format!(
+                            "the provisioner has {node} already, as machine {} ({})",
+                            machine.id, machine.status_name
+                        )));
+                    }
+                }
+                Precondition::HoldsNothing => self.holds_nothing(node).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn holds_nothing(&mut self, node: &str) -> Result<(), DriverError> {
+        if let Some(machine) = self.machine().await? {
+            return match machine.status {
+                MachineStatus::New
+                | MachineStatus::Commissioning
+                | MachineStatus::FailedCommissioning
+                | MachineStatus::Ready
+                | MachineStatus::Allocated => Ok(()),
+                _ => Err(refused(format!("{node} is {} at the provisioner: it may hold an operating system", machine.status_name))),
+            };
+        }
+        match self.bmc().await?.map(|bmc| bmc.power) {
+            Some(PowerState::Off) => Ok(()),
+            Some(PowerState::On) => Err(refused(format!("{node} is on and unknown to the provisioner: it may be in production"))),
+            Some(PowerState::Changing) => Err(DriverError::new(ErrorClass::NotReady, format!("{node} is changing its power state"))),
+            Some(PowerState::Unknown) | None => {
+                Err(refused(format!("it cannot be told whether {node} is off, and the provisioner does not know it")))
+            }
+        }
+    }
+}
