@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::branch;
 use crate::action::params::VerifySite;
@@ -214,22 +214,39 @@ fn finish(drafts: Vec<Draft>, keep: &BTreeSet<usize>, comparison: &Comparison, o
     out
 }
 
-/// Hash of everything that makes an action what it is. A later deployment of the same thing is another action: the generation differs.
+/// What makes an action what it is. A later deployment of the same thing is another action: the generation differs.
+#[derive(Serialize)]
+struct Identity<'a> {
+    site: &'a str,
+    kind: ActionKind,
+    resource: &'a str,
+    driver: &'a str,
+    effect: Effect,
+    params: &'a Value,
+    after: &'a [String],
+    preconditions: &'a [Precondition],
+    timeout_s: u32,
+    retry: RetryClass,
+    binding: Option<&'a Binding>,
+    generation: u64,
+}
+
 fn action_id(site: &str, action: &Action, binding: Option<&Binding>, generation: u64) -> String {
-    let identity = json!({
-        "site": site,
-        "kind": action.kind,
-        "resource": action.resource,
-        "driver": action.driver,
-        "effect": action.effect,
-        "params": action.params,
-        "after": action.after,
-        "preconditions": action.preconditions,
-        "timeout_s": action.timeout_s,
-        "retry": action.retry,
-        "binding": binding,
-        "generation": generation,
-    });
-    let bytes = serde_json_canonicalizer::to_vec(&identity).unwrap_or_default();
-    hex::encode(&Sha256::digest(&bytes)[..10])
+    let identity = Identity {
+        site,
+        kind: action.kind,
+        resource: &action.resource,
+        driver: &action.driver,
+        effect: action.effect,
+        params: &action.params,
+        after: &action.after,
+        preconditions: &action.preconditions,
+        timeout_s: action.timeout_s,
+        retry: action.retry,
+        binding,
+        generation,
+    };
+    let mut digest = crate::action::digest_of(&identity);
+    digest.truncate(20);
+    digest
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
-use super::digest::digest_of;
 use super::{Allowance, Digests, Limits, Plan};
-use crate::build::{Build, Fact};
-use crate::diff::{Change, Comparison, Memory, Policy, compare};
+use crate::action::{Effect, digest_of};
+use crate::build::{Binding, Build, Fact};
+use crate::diff::{Change, Comparison, Goal, Memory, Operation, Policy, Stage, compare};
 use crate::graph::{GraphError, GraphOptions, construct};
 use crate::model::Site;
 use crate::yaml::SourceMap;
@@ -98,35 +99,70 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
     };
     plan.digests.build = digest_of(&facts_used(&plan, inputs.build));
     plan.digests.intent = digest_of(&intent(&plan));
-    plan.digests.plan = super::file::plan_digest(&plan);
+    super::file::seal(&mut plan);
     Ok(plan)
 }
 
 /// The facts that the plan rests on, normalised: what apply finds changed makes it refuse.
-fn facts_used(plan: &Plan, build: &Build) -> Value {
-    let before: Vec<Value> = plan
-        .changes
-        .iter()
-        .chain(plan.held_back.iter().map(|h| &h.change))
-        .map(|c| json!([c.resource, c.attributes.iter().map(|a| (&a.path, &a.before)).collect::<Vec<_>>()]))
-        .collect();
-    json!({
-        "endpoints": plan.endpoints.iter().map(|e| (&e.driver, &e.identity, e.simulated)).collect::<Vec<_>>(),
-        "provisioner_known": matches!(build.provisioner, Fact::Known(_)),
-        "stages": plan.nodes.iter().map(|(n, s)| (n, s.now)).collect::<Vec<_>>(),
-        "bindings": plan.bindings,
-        "before": before,
-    })
+#[derive(Serialize)]
+struct FactsUsed<'a> {
+    endpoints: Vec<(&'a str, &'a str, bool)>,
+    provisioner_known: bool,
+    stages: Vec<(&'a String, Stage)>,
+    bindings: &'a BTreeMap<String, Binding>,
+    before: Vec<(&'a str, Vec<(&'a str, &'a Option<Value>)>)>,
+}
+
+fn facts_used<'a>(plan: &'a Plan, build: &'a Build) -> FactsUsed<'a> {
+    FactsUsed {
+        endpoints: plan.endpoints.iter().map(|e| (e.driver.as_str(), e.identity.as_str(), e.simulated)).collect(),
+        provisioner_known: matches!(build.provisioner, Fact::Known(_)),
+        stages: plan.nodes.iter().map(|(n, s)| (n, s.now)).collect(),
+        bindings: &plan.bindings,
+        before: plan
+            .changes
+            .iter()
+            .chain(plan.held_back.iter().map(|h| &h.change))
+            .map(|c| (c.resource.as_str(), c.attributes.iter().map(|a| (a.path.as_str(), &a.before)).collect()))
+            .collect(),
+    }
 }
 
 /// What the plan wants, without facts: approval signs this.
-fn intent(plan: &Plan) -> Value {
-    json!({
-        "site": plan.site,
-        "goal": plan.goal,
-        "selection": plan.selection,
-        "allow": plan.allow,
-        "limits": plan.limits,
-        "changes": plan.changes.iter().map(|c| json!([c.resource, c.operation, c.effect, c.attributes.iter().map(|a| (&a.path, &a.after, a.effect)).collect::<Vec<_>>()])).collect::<Vec<_>>(),
-    })
+#[derive(Serialize)]
+struct Intent<'a> {
+    site: &'a str,
+    goal: Goal,
+    selection: Option<&'a str>,
+    allow: &'a [Allowance],
+    limits: &'a Limits,
+    changes: Vec<IntendedChange<'a>>,
+}
+
+#[derive(Serialize)]
+struct IntendedChange<'a> {
+    resource: &'a str,
+    operation: Operation,
+    effect: Effect,
+    attributes: Vec<(&'a str, &'a Option<Value>, Effect)>,
+}
+
+fn intent(plan: &Plan) -> Intent<'_> {
+    Intent {
+        site: &plan.site,
+        goal: plan.goal,
+        selection: plan.selection.as_deref(),
+        allow: &plan.allow,
+        limits: &plan.limits,
+        changes: plan
+            .changes
+            .iter()
+            .map(|c| IntendedChange {
+                resource: &c.resource,
+                operation: c.operation,
+                effect: c.effect,
+                attributes: c.attributes.iter().map(|a| (a.path.as_str(), &a.after, a.effect)).collect(),
+            })
+            .collect(),
+    }
 }

@@ -1,144 +1,172 @@
 //! The plan file: canonical JSON, format version, digest.
+//!
+//! Identical attribute changes are stored once, in `attributes`, and changes refer to them by place. Actions of one shape share a template; an action
+//! is `[template, id, resource, node, after, arguments…]`, in a topological order, and refers to others by place.
+
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::assemble::PlanError;
-use super::digest::{canonical, digest_of};
-use super::template::{Family, expand, factor};
+use super::digest::{canonical, digest_of_text};
+use super::template::{expand, factor};
 use super::{Digests, FORMAT, Plan};
 use crate::action::{Action, ActionKind, Effect, Precondition, RetryClass};
+use crate::diff::{AttributeChange, Change, HeldBack, Operation};
 
-/// An action as it stands in the file; its place in the list is in its family.
-#[derive(Debug, Serialize, Deserialize)]
+/// What actions of one template have in common.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ActionRecord {
-    id: String,
+struct TemplateRecord {
     kind: ActionKind,
-    resource: String,
-    node: Option<String>,
     driver: String,
     effect: Effect,
-    params: Value,
-    after: Vec<String>,
-    fulfilled_by: Vec<String>,
     preconditions: Vec<Precondition>,
     timeout_s: u32,
     retry: RetryClass,
+    params: Value,
 }
 
-impl From<&Action> for ActionRecord {
-    fn from(a: &Action) -> Self {
-        Self {
-            id: a.id.clone(),
-            kind: a.kind,
-            resource: a.resource.clone(),
-            node: a.node.clone(),
-            driver: a.driver.clone(),
-            effect: a.effect,
-            params: a.params.clone(),
-            after: a.after.clone(),
-            fulfilled_by: a.fulfilled_by.clone(),
-            preconditions: a.preconditions.clone(),
-            timeout_s: a.timeout_s,
-            retry: a.retry,
-        }
-    }
+/// A change whose attributes stand in the table.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ChangeRecord {
+    resource: String,
+    node: Option<String>,
+    operation: Operation,
+    effect: Effect,
+    reason: String,
+    attributes: Vec<usize>,
 }
 
-impl From<ActionRecord> for Action {
-    fn from(a: ActionRecord) -> Self {
-        Self {
-            id: a.id,
-            kind: a.kind,
-            resource: a.resource,
-            node: a.node,
-            driver: a.driver,
-            effect: a.effect,
-            params: a.params,
-            after: a.after,
-            fulfilled_by: a.fulfilled_by,
-            preconditions: a.preconditions,
-            timeout_s: a.timeout_s,
-            retry: a.retry,
-        }
-    }
+/// A held-back change.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HeldBackRecord {
+    change: ChangeRecord,
+    reason: String,
+    hint: String,
 }
 
 fn to_value(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or(Value::Null)
 }
 
-/// `{template, instances: [[index, args…]]}` per family.
-fn factored<'a, T: 'a, R: Serialize + From<&'a T>>(items: &'a [T]) -> Value {
-    let values: Vec<Value> = items.iter().map(|i| to_value(&R::from(i))).collect();
-    families(&values)
+/// Attribute changes, each once.
+#[derive(Default)]
+struct AttributeTable {
+    rows: Vec<Value>,
+    places: HashMap<String, usize>,
 }
 
-fn families(values: &[Value]) -> Value {
-    let list = factor(values)
-        .into_iter()
-        .map(|Family { template, instances }| {
-            let instances: Vec<Value> = instances
-                .into_iter()
-                .map(|(index, args)| {
-                    let mut row = vec![Value::from(index)];
-                    row.extend(args);
-                    Value::Array(row)
-                })
-                .collect();
-            json!({"template": template, "instances": instances})
-        })
-        .collect();
-    Value::Array(list)
-}
+impl AttributeTable {
+    fn place(&mut self, attribute: &AttributeChange) -> usize {
+        let key = serde_json::to_string(attribute).unwrap_or_default();
+        if let Some(place) = self.places.get(&key) {
+            return *place;
+        }
+        let place = self.rows.len();
+        self.rows.push(to_value(attribute));
+        self.places.insert(key, place);
+        place
+    }
 
-/// Back from families to values in order.
-fn unfactored(value: &Value, what: &str) -> Result<Vec<Value>, String> {
-    let families = value.as_array().ok_or_else(|| format!("`{what}` is not a list"))?;
-    let mut out: Vec<Option<Value>> = Vec::new();
-    let total: usize = families.iter().filter_map(|f| f.get("instances")?.as_array()).map(Vec::len).sum();
-    out.resize(total, None);
-    for family in families {
-        let template = family.get("template").ok_or_else(|| format!("`{what}` has a family without template"))?;
-        for row in family.get("instances").and_then(Value::as_array).into_iter().flatten() {
-            let row = row.as_array().ok_or_else(|| format!("`{what}` has a malformed instance"))?;
-            let (index, args) = row.split_first().ok_or_else(|| format!("`{what}` has an empty instance"))?;
-            let index = index.as_u64().and_then(|i| usize::try_from(i).ok()).filter(|i| *i < total);
-            let slot = index.and_then(|i| out.get_mut(i)).ok_or_else(|| format!("`{what}` has an instance out of place"))?;
-            *slot = Some(expand(template, args)?);
+    fn change(&mut self, change: &Change) -> ChangeRecord {
+        ChangeRecord {
+            resource: change.resource.clone(),
+            node: change.node.clone(),
+            operation: change.operation,
+            effect: change.effect,
+            reason: change.reason.clone(),
+            attributes: change.attributes.iter().map(|a| self.place(a)).collect(),
         }
     }
-    out.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| format!("`{what}` has a gap"))
 }
 
 /// Everything that the plan's digest covers.
 fn body(plan: &Plan) -> Value {
-    json!({
-        "format": FORMAT,
-        "drydock": plan.drydock,
-        "site": plan.site,
-        "goal": plan.goal,
-        "selection": plan.selection,
-        "endpoints": plan.endpoints,
-        "allow": plan.allow,
-        "limits": plan.limits,
-        "bindings": plan.bindings,
-        "nodes": plan.nodes,
-        "generations": plan.generations,
-        "changes": families(&plan.changes.iter().map(to_value).collect::<Vec<_>>()),
-        "actions": factored::<Action, ActionRecord>(&plan.actions),
-        "held_back": families(&plan.held_back.iter().map(to_value).collect::<Vec<_>>()),
-        "blocked": plan.blocked,
-        "orphans": plan.orphans,
-        "not_managed": plan.not_managed,
-        "warnings": plan.warnings,
-        "digests": {"design": plan.digests.design, "build": plan.digests.build, "intent": plan.digests.intent},
-    })
+    let mut table = AttributeTable::default();
+    let changes: Vec<Value> = plan.changes.iter().map(|c| to_value(&table.change(c))).collect();
+    let held_back: Vec<Value> = plan
+        .held_back
+        .iter()
+        .map(|h| to_value(&HeldBackRecord { change: table.change(&h.change), reason: h.reason.clone(), hint: h.hint.clone() }))
+        .collect();
+    let (templates, actions) = encode_actions(&plan.actions);
+    let mut map = serde_json::Map::new();
+    let mut put = |key: &str, value: Value| {
+        map.insert(key.to_owned(), value);
+    };
+    put("format", json!(FORMAT));
+    put("drydock", json!(plan.drydock));
+    put("site", json!(plan.site));
+    put("goal", to_value(&plan.goal));
+    put("selection", json!(plan.selection));
+    put("endpoints", to_value(&plan.endpoints));
+    put("allow", to_value(&plan.allow));
+    put("limits", to_value(&plan.limits));
+    put("bindings", to_value(&plan.bindings));
+    put("nodes", to_value(&plan.nodes));
+    put("generations", to_value(&plan.generations));
+    put("attributes", Value::Array(table.rows));
+    put("changes", Value::Array(changes));
+    put("templates", templates);
+    put("actions", actions);
+    put("held_back", Value::Array(held_back));
+    put("blocked", to_value(&plan.blocked));
+    put("orphans", to_value(&plan.orphans));
+    put("not_managed", to_value(&plan.not_managed));
+    put("warnings", json!(plan.warnings));
+    put("digests", json!({"design": plan.digests.design, "build": plan.digests.build, "intent": plan.digests.intent}));
+    Value::Object(map)
 }
 
-pub(super) fn plan_digest(plan: &Plan) -> String {
-    digest_of(&body(plan))
+fn encode_actions(actions: &[Action]) -> (Value, Value) {
+    let places: HashMap<&str, usize> = actions.iter().enumerate().map(|(i, a)| (a.id.as_str(), i)).collect();
+    let place_list = |ids: &[String]| Value::from(ids.iter().filter_map(|id| places.get(id.as_str()).copied()).collect::<Vec<_>>());
+    // Only actions that agree in everything but parameters share a template.
+    let mut classes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (i, a) in actions.iter().enumerate() {
+        let class = serde_json::to_string(&(a.kind, &a.driver, a.effect, &a.preconditions, a.timeout_s, a.retry)).unwrap_or_default();
+        classes.entry(class).or_default().push(i);
+    }
+    let mut templates: Vec<Value> = Vec::new();
+    let mut rows: Vec<Value> = vec![Value::Null; actions.len()];
+    for members in classes.values() {
+        let params: Vec<&Value> = members.iter().map(|i| &actions[*i].params).collect();
+        for family in factor(&params) {
+            let Some(a) = family.instances.first().and_then(|(m, _)| actions.get(members[*m])) else { continue };
+            for (member, args) in family.instances {
+                let i = members[member];
+                let action = &actions[i];
+                let mut row = vec![
+                    Value::from(templates.len()),
+                    Value::from(action.id.as_str()),
+                    Value::from(action.resource.as_str()),
+                    action.node.as_deref().map_or(Value::Null, Value::from),
+                    place_list(&action.after),
+                ];
+                row.extend(args);
+                rows[i] = Value::Array(row);
+            }
+            templates.push(to_value(&TemplateRecord {
+                kind: a.kind,
+                driver: a.driver.clone(),
+                effect: a.effect,
+                preconditions: a.preconditions.clone(),
+                timeout_s: a.timeout_s,
+                retry: a.retry,
+                params: family.template,
+            }));
+        }
+    }
+    (Value::Array(templates), Value::Array(rows))
+}
+
+/// Sets the plan's own digest.
+pub(super) fn seal(plan: &mut Plan) {
+    plan.digests.plan = digest_of_text(&canonical(&body(plan)));
 }
 
 /// The plan as the text of a plan file: canonical JSON (RFC 8785) and a newline.
@@ -159,8 +187,8 @@ pub fn write(plan: &Plan) -> String {
 /// When it is not a plan, was made by another format version, is cut off, or was changed.
 pub fn read(text: &str) -> Result<Plan, PlanError> {
     let err = |m: String| PlanError::File(m);
-    let mut value: Value = serde_json::from_str(text)
-        .map_err(|e| err(format!("not a plan file, or cut off: {e}; make a new one with `drydock plan --out FILE`")))?;
+    let mut value: Value =
+        serde_json::from_str(text).map_err(|e| err(format!("not a plan file, or cut off: {e}; make a new one with `drydock plan --out FILE`")))?;
     let Some(map) = value.as_object_mut() else { return Err(err("not a plan file: it is not a JSON object".into())) };
     match map.get("format").and_then(Value::as_u64) {
         Some(f) if f == u64::from(FORMAT) => {}
@@ -171,28 +199,78 @@ pub fn read(text: &str) -> Result<Plan, PlanError> {
     }
     let digest = map.remove("digest").and_then(|d| d.as_str().map(str::to_owned)).unwrap_or_default();
     let advisory = map.remove("advisory").unwrap_or(Value::Null);
-    let actual = digest_of(&value);
+    let actual = digest_of_text(&canonical(&value));
     if digest != actual {
-        return Err(err(
-            "the plan was changed after it was made (its digest does not fit); make a new one with `drydock plan --out FILE`".into()
-        ));
+        return Err(err("the plan was changed after it was made (its digest does not fit); make a new one with `drydock plan --out FILE`".into()));
     }
     decode(&value, &advisory, digest).map_err(|m| err(format!("the plan file does not fit this version: {m}; make a new plan")))
 }
 
 fn field<T: serde::de::DeserializeOwned>(value: &Value, name: &str) -> Result<T, String> {
-    serde_json::from_value(value.get(name).cloned().unwrap_or(Value::Null)).map_err(|e| format!("`{name}`: {e}"))
+    T::deserialize(value.get(name).unwrap_or(&Value::Null)).map_err(|e| format!("`{name}`: {e}"))
 }
 
-fn list<T: serde::de::DeserializeOwned>(value: &Value, name: &str) -> Result<Vec<T>, String> {
-    unfactored(value.get(name).unwrap_or(&Value::Null), name)?
-        .into_iter()
-        .map(|v| serde_json::from_value(v).map_err(|e| format!("`{name}`: {e}")))
-        .collect()
+fn change(record: ChangeRecord, table: &[AttributeChange]) -> Result<Change, String> {
+    let attributes = record
+        .attributes
+        .iter()
+        .map(|place| table.get(*place).cloned().ok_or_else(|| format!("`changes` refers to attribute {place}, which is missing")))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Change {
+        resource: record.resource,
+        node: record.node,
+        operation: record.operation,
+        effect: record.effect,
+        reason: record.reason,
+        attributes,
+    })
+}
+
+fn decode_actions(value: &Value) -> Result<Vec<Action>, String> {
+    let templates: Vec<TemplateRecord> = field(value, "templates")?;
+    let rows = value.get("actions").and_then(Value::as_array).ok_or("`actions` is not a list")?;
+    let mut actions: Vec<Action> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let malformed = || format!("action {} is malformed", actions.len());
+        let [template, id, resource, node, after, args @ ..] = row.as_array().map(Vec::as_slice).ok_or_else(malformed)? else {
+            return Err(malformed());
+        };
+        let template =
+            template.as_u64().and_then(|t| usize::try_from(t).ok()).and_then(|t| templates.get(t)).ok_or_else(malformed)?;
+        let after = after
+            .as_array()
+            .ok_or_else(malformed)?
+            .iter()
+            // An action only waits for earlier ones, so the order in the file is topological and free of cycles.
+            .map(|p| p.as_u64().and_then(|p| usize::try_from(p).ok()).and_then(|p| actions.get(p)).map(|a| a.id.clone()))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| format!("action {} waits for one that does not come before it", actions.len()))?;
+        let node = match node {
+            Value::Null => None,
+            Value::String(n) => Some(n.clone()),
+            _ => return Err(malformed()),
+        };
+        let action = Action {
+            id: id.as_str().ok_or_else(malformed)?.to_owned(),
+            kind: template.kind,
+            resource: resource.as_str().ok_or_else(malformed)?.to_owned(),
+            node,
+            driver: template.driver.clone(),
+            effect: template.effect,
+            params: expand(&template.params, args)?,
+            after,
+            fulfilled_by: Vec::new(),
+            preconditions: template.preconditions.clone(),
+            timeout_s: template.timeout_s,
+            retry: template.retry,
+        };
+        actions.push(action);
+    }
+    Ok(actions)
 }
 
 fn decode(value: &Value, advisory: &Value, digest: String) -> Result<Plan, String> {
-    let actions: Vec<ActionRecord> = list(value, "actions")?;
+    let table: Vec<AttributeChange> = field(value, "attributes")?;
     let digests = value.get("digests").cloned().unwrap_or(Value::Null);
     Ok(Plan {
         drydock: field(value, "drydock")?,
@@ -205,20 +283,18 @@ fn decode(value: &Value, advisory: &Value, digest: String) -> Result<Plan, Strin
         bindings: field(value, "bindings")?,
         nodes: field(value, "nodes")?,
         generations: field(value, "generations")?,
-        changes: list(value, "changes")?,
-        actions: actions.into_iter().map(Action::from).collect(),
-        held_back: list(value, "held_back")?,
+        changes: field::<Vec<ChangeRecord>>(value, "changes")?.into_iter().map(|c| change(c, &table)).collect::<Result<_, _>>()?,
+        actions: decode_actions(value)?,
+        held_back: field::<Vec<HeldBackRecord>>(value, "held_back")?
+            .into_iter()
+            .map(|h| Ok(HeldBack { change: change(h.change, &table)?, reason: h.reason, hint: h.hint }))
+            .collect::<Result<_, String>>()?,
         blocked: field(value, "blocked")?,
         orphans: field(value, "orphans")?,
         not_managed: field(value, "not_managed")?,
         warnings: field(value, "warnings")?,
         expected_s: field(advisory, "expected_s")?,
         observed_at: field(advisory, "observed_at")?,
-        digests: Digests {
-            design: field(&digests, "design")?,
-            build: field(&digests, "build")?,
-            intent: field(&digests, "intent")?,
-            plan: digest,
-        },
+        digests: Digests { design: field(&digests, "design")?, build: field(&digests, "build")?, intent: field(&digests, "intent")?, plan: digest },
     })
 }

@@ -4,6 +4,7 @@
 //! where they differ it has `{"$arg": N}`, and each instance lists its arguments. Expanding gives back exactly what was put in.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
@@ -19,7 +20,7 @@ pub(super) struct Family {
 }
 
 /// Factors values into families, in order of first appearance.
-pub(super) fn factor(values: &[Value]) -> Vec<Family> {
+pub(super) fn factor(values: &[&Value]) -> Vec<Family> {
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut order: Vec<String> = Vec::new();
     for (i, value) in values.iter().enumerate() {
@@ -35,7 +36,7 @@ pub(super) fn factor(values: &[Value]) -> Vec<Family> {
         .into_iter()
         .filter_map(|key| groups.remove(&key))
         .map(|members| {
-            let refs: Vec<&Value> = members.iter().map(|i| &values[*i]).collect();
+            let refs: Vec<&Value> = members.iter().map(|i| values[*i]).collect();
             let mut args: Vec<Vec<Value>> = vec![Vec::new(); refs.len()];
             let template = unify(&refs, &mut args);
             Family { template, instances: members.into_iter().zip(args).collect() }
@@ -59,7 +60,7 @@ fn shape(value: &Value, out: &mut String) {
         Value::Object(map) => {
             out.push('{');
             for (key, item) in map {
-                out.push_str(&key.len().to_string());
+                let _ = write!(out, "{}", key.len());
                 out.push(':');
                 out.push_str(key);
                 shape(item, out);
@@ -138,7 +139,7 @@ mod tests {
 
     fn round_trip(values: &[Value]) {
         let mut back = vec![Value::Null; values.len()];
-        for family in factor(values) {
+        for family in factor(&values.iter().collect::<Vec<_>>()) {
             for (i, args) in &family.instances {
                 back[*i] = expand(&family.template, args).unwrap();
             }
@@ -149,7 +150,7 @@ mod tests {
     #[test]
     fn what_agrees_is_stored_once() {
         let values = [json!({"a": 1, "b": ["x", "same"]}), json!({"a": 2, "b": ["y", "same"]}), json!({"c": null})];
-        let families = factor(&values);
+        let families = factor(&values.iter().collect::<Vec<_>>());
         assert_eq!(families.len(), 2);
         assert_eq!(families[0].template, json!({"a": {"$arg": 0}, "b": [{"$arg": 1}, "same"]}));
         assert_eq!(families[0].instances[1], (1, vec![json!(2), json!("y")]));

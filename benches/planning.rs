@@ -1,0 +1,82 @@
+//! What planning costs: CPU seconds of reading and checking, and of diff + graph + plan file, and peak memory.
+//!
+//! ```console
+//! cargo bench --bench planning             # 1 000 nodes
+//! cargo bench --bench planning -- 10000
+//! ```
+//!
+//! CPU time is the process's own (`/proc/self/schedstat` of its only thread), so a busy machine changes little.
+
+#[path = "../tests/it/support/facts.rs"]
+mod facts;
+#[path = "../examples/generate_site.rs"]
+#[allow(dead_code)]
+mod generate_site;
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use drydock::diff::{Goal, Memory, Policy};
+use drydock::plan::{Inputs, Limits, assemble, design_digest, write};
+use drydock::yaml::SourceMap;
+use drydock::{check, document, model};
+
+fn cpu_seconds() -> f64 {
+    let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
+    text.split_whitespace().next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
+}
+
+fn peak_mib() -> u64 {
+    let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find(|l| l.starts_with("VmHWM:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+fn main() {
+    let nodes = std::env::args().skip(1).find_map(|a| a.parse::<u32>().ok()).unwrap_or(1000);
+    let text = generate_site::site(nodes);
+    let bytes = text.len();
+    let t0 = cpu_seconds();
+    let mut sources = SourceMap::default();
+    let file = sources.add("site.yaml", text);
+    let (documents, mut diagnostics) = document::read_all(&sources, &[file]);
+    let t1 = cpu_seconds();
+    let (site, found) = model::resolve(&documents);
+    diagnostics.extend(found);
+    let site = site.expect("the generated site resolves");
+    let t2 = cpu_seconds();
+    diagnostics.extend(check::run(&site));
+    let t3 = cpu_seconds();
+    assert!(!drydock::diag::has_errors(&diagnostics), "the generated site is valid: {diagnostics:#?}");
+    drop(documents);
+    let build = facts::before_first_apply(&site);
+    let policy = Policy { goal: Goal::DeployNodes, target: None, allow: Vec::new(), owns_region: true, max_absent_percent: 10 };
+    let limits = Limits { nodes_in_flight: 10, parallelism: 32, power_ups_per_rack: 2, unavailable_per_rack: 1, max_failures: 3 };
+    let t4 = cpu_seconds();
+    let plan = assemble(&Inputs {
+        site: &site,
+        sources: &sources,
+        design_digest: &design_digest(&sources),
+        build: &build,
+        memory: &Memory::default(),
+        policy: &policy,
+        limits: &limits,
+        timeouts_s: &BTreeMap::new(),
+        warnings: &[],
+    })
+    .expect("a plan");
+    let t5 = cpu_seconds();
+    let file = write(&plan);
+    let t6 = cpu_seconds();
+    assert_eq!(plan.nodes.len(), nodes as usize);
+    println!("nodes               {nodes}");
+    println!("design              {bytes} bytes");
+    println!("read                {:.3} CPU-s", t1 - t0);
+    println!("inherit             {:.3} CPU-s", t2 - t1);
+    println!("check               {:.3} CPU-s", t3 - t2);
+    println!("= read+inherit+check {:.3} CPU-s", t3 - t0);
+    println!("diff+graph          {:.3} CPU-s, {} actions", t5 - t4, plan.actions.len());
+    println!("plan file           {:.3} CPU-s, {} bytes", t6 - t5, file.len());
+    println!("= diff+graph+file   {:.3} CPU-s", t6 - t4);
+    println!("peak memory         {} MiB", peak_mib());
+}
