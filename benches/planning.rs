@@ -21,6 +21,9 @@ use drydock::plan::{Inputs, Limits, assemble, design_digest, write};
 use drydock::yaml::SourceMap;
 use drydock::{check, document, model};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn cpu_seconds() -> f64 {
     let text = fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     text.split_whitespace().next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0) / 1e9

@@ -2,13 +2,13 @@
 //!
 //! [`crate::diff`], [`crate::graph`], [`crate::plan`], [`crate::run`] and the drivers share it. Pure. Imports `build`.
 
-mod failure;
 mod digest;
+mod failure;
 pub mod params;
 mod selector;
 mod types;
 
-pub use failure::ErrorClass;
 pub use digest::digest_of;
+pub use failure::ErrorClass;
 pub use selector::{Selectable, Selector, SelectorError};
 pub use types::{Action, ActionKind, DriverRole, Effect, Precondition, RetryClass};

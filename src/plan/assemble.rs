@@ -96,6 +96,7 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
         expected_s: None,
         observed_at: inputs.build.observed_at,
         digests: Digests { design: inputs.design_digest.to_owned(), ..Digests::default() },
+        sealed: super::Sealed::default(),
     };
     plan.digests.build = digest_of(&facts_used(&plan, inputs.build));
     plan.digests.intent = digest_of(&intent(&plan));

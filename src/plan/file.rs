@@ -4,6 +4,7 @@
 //! is `[template, id, resource, node, after, arguments…]`, in a topological order, and refers to others by place.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use super::assemble::PlanError;
 use super::digest::{canonical, digest_of_text};
 use super::template::{expand, factor};
-use super::{Digests, FORMAT, Plan};
+use super::{Digests, FORMAT, Plan, Sealed};
 use crate::action::{Action, ActionKind, Effect, Precondition, RetryClass};
 use crate::diff::{AttributeChange, Change, HeldBack, Operation};
 
@@ -84,42 +85,56 @@ impl AttributeTable {
     }
 }
 
-/// Everything that the plan's digest covers.
-fn body(plan: &Plan) -> Value {
+/// Everything that the plan's digest covers, part by part.
+fn parts(plan: &Plan) -> BTreeMap<&'static str, String> {
     let mut table = AttributeTable::default();
     let changes: Vec<Value> = plan.changes.iter().map(|c| to_value(&table.change(c))).collect();
+    let changes = canonical(&Value::Array(changes));
     let held_back: Vec<Value> = plan
         .held_back
         .iter()
         .map(|h| to_value(&HeldBackRecord { change: table.change(&h.change), reason: h.reason.clone(), hint: h.hint.clone() }))
         .collect();
     let (templates, actions) = encode_actions(&plan.actions);
-    let mut map = serde_json::Map::new();
-    let mut put = |key: &str, value: Value| {
-        map.insert(key.to_owned(), value);
-    };
-    put("format", json!(FORMAT));
-    put("drydock", json!(plan.drydock));
-    put("site", json!(plan.site));
-    put("goal", to_value(&plan.goal));
-    put("selection", json!(plan.selection));
-    put("endpoints", to_value(&plan.endpoints));
-    put("allow", to_value(&plan.allow));
-    put("limits", to_value(&plan.limits));
-    put("bindings", to_value(&plan.bindings));
-    put("nodes", to_value(&plan.nodes));
-    put("generations", to_value(&plan.generations));
-    put("attributes", Value::Array(table.rows));
-    put("changes", Value::Array(changes));
-    put("templates", templates);
-    put("actions", actions);
-    put("held_back", Value::Array(held_back));
-    put("blocked", to_value(&plan.blocked));
-    put("orphans", to_value(&plan.orphans));
-    put("not_managed", to_value(&plan.not_managed));
-    put("warnings", json!(plan.warnings));
-    put("digests", json!({"design": plan.digests.design, "build": plan.digests.build, "intent": plan.digests.intent}));
-    Value::Object(map)
+    BTreeMap::from([
+        ("format", canonical(&json!(FORMAT))),
+        ("drydock", canonical(&json!(plan.drydock))),
+        ("site", canonical(&json!(plan.site))),
+        ("goal", canonical(&to_value(&plan.goal))),
+        ("selection", canonical(&json!(plan.selection))),
+        ("endpoints", canonical(&to_value(&plan.endpoints))),
+        ("allow", canonical(&to_value(&plan.allow))),
+        ("limits", canonical(&to_value(&plan.limits))),
+        ("bindings", canonical(&to_value(&plan.bindings))),
+        ("nodes", canonical(&to_value(&plan.nodes))),
+        ("generations", canonical(&to_value(&plan.generations))),
+        ("attributes", canonical(&Value::Array(table.rows))),
+        ("changes", changes),
+        ("templates", canonical(&templates)),
+        ("actions", canonical(&actions)),
+        ("held_back", canonical(&Value::Array(held_back))),
+        ("blocked", canonical(&to_value(&plan.blocked))),
+        ("orphans", canonical(&to_value(&plan.orphans))),
+        ("not_managed", canonical(&to_value(&plan.not_managed))),
+        ("warnings", canonical(&json!(plan.warnings))),
+        ("digests", canonical(&json!({"design": plan.digests.design, "build": plan.digests.build, "intent": plan.digests.intent}))),
+    ])
+}
+
+/// One JSON object of parts; their names are plain words in order, so it is canonical when they are.
+fn join<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut out = String::from("{");
+    for (name, text) in parts {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        out.push('"');
+        out.push_str(name);
+        out.push_str("\":");
+        out.push_str(text);
+    }
+    out.push('}');
+    out
 }
 
 fn encode_actions(actions: &[Action]) -> (Value, Value) {
@@ -164,19 +179,22 @@ fn encode_actions(actions: &[Action]) -> (Value, Value) {
     (Value::Array(templates), Value::Array(rows))
 }
 
-/// Sets the plan's own digest.
+/// Sets the plan's own digest and keeps its parts.
 pub(super) fn seal(plan: &mut Plan) {
-    plan.digests.plan = digest_of_text(&canonical(&body(plan)));
+    let parts = parts(plan);
+    plan.digests.plan = digest_of_text(&join(parts.iter().map(|(n, t)| (*n, t.as_str()))));
+    plan.sealed = Sealed(Some(Arc::new(parts)));
 }
 
 /// The plan as the text of a plan file: canonical JSON (RFC 8785) and a newline.
 pub fn write(plan: &Plan) -> String {
-    let mut value = body(plan);
-    if let Value::Object(map) = &mut value {
-        map.insert("digest".into(), Value::from(plan.digests.plan.as_str()));
-        map.insert("advisory".into(), json!({"expected_s": plan.expected_s, "observed_at": plan.observed_at}));
-    }
-    let mut text = canonical(&value);
+    let parts = plan.sealed.0.clone().unwrap_or_else(|| Arc::new(parts(plan)));
+    let digest = canonical(&json!(plan.digests.plan));
+    let advisory = canonical(&json!({"expected_s": plan.expected_s, "observed_at": plan.observed_at}));
+    let mut all: BTreeMap<&str, &str> = parts.iter().map(|(n, t)| (*n, t.as_str())).collect();
+    all.insert("digest", &digest);
+    all.insert("advisory", &advisory);
+    let mut text = join(all.into_iter());
     text.push('\n');
     text
 }
@@ -187,8 +205,8 @@ pub fn write(plan: &Plan) -> String {
 /// When it is not a plan, was made by another format version, is cut off, or was changed.
 pub fn read(text: &str) -> Result<Plan, PlanError> {
     let err = |m: String| PlanError::File(m);
-    let mut value: Value =
-        serde_json::from_str(text).map_err(|e| err(format!("not a plan file, or cut off: {e}; make a new one with `drydock plan --out FILE`")))?;
+    let mut value: Value = serde_json::from_str(text)
+        .map_err(|e| err(format!("not a plan file, or cut off: {e}; make a new one with `drydock plan --out FILE`")))?;
     let Some(map) = value.as_object_mut() else { return Err(err("not a plan file: it is not a JSON object".into())) };
     match map.get("format").and_then(Value::as_u64) {
         Some(f) if f == u64::from(FORMAT) => {}
@@ -201,7 +219,9 @@ pub fn read(text: &str) -> Result<Plan, PlanError> {
     let advisory = map.remove("advisory").unwrap_or(Value::Null);
     let actual = digest_of_text(&canonical(&value));
     if digest != actual {
-        return Err(err("the plan was changed after it was made (its digest does not fit); make a new one with `drydock plan --out FILE`".into()));
+        return Err(err(
+            "the plan was changed after it was made (its digest does not fit); make a new one with `drydock plan --out FILE`".into()
+        ));
     }
     decode(&value, &advisory, digest).map_err(|m| err(format!("the plan file does not fit this version: {m}; make a new plan")))
 }
@@ -235,8 +255,7 @@ fn decode_actions(value: &Value) -> Result<Vec<Action>, String> {
         let [template, id, resource, node, after, args @ ..] = row.as_array().map(Vec::as_slice).ok_or_else(malformed)? else {
             return Err(malformed());
         };
-        let template =
-            template.as_u64().and_then(|t| usize::try_from(t).ok()).and_then(|t| templates.get(t)).ok_or_else(malformed)?;
+        let template = template.as_u64().and_then(|t| usize::try_from(t).ok()).and_then(|t| templates.get(t)).ok_or_else(malformed)?;
         let after = after
             .as_array()
             .ok_or_else(malformed)?
@@ -295,6 +314,12 @@ fn decode(value: &Value, advisory: &Value, digest: String) -> Result<Plan, Strin
         warnings: field(value, "warnings")?,
         expected_s: field(advisory, "expected_s")?,
         observed_at: field(advisory, "observed_at")?,
-        digests: Digests { design: field(&digests, "design")?, build: field(&digests, "build")?, intent: field(&digests, "intent")?, plan: digest },
+        digests: Digests {
+            design: field(&digests, "design")?,
+            build: field(&digests, "build")?,
+            intent: field(&digests, "intent")?,
+            plan: digest,
+        },
+        sealed: Sealed::default(),
     })
 }

@@ -13,4 +13,4 @@ pub use crate::diff::Goal;
 pub use assemble::{Inputs, PlanError, assemble};
 pub use digest::{canonical, design_digest};
 pub use file::{read, write};
-pub use types::{Allowance, Digests, FORMAT, Limits, Plan};
+pub use types::{Allowance, Digests, FORMAT, Limits, Plan, Sealed};

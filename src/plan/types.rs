@@ -1,6 +1,7 @@
 //! The plan as a value.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -94,4 +95,18 @@ pub struct Plan {
     pub observed_at: u64,
     /// Digests.
     pub digests: Digests,
+    /// The parts of the plan file, once they have been written out.
+    pub sealed: Sealed,
 }
+
+/// The parts of a plan file as canonical JSON, kept so that a large plan is written out once. Takes no part in equality.
+#[derive(Debug, Clone, Default)]
+pub struct Sealed(pub(super) Option<Arc<BTreeMap<&'static str, String>>>);
+
+impl PartialEq for Sealed {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Sealed {}

@@ -38,6 +38,7 @@ pub(super) fn nothing() -> Plan {
         expected_s: None,
         observed_at: 1_795_374_251,
         digests: Digests { design: digest("d"), build: digest("b"), intent: digest("1"), plan: digest("9f")[..64].to_owned() },
+        sealed: crate::plan::Sealed::default(),
     }
 }
 

@@ -60,5 +60,6 @@ pub(crate) fn plan(actions: Vec<Action>) -> Plan {
         expected_s: None,
         observed_at: 0,
         digests: Digests { plan: "digest-of-test-plan".to_owned(), ..Digests::default() },
+        sealed: crate::plan::Sealed::default(),
     }
 }
