@@ -6,8 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
-use super::client::Api;
+use super::client::{Api, ApiCall};
 use super::decide::Decision;
 use super::lists::{Lists, Needs};
 use super::machines::Machines;
@@ -21,6 +22,10 @@ use crate::action::params::{
 };
 use crate::build::{Binding, Endpoint, Machine, Provisioner};
 use crate::driver::{Begun, Call, Driver, DriverError, ErrorClass, NodeDriver, Observation};
+
+/// How long a machine that has failed to deploy may take to be released, and how often that is looked at.
+const RELEASE: Duration = Duration::from_mins(2);
+const RELEASE_POLL: Duration = Duration::from_secs(5);
 
 /// Name in plans.
 pub(super) const NAME: &str = "maas";
@@ -136,6 +141,32 @@ impl MaasDriver {
             }
         }
         out
+    }
+}
+
+impl MaasDriver {
+    async fn act(&self, calls: &[ApiCall], then: Begun) -> Result<Begun, DriverError> {
+        for call in calls {
+            self.api.change(call).await?;
+        }
+        Ok(then)
+    }
+
+    /// Goes on when a machine that was just released is free: that takes MAAS as long as switching it off.
+    async fn after_release(&self, call: &Call, wanted: &Wanted) -> Result<Begun, DriverError> {
+        let deadline = Instant::now() + RELEASE;
+        loop {
+            tokio::time::sleep(self.options.poll_interval.min(RELEASE_POLL)).await;
+            match Box::pin(self.read(&[(call, wanted)])).await.decide(call, wanted)? {
+                Decision::Act { calls, then } => return self.act(&calls, then).await,
+                Decision::Done(_) => return Ok(Begun::Complete),
+                Decision::Failed(error) => return Err(error),
+                _ if Instant::now() < deadline => {}
+                _ => {
+                    return Err(DriverError::new(ErrorClass::NotReady, format!("the machine of {} is still being released", call.resource)));
+                }
+            }
+        }
     }
 }
 
@@ -293,11 +324,10 @@ impl Driver for MaasDriver {
             Decision::Done(_) => Ok(Begun::Complete),
             Decision::InProgress(reason) => Ok(Begun::Wait { reason }),
             Decision::Failed(error) => Err(error),
-            Decision::Act { calls, then } => {
-                for call in &calls {
-                    self.api.change(call).await?;
-                }
-                Ok(then)
+            Decision::Act { calls, then } => self.act(&calls, then).await,
+            Decision::AfterRelease(release) => {
+                self.api.change(&release).await?;
+                self.after_release(call, &wanted).await
             }
             Decision::Networking(steps) => {
                 let machine = batch.machine(call)?.ok_or_else(|| absent(call))?;

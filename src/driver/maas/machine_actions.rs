@@ -217,7 +217,7 @@ pub(super) fn deploy(call: &Call, params: &DeployNode, found: &Found) -> Decisio
             Decision::Failed(DriverError::new(ErrorClass::Failed, failure(found)).hint("see the installation log of the machine in MAAS"))
         }
         // MAAS deploys a machine again only after it was released.
-        S::FailedDeployment => Decision::start([release(machine, &call.action, false)], "released after a failed deployment"),
+        S::FailedDeployment => Decision::AfterRelease(release(machine, &call.action, false)),
         S::Releasing => Decision::InProgress(format!("{} before it is deployed again", progress(found))),
         S::New | S::Commissioning | S::FailedCommissioning => Decision::failed(
             ErrorClass::NotReady,

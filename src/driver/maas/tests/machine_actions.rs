@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::super::client::ANNOTATE;
 use super::server::{Asked, Recorded, Server, recorded};
 use super::site_actions::{call as site_call, failed, observe};
 use crate::action::ActionKind;
@@ -209,9 +210,15 @@ async fn deployment_by_status() {
     let error = failed(observe(&Server::start(vec![machine(11, "Failed deployment", broke)]).await, &begun).await);
     assert_eq!((error.class, error.message.as_str()), (ErrorClass::Failed, "Failed deployment: curtin failed"));
 
-    let server = Server::start(vec![machine(11, "Failed deployment", owned("earlier")), op("release")]).await;
-    let (_, sent) = changes(&server, &deploy()).await;
-    assert_eq!(sent, ["POST machines/xna7aq/ release erase=false&comment=drydock action a1b2"]);
+    // MAAS deploys a machine again only after it was released.
+    let states =
+        [machine(11, "Failed deployment", owned("earlier")), machine(12, "Releasing", Value::Null), machine(4, "Ready", Value::Null)];
+    let answers = [op("release"), recorded("machines-allocate"), op("set_workload_annotations"), op("deploy")];
+    let server = Server::start(states.into_iter().chain(answers).collect()).await;
+    let (begun, sent) = changes(&server, &deploy()).await;
+    assert_eq!(begun, Begun::Wait { reason: "deploying".into() });
+    assert_eq!(sent[0], "POST machines/xna7aq/ release erase=false&comment=drydock action a1b2");
+    assert_eq!(sent.iter().map(|s| s.split(' ').nth(2).unwrap()).collect::<Vec<_>>(), ["release", "allocate", ANNOTATE, "deploy"]);
 }
 
 #[tokio::test]

@@ -205,6 +205,7 @@ impl Server {
     pub(super) fn driver(&self) -> MaasDriver {
         let mut options = MaasOptions::new(&self.url, Secret::new(format!("LiveConsumer:LiveToken:{CANARY}")), "site1");
         options.http.backoff = std::time::Duration::from_millis(1);
+        options.poll_interval = std::time::Duration::from_millis(1);
         MaasDriver::new(options).unwrap()
     }
 
