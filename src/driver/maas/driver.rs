@@ -163,7 +163,10 @@ impl MaasDriver {
                 Decision::Failed(error) => return Err(error),
                 _ if Instant::now() < deadline => {}
                 _ => {
-                    return Err(DriverError::new(ErrorClass::NotReady, format!("the machine of {} is still being released", call.resource)));
+                    return Err(DriverError::new(
+                        ErrorClass::NotReady,
+                        format!("the machine of {} is still being released", call.resource),
+                    ));
                 }
             }
         }
