@@ -20,7 +20,7 @@ pub(crate) struct Target<'a> {
 
 #[derive(Debug)]
 struct Rule {
-    rule: FaultRule,
+    what: FaultRule,
     key: String,
     node: Option<Regex>,
     op: Option<Regex>,
@@ -44,7 +44,7 @@ impl Faults {
             .iter()
             .map(|r| {
                 Ok(Rule {
-                    rule: r.clone(),
+                    what: r.clone(),
                     key: json!(r).to_string(),
                     node: pattern(r.node.as_ref())?,
                     op: pattern(r.op.as_ref())?,
@@ -63,18 +63,18 @@ impl Faults {
     /// The first request rule that hits a request; every rule that matches it is counted.
     pub(crate) fn request(&self, target: Target<'_>, matches: &mut BTreeMap<String, u64>) -> Option<FaultRule> {
         let mut hit = None;
-        for r in self.rules.iter().filter(|r| r.rule.machine.is_none()) {
+        for r in self.rules.iter().filter(|r| r.what.machine.is_none()) {
             let fits = |p: &Option<Regex>, text: &str| p.as_ref().is_none_or(|p| p.is_match(text));
             let same = |p: &Option<String>, text: &str| p.as_ref().is_none_or(|p| p == text);
             if fits(&r.node, target.node)
                 && fits(&r.op, target.op)
                 && fits(&r.path, target.path)
-                && same(&r.rule.server, target.server)
-                && same(&r.rule.method, target.method)
+                && same(&r.what.server, target.server)
+                && same(&r.what.method, target.method)
                 && count(r, matches, None)
                 && hit.is_none()
             {
-                hit = Some(r.rule.clone());
+                hit = Some(r.what.clone());
             }
         }
         hit
@@ -83,7 +83,7 @@ impl Faults {
     /// Whether a machine misbehaves this way now; counts.
     pub(crate) fn machine(&self, node: &str, fault: MachineFault, matches: &mut BTreeMap<String, u64>) -> bool {
         let mut hit = false;
-        for r in self.rules.iter().filter(|r| r.rule.machine == Some(fault)) {
+        for r in self.rules.iter().filter(|r| r.what.machine == Some(fault)) {
             if r.node.as_ref().is_none_or(|p| p.is_match(node)) && count(r, matches, Some(node)) {
                 hit = true;
             }
@@ -93,15 +93,15 @@ impl Faults {
 
     /// Whether a machine misbehaves this way at all (not counted).
     pub(crate) fn is_permanent(&self, node: &str, fault: MachineFault) -> bool {
-        self.rules.iter().any(|r| r.rule.machine == Some(fault) && r.node.as_ref().is_none_or(|p| p.is_match(node)))
+        self.rules.iter().any(|r| r.what.machine == Some(fault) && r.node.as_ref().is_none_or(|p| p.is_match(node)))
     }
 
     /// How many times as long a machine takes.
     pub(crate) fn factor(&self, node: &str) -> f64 {
         self.rules
             .iter()
-            .filter(|r| r.rule.machine == Some(MachineFault::Slow) && r.node.as_ref().is_none_or(|p| p.is_match(node)))
-            .fold(1.0, |f, r| f * r.rule.factor)
+            .filter(|r| r.what.machine == Some(MachineFault::Slow) && r.node.as_ref().is_none_or(|p| p.is_match(node)))
+            .fold(1.0, |f, r| f * r.what.factor)
     }
 }
 
@@ -110,8 +110,8 @@ fn count(r: &Rule, matches: &mut BTreeMap<String, u64>, node: Option<&str>) -> b
     let key = node.map_or_else(|| r.key.clone(), |n| format!("{n} {}", r.key));
     let n = matches.entry(key).or_insert(0);
     *n += 1;
-    let first = r.rule.nth.max(1);
-    *n >= first && (r.rule.count == 0 || *n < first + r.rule.count)
+    let first = r.what.nth.max(1);
+    *n >= first && (r.what.count == 0 || *n < first + r.what.count)
 }
 
 #[cfg(test)]

@@ -36,24 +36,25 @@ pub(crate) fn extend(world: &mut World, site: &Site) -> bool {
     let fresh = generate(site, &world.meta.options);
     let mut changed = false;
     for (name, wire) in fresh.wires {
-        if !world.wires.contains_key(&name) {
-            world.wires.insert(name, wire);
-            changed = true;
-        }
+        changed |= add_new(&mut world.wires, name, wire);
     }
     for (name, machine) in fresh.machines {
-        if !world.machines.contains_key(&name) {
-            world.machines.insert(name, machine);
-            changed = true;
-        }
+        changed |= add_new(&mut world.machines, name, machine);
     }
     for (series, kernels) in fresh.site.offered {
-        if !world.site.offered.contains_key(&series) {
-            world.site.offered.insert(series, kernels);
-            changed = true;
-        }
+        changed |= add_new(&mut world.site.offered, series, kernels);
     }
     changed
+}
+
+fn add_new<V>(map: &mut BTreeMap<String, V>, key: String, value: V) -> bool {
+    match map.entry(key) {
+        std::collections::btree_map::Entry::Vacant(e) => {
+            e.insert(value);
+            true
+        }
+        std::collections::btree_map::Entry::Occupied(_) => false,
+    }
 }
 
 /// The network that untagged frames of a link belong to.
@@ -181,8 +182,9 @@ fn nics(site: &Site, node: &Node, options: &SimOptions) -> Vec<Nic> {
     let mut nics = Vec::new();
     for (index, (pci, fixed, alias, product)) in found.into_iter().enumerate() {
         let guess = if options.hardware.renamed_nics { Some(format!("eno{}", index + 1)) } else { kernel_name(&pci) };
-        let name = fixed
-            .unwrap_or_else(|| guess.into_iter().chain((0..).map(|n| format!("eth{n}"))).find(|n| !taken.contains(n)).unwrap_or_default());
+        let name = fixed.unwrap_or_else(|| {
+            guess.into_iter().chain((0..=u32::MAX).map(|n| format!("eth{n}"))).find(|n| !taken.contains(n)).unwrap_or_default()
+        });
         taken.insert(name.clone());
         nics.push(Nic {
             mac: names::mac(options.seed, &format!("{} {pci}", node.name.value)),
@@ -230,7 +232,9 @@ fn disks(site: &Site, node: &Node, options: &SimOptions) -> Vec<Disk> {
         .filter(|(_, a)| a.bus_type.value == "scsi")
         .map(|(n, a)| (n.as_str(), (a.address.value.as_str(), a.dev_type.as_ref().map(|t| t.value.as_str()))))
         .collect();
-    let mut found: Vec<(String, Option<String>, Option<&PhysicalDevice>, Option<&str>)> = Vec::new();
+    // Bus address, name that the design fixes, layout, model.
+    type Found<'a> = (String, Option<String>, Option<&'a PhysicalDevice>, Option<&'a str>);
+    let mut found: Vec<Found<'_>> = Vec::new();
     let mut named = Vec::new();
     for (name, device) in &node.storage.physical_devices {
         match aliases.remove(name.as_str()) {
@@ -262,7 +266,7 @@ fn disks(site: &Site, node: &Node, options: &SimOptions) -> Vec<Disk> {
     let mut taken: BTreeSet<String> = found.iter().filter_map(|f| f.1.clone()).collect();
     let mut disks = Vec::new();
     for (scsi, fixed, device, model) in found {
-        let name = fixed.unwrap_or_else(|| (0..).map(disk_name).find(|n| !taken.contains(n)).unwrap_or_default());
+        let name = fixed.unwrap_or_else(|| (0..=u32::MAX).map(disk_name).find(|n| !taken.contains(n)).unwrap_or_default());
         taken.insert(name.clone());
         let needed = device.map_or(0, |d| wanted(node, d)) + GIB;
         let mut size = [SMALLEST_DISK, 960_000_000_000, 1_920_000_000_000, 3_840_000_000_000, 7_680_000_000_000]

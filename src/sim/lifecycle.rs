@@ -123,7 +123,7 @@ pub(crate) fn enlist(core: &mut Core, name: &str) {
     }
     let (serial, machine) = (m.serial.clone(), m.clone());
     let id = new_system_id(&core.world, seed, &serial);
-    let hostname = (0..)
+    let hostname = (0..=u32::MAX)
         .map(|n| if n < 64 { names::hostname(seed, &serial, n) } else { format!("{}-{}", names::hostname(seed, &serial, n), n) })
         .find(|h| core.world.nodes.values().all(|n| n.hostname != *h))
         .unwrap_or_default();
@@ -139,7 +139,10 @@ pub(crate) fn enlist(core: &mut Core, name: &str) {
 
 /// A system id that is not taken.
 pub(crate) fn new_system_id(world: &World, seed: u64, text: &str) -> String {
-    (0..).map(|n| names::system_id(seed, text, n)).find(|id| id != super::db::RACK && !world.nodes.contains_key(id)).unwrap_or_default()
+    (0..=u32::MAX)
+        .map(|n| names::system_id(seed, text, n))
+        .find(|id| id != super::db::RACK && !world.nodes.contains_key(id))
+        .unwrap_or_default()
 }
 
 /// A machine's commissioning system has run its scripts.

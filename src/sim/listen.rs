@@ -1,6 +1,5 @@
 //! Connections that a fault can cut: a listener whose streams know a switch that the handler of a request can throw.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -49,17 +48,15 @@ impl Listener for Loopback {
     type Io = Stream;
     type Addr = std::net::SocketAddr;
 
-    fn accept(&mut self) -> impl Future<Output = (Self::Io, Self::Addr)> + Send {
-        async {
-            loop {
-                match self.0.accept().await {
-                    Ok((tcp, address)) => {
-                        let _ = tcp.set_nodelay(true);
-                        return (Stream { tcp, switch: Switch::default() }, address);
-                    }
-                    // Out of file descriptors: wait for some to be closed.
-                    Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            match self.0.accept().await {
+                Ok((tcp, address)) => {
+                    let _ = tcp.set_nodelay(true);
+                    return (Stream { tcp, switch: Switch::default() }, address);
                 }
+                // Out of file descriptors: wait for some to be closed.
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
             }
         }
     }

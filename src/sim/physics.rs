@@ -54,7 +54,7 @@ pub(crate) fn set_boot_override(core: &mut Core, name: &str, target: &str, enabl
             bmc.boot_target = "None".into();
         } else {
             bmc.boot_enabled = if enabled == "Once" && ignores_once { "Continuous".into() } else { enabled.to_owned() };
-            bmc.boot_target = target.to_owned();
+            target.clone_into(&mut bmc.boot_target);
         }
     }
 }

@@ -259,13 +259,12 @@ fn reset(core: &mut Core, name: &str, request: &Request<'_>) -> Result<Reply, Re
     };
     let on = machine(core, name)?.on;
     let command = match kind {
-        "On" | "ForceOn" => Power::On,
         "ForceOff" => Power::Off,
         "GracefulShutdown" => Power::Shutdown,
         "ForceRestart" | "GracefulRestart" => Power::Reset,
         "PowerCycle" => Power::Cycle,
         "PushPowerButton" if on => Power::Shutdown,
-        "PushPowerButton" => Power::On,
+        "On" | "ForceOn" | "PushPowerButton" => Power::On,
         other => {
             return Err(error(
                 400,

@@ -279,14 +279,8 @@ fn around(address: IpAddr) -> IpNet {
 fn relay_vlan(world: &mut World, site: &Site, network: Option<&Network>, fabrics: &mut BTreeMap<String, i64>) -> i64 {
     let link = network.and_then(|n| n.link.as_ref()).and_then(|l| site.links.get(l));
     let Some((network, link)) = network.zip(link) else { return new_fabric(world).1 };
-    let fabric = match fabrics.get(&link.name.value) {
-        Some(f) => *f,
-        None => {
-            let (fabric, _) = new_fabric(world);
-            fabrics.insert(link.name.value.clone(), fabric);
-            fabric
-        }
-    };
+    let fabric = fabrics.get(&link.name.value).copied().unwrap_or_else(|| new_fabric(world).0);
+    fabrics.insert(link.name.value.clone(), fabric);
     let untagged = native(site, link).is_some_and(|n| n.name == network.name);
     let vid = if untagged { 0 } else { network.vlan.as_ref().map_or(0, |v| i64::from(v.value)) };
     if let Some(v) = world.site.vlans.values().find(|v| v.fabric == fabric && v.vid == vid) {

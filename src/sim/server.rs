@@ -324,14 +324,12 @@ impl Service {
         if core.faults.is_empty() {
             return None;
         }
-        let (server, node, op) = match &self.machine {
-            Some(m) => ("bmc", m.to_string(), redfish::operation(request).unwrap_or_default()),
-            None => {
-                let node = maas::subject(&core, request.path);
-                let query = super::http::Form::from_query(request.query);
-                ("maas", node, query.get("op").unwrap_or_default().to_owned())
-            }
+        let (server, node, op) = if let Some(m) = &self.machine {
+            ("bmc", m.to_string(), redfish::operation(request))
+        } else {
+            ("maas", maas::subject(&core, request.path), maas_operation(request))
         };
+        let op = op.unwrap_or_default();
         let target = Target { node: &node, server, method: request.method.as_str(), op: &op, path: request.path };
         let core = &mut *core;
         core.touch_meta();
@@ -344,12 +342,10 @@ impl Service {
         let mut core = lock(&self.core);
         let core = &mut *core;
         core.advance(now_ms());
-        let (server, op, reply) = match &self.machine {
-            Some(m) => (format!("bmc:{m}"), redfish::operation(request), redfish::handle(core, m, request)),
-            None => {
-                let op = super::http::Form::from_query(request.query).get("op").map(str::to_owned);
-                ("maas".to_owned(), op, maas::handle(core, request))
-            }
+        let (server, op, reply) = if let Some(m) = &self.machine {
+            (format!("bmc:{m}"), redfish::operation(request), redfish::handle(core, m, request))
+        } else {
+            ("maas".to_owned(), maas_operation(request), maas::handle(core, request))
         };
         let reads = matches!(request.method.as_str(), "GET" | "HEAD");
         // Session handling changes nothing on the site.
@@ -368,6 +364,11 @@ impl Service {
             Err(e) => Reply::text(507, e.to_string()),
         }
     }
+}
+
+/// The `op` of a MAAS request.
+fn maas_operation(request: &Request<'_>) -> Option<String> {
+    super::http::Form::from_query(request.query).get("op").map(str::to_owned)
 }
 
 fn respond(reply: Reply, head: bool) -> Response<Body> {

@@ -234,17 +234,13 @@ fn series(call: &Call<'_>) -> Result<(String, String), Reply> {
     let asked = call.form.filled("distro_series").unwrap_or(default);
     let names: std::collections::BTreeSet<&str> = site.boot_resources.values().map(|r| r.name.as_str()).collect();
     let full = names.iter().find(|n| **n == asked || n.rsplit('/').next() == Some(asked));
-    match full {
-        Some(n) => {
-            let (os, series) = n.split_once('/').unwrap_or(("custom", n));
-            Ok((os.to_owned(), series.to_owned()))
-        }
-        None => {
-            let mut allowed = vec![""];
-            allowed.extend(names);
-            Err(form_error("distro_series", choices(asked, "distro_series", &allowed)))
-        }
+    if let Some(n) = full {
+        let (os, series) = n.split_once('/').unwrap_or(("custom", n));
+        return Ok((os.to_owned(), series.to_owned()));
     }
+    let mut allowed = vec![""];
+    allowed.extend(names);
+    Err(form_error("distro_series", choices(asked, "distro_series", &allowed)))
 }
 
 fn kernel(call: &Call<'_>, n: &Node, os: &str, series: &str) -> Result<Option<String>, Reply> {

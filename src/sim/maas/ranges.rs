@@ -14,8 +14,8 @@ use crate::sim::render;
 pub(super) fn ipranges(call: &mut Call<'_>) -> Answer {
     match call.signature() {
         ("GET", None) => {
-            let w = &call.core.world;
-            Ok(list(w.site.ipranges.values().map(|r| render::iprange(w, r)).collect()))
+            let world = &call.core.world;
+            Ok(list(world.site.ipranges.values().map(|r| render::iprange(world, r)).collect()))
         }
         ("POST", None) => {
             let mut errors = FormErrors::default();
@@ -58,19 +58,19 @@ pub(super) fn ipranges(call: &mut Call<'_>) -> Answer {
 }
 
 fn fill(call: &Call<'_>, r: &mut IpRange) -> Result<(), Reply> {
-    let (f, w) = (&call.form, &call.core.world);
+    let (form, world) = (&call.form, &call.core.world);
     let mut errors = FormErrors::default();
-    if let Some(k) = f.filled("type") {
+    if let Some(k) = form.filled("type") {
         k.clone_into(&mut r.kind);
     }
     if !matches!(r.kind.as_str(), "dynamic" | "reserved") {
         errors.add("type", choices(&r.kind, "type", &["dynamic", "reserved"]));
     }
-    if let Some(c) = f.get("comment") {
+    if let Some(c) = form.get("comment") {
         c.clone_into(&mut r.comment);
     }
     for (name, target) in [("start_ip", &mut r.start), ("end_ip", &mut r.end)] {
-        if let Some(v) = f.filled(name) {
+        if let Some(v) = form.filled(name) {
             match v.parse::<IpAddr>() {
                 Ok(a) => *target = a.to_string(),
                 Err(_) => errors.add(name, "Enter a valid IPv4 or IPv6 address."),
@@ -87,7 +87,7 @@ fn fill(call: &Call<'_>, r: &mut IpRange) -> Result<(), Reply> {
         e.add("end_ip", text);
         e.check()
     };
-    let subnet = w.site.subnets.get(&r.subnet).ok_or_else(|| missing("Subnet"))?;
+    let subnet = world.site.subnets.get(&r.subnet).ok_or_else(|| missing("Subnet"))?;
     let net: Option<IpNet> = subnet.cidr.parse().ok();
     if number(end) < number(start) {
         return both("End IP address must not be less than Start IP address.");
@@ -97,17 +97,18 @@ fn fill(call: &Call<'_>, r: &mut IpRange) -> Result<(), Reply> {
             .map_err(|_| form_error("__all__", format!("IP range {}-{} is not within subnet {}.", r.start, r.end, subnet.cidr)));
     }
     let covers = |a: &str| a.parse::<IpAddr>().is_ok_and(|a| number(start) <= number(a) && number(a) <= number(end));
-    let clash = w.site.ipranges.values().filter(|o| o.id != r.id && o.subnet == r.subnet).any(|o| {
+    let clash = world.site.ipranges.values().filter(|o| o.id != r.id && o.subnet == r.subnet).any(|o| {
         let (Ok(a), Ok(b)) = (o.start.parse::<IpAddr>(), o.end.parse::<IpAddr>()) else { return false };
         number(a) <= number(end) && number(start) <= number(b)
     });
     let dynamic = r.kind == "dynamic";
     let assigned = dynamic
         && (subnet.gateway_ip.as_deref().is_some_and(covers)
-            || w.site
+            || world
+                .site
                 .rack_interfaces
                 .iter()
-                .chain(w.nodes.values().flat_map(|n| n.interfaces.values()))
+                .chain(world.nodes.values().flat_map(|n| n.interfaces.values()))
                 .flat_map(|i| &i.links)
                 .filter(|l| l.subnet == Some(r.subnet))
                 .filter_map(|l| l.ip.as_deref())
@@ -120,10 +121,10 @@ fn fill(call: &Call<'_>, r: &mut IpRange) -> Result<(), Reply> {
 }
 
 pub(super) fn iprange(call: &mut Call<'_>, id: i64) -> Answer {
-    let w = &call.core.world;
-    let mut r = w.site.ipranges.get(&id).cloned().ok_or_else(|| missing("IPRange"))?;
+    let world = &call.core.world;
+    let mut r = world.site.ipranges.get(&id).cloned().ok_or_else(|| missing("IPRange"))?;
     match call.signature() {
-        ("GET", None) => Ok(Reply::json(&render::iprange(w, &r))),
+        ("GET", None) => Ok(Reply::json(&render::iprange(world, &r))),
         ("PUT", None) => {
             fill(call, &mut r)?;
             call.core.effect(format!("update iprange {} {}-{}", r.kind, r.start, r.end));
@@ -142,8 +143,8 @@ pub(super) fn iprange(call: &mut Call<'_>, id: i64) -> Answer {
 pub(super) fn static_routes(call: &mut Call<'_>) -> Answer {
     match call.signature() {
         ("GET", None) => {
-            let w = &call.core.world;
-            Ok(list(w.site.static_routes.values().map(|r| render::static_route(w, r)).collect()))
+            let world = &call.core.world;
+            Ok(list(world.site.static_routes.values().map(|r| render::static_route(world, r)).collect()))
         }
         ("POST", None) => {
             let mut errors = FormErrors::default();
@@ -165,18 +166,18 @@ pub(super) fn static_routes(call: &mut Call<'_>) -> Answer {
 }
 
 fn fill_route(call: &Call<'_>, r: &mut StaticRoute) -> Result<(), Reply> {
-    let (f, w) = (&call.form, &call.core.world);
+    let (form, world) = (&call.form, &call.core.world);
     let mut errors = FormErrors::default();
     for (name, target) in [("source", &mut r.source), ("destination", &mut r.destination)] {
-        if let Some(v) = f.filled(name) {
+        if let Some(v) = form.filled(name) {
             match subnets::find(call, v) {
                 Some(s) => *target = s,
                 None => errors.add(name, "Select a valid choice. That choice is not one of the available choices."),
             }
         }
     }
-    if let Some(g) = f.filled("gateway_ip") {
-        let net: Option<IpNet> = w.site.subnets.get(&r.source).and_then(|s| s.cidr.parse().ok());
+    if let Some(g) = form.filled("gateway_ip") {
+        let net: Option<IpNet> = world.site.subnets.get(&r.source).and_then(|s| s.cidr.parse().ok());
         match (g.parse::<IpAddr>(), net) {
             (Ok(a), Some(n)) if n.contains(&a) => r.gateway_ip = a.to_string(),
             (Ok(_), Some(n)) => {
@@ -186,21 +187,21 @@ fn fill_route(call: &Call<'_>, r: &mut StaticRoute) -> Result<(), Reply> {
             _ => errors.add("gateway_ip", "Enter a valid IPv4 or IPv6 address."),
         }
     }
-    if let Some(m) = f.filled("metric").and_then(id_of) {
+    if let Some(m) = form.filled("metric").and_then(id_of) {
         r.metric = m;
     }
     let same = |o: &&StaticRoute| o.id != r.id && o.source == r.source && o.destination == r.destination && o.gateway_ip == r.gateway_ip;
-    if w.site.static_routes.values().any(|o| same(&o)) {
+    if world.site.static_routes.values().any(|o| same(&o)) {
         errors.add("__all__", "Static route with this Source, Destination and Gateway ip already exists.");
     }
     errors.check()
 }
 
 pub(super) fn static_route(call: &mut Call<'_>, id: i64) -> Answer {
-    let w = &call.core.world;
-    let mut r = w.site.static_routes.get(&id).cloned().ok_or_else(|| missing("StaticRoute"))?;
+    let world = &call.core.world;
+    let mut r = world.site.static_routes.get(&id).cloned().ok_or_else(|| missing("StaticRoute"))?;
     match call.signature() {
-        ("GET", None) => Ok(Reply::json(&render::static_route(w, &r))),
+        ("GET", None) => Ok(Reply::json(&render::static_route(world, &r))),
         ("PUT", None) => {
             fill_route(call, &mut r)?;
             call.core.effect(format!("update static_route {}", r.gateway_ip));

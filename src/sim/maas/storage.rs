@@ -36,7 +36,7 @@ pub(super) fn block_devices(call: &mut Call<'_>, id: &str) -> Answer {
     }
 }
 
-fn device<'n>(n: &'n Node, id: i64) -> Result<&'n BlockDevice, Reply> {
+fn device(n: &Node, id: i64) -> Result<&BlockDevice, Reply> {
     n.block_devices.get(&id).ok_or_else(|| missing("BlockDevice"))
 }
 
@@ -120,7 +120,7 @@ pub(super) fn block_device(call: &mut Call<'_>, id: &str, device_id: i64) -> Ans
     }
 }
 
-fn filesystem<'n>(n: &'n mut Node, place: Place) -> Option<&'n mut Option<Filesystem>> {
+fn filesystem(n: &mut Node, place: Place) -> Option<&mut Option<Filesystem>> {
     match place {
         Place::Device(d) => n.block_devices.get_mut(&d).map(|d| &mut d.filesystem),
         Place::Partition(d, p) => n.block_devices.get_mut(&d)?.partitions.iter_mut().find(|x| x.id == p).map(|p| &mut p.filesystem),

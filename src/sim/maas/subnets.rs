@@ -177,7 +177,7 @@ fn addresses(call: &Call<'_>, subnet: i64) -> Vec<Value> {
         for l in n.interfaces.values().flat_map(|i| &i.links).filter(|l| l.subnet == Some(subnet)) {
             if let Some(ip) = &l.ip {
                 out.push(json!({
-                    "ip": ip, "alloc_type": if l.mode == "auto" { 0 } else { 1 }, "user": n.owner,
+                    "ip": ip, "alloc_type": i32::from(l.mode != "auto"), "user": n.owner,
                     "node_summary": { "system_id": n.system_id, "hostname": n.hostname, "fqdn": render::fqdn(w, n), "node_type": 0 },
                 }));
             }

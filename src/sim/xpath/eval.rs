@@ -67,13 +67,13 @@ fn to_truth(v: &Value<'_>) -> bool {
     }
 }
 
-fn eval<'a>(e: &Expression, c: Context<'a>) -> Value<'a> {
-    match e {
+fn eval<'a>(expression: &Expression, c: Context<'a>) -> Value<'a> {
+    match expression {
         Expression::Text(t) => Value::Text(t.clone()),
         Expression::Number(n) => Value::Number(*n),
         Expression::Negative(e) => Value::Number(-to_number(&eval(e, c))),
         Expression::Call(name, arguments) => call(name, arguments, c),
-        Expression::Binary(o, a, b) => binary(o, a, b, c),
+        Expression::Binary(operator, left, right) => binary(operator, left, right, c),
         Expression::Path { start, filters, absolute, steps } => {
             let mut items = match start {
                 Some(s) => match eval(s, c) {
@@ -100,7 +100,7 @@ fn filter<'a>(items: Vec<Item<'a>>, predicate: &Expression, c: Context<'a>) -> V
         .into_iter()
         .enumerate()
         .filter(|(i, item)| match eval(predicate, Context { item: *item, position: i + 1, size, root: c.root }) {
-            Value::Number(n) => n == (i + 1) as f64,
+            Value::Number(n) => (n - (i + 1) as f64).abs() < f64::EPSILON,
             v => to_truth(&v),
         })
         .map(|(_, item)| item)
@@ -126,9 +126,8 @@ fn step<'a>(items: &[Item<'a>], s: &Step, c: Context<'a>) -> Vec<Item<'a>> {
 
 fn fits(item: Item<'_>, s: &Step) -> bool {
     match (&s.test, item) {
-        (Test::Node, _) => true,
+        (Test::Node, _) | (Test::Any, Item::Attribute(..)) => true,
         (Test::Any, Item::Node(n)) => n.is_element(),
-        (Test::Any, Item::Attribute(..)) => true,
         (Test::Name(name), Item::Node(n)) => n.is_element() && n.tag_name().name() == name,
         (Test::Name(name), Item::Attribute(_, a, _)) => a == name,
         (Test::Text, Item::Node(n)) => n.is_text(),
@@ -190,11 +189,11 @@ fn relation(o: &str, a: &Value<'_>, b: &Value<'_>) -> bool {
     }
 }
 
-fn binary<'a>(o: &str, a: &Expression, b: &Expression, c: Context<'a>) -> Value<'a> {
-    match o {
-        "or" => Value::Truth(to_truth(&eval(a, c)) || to_truth(&eval(b, c))),
-        "and" => Value::Truth(to_truth(&eval(a, c)) && to_truth(&eval(b, c))),
-        "|" => match (eval(a, c), eval(b, c)) {
+fn binary<'a>(operator: &str, left: &Expression, right: &Expression, c: Context<'a>) -> Value<'a> {
+    match operator {
+        "or" => Value::Truth(to_truth(&eval(left, c)) || to_truth(&eval(right, c))),
+        "and" => Value::Truth(to_truth(&eval(left, c)) && to_truth(&eval(right, c))),
+        "|" => match (eval(left, c), eval(right, c)) {
             (Value::Nodes(mut x), Value::Nodes(y)) => {
                 for i in y {
                     if !x.contains(&i) {
@@ -206,8 +205,8 @@ fn binary<'a>(o: &str, a: &Expression, b: &Expression, c: Context<'a>) -> Value<
             _ => Value::Nodes(Vec::new()),
         },
         "+" | "-" | "*" | "div" | "mod" => {
-            let (x, y) = (to_number(&eval(a, c)), to_number(&eval(b, c)));
-            Value::Number(match o {
+            let (x, y) = (to_number(&eval(left, c)), to_number(&eval(right, c)));
+            Value::Number(match operator {
                 "+" => x + y,
                 "-" => x - y,
                 "*" => x * y,
@@ -215,7 +214,7 @@ fn binary<'a>(o: &str, a: &Expression, b: &Expression, c: Context<'a>) -> Value<
                 _ => x % y,
             })
         }
-        _ => Value::Truth(relation(o, &eval(a, c), &eval(b, c))),
+        _ => Value::Truth(relation(operator, &eval(left, c), &eval(right, c))),
     }
 }
 
