@@ -114,7 +114,7 @@ pub(super) fn wanted(site: &Site, node: &Node) -> Option<(ApplyNodeStorage, Want
             want(&mut attributes, format!("{name}.volume_group"), group.value.as_str(), group.span);
         }
         if boot == Some(name) {
-            want(&mut attributes, format!("{name}.boot"), true, device.labels.get("bootdrive").map_or(device.name.span, |l| l.span));
+            want(&mut attributes, format!("{name}.bootdrive"), true, device.labels.get("bootdrive").map_or(device.name.span, |l| l.span));
         }
         disks.push(DiskParams {
             device: Late::Fact(FactRef { node: node.name.value.clone(), select, min_size: (min_size > 0).then_some(min_size) }),
@@ -244,7 +244,7 @@ pub(super) fn present(machine: &Machine, node: &Node, wanted: &ApplyNodeStorage)
             out.insert(format!("{name}.filesystem"), present_filesystem(fs, None));
         }
         if machine.boot_disk.as_deref() == Some(&disk.name) && (params.boot || wanted.disks.iter().any(|d| d.boot)) {
-            out.insert(format!("{name}.boot"), json!(true));
+            out.insert(format!("{name}.bootdrive"), json!(true));
         }
     }
     for group in &machine.volume_groups {
