@@ -14,6 +14,8 @@ pub enum ErrorClass {
     NotReady,
     /// The other side refuses these parameters for good.
     Rejected,
+    /// Our own settings do not fit: a URL, a CA file, TLS trust, a driver that is not configured. Nothing was refused by the site.
+    Settings,
     /// Wrong or missing credentials.
     Credentials,
     /// The site is not as the plan says; nothing was done.

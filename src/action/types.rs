@@ -147,7 +147,7 @@ pub enum Precondition {
     Identity,
     /// The provisioner shows the machine in one of these statuses (names of [`crate::build::MachineStatus`]).
     Status(Vec<crate::build::MachineStatus>),
-    /// The provisioner does not have a machine with the bound MACs.
+    /// The provisioner does not have a machine with the bound MACs. If it has, the action has served its purpose, and is done without an effect.
     NotEnlisted,
     /// The machine holds no operating system that this plan was not told of: it is off, or known to the provisioner in a status before deployment.
     HoldsNothing,

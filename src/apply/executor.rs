@@ -77,12 +77,12 @@ pub(super) fn call_of(cx: &Context, action: &Action, params: Value, binding: &Bi
 async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::dispatcher::Message>) -> Result<Verdict, DriverError> {
     let action = &cx.plan.actions[job.index as usize];
     let driver = cx.drivers.get(&action.driver).ok_or_else(|| {
-        DriverError::new(ErrorClass::Rejected, format!("no driver named {} is configured", action.driver))
+        DriverError::new(ErrorClass::Settings, format!("no driver named {} is configured", action.driver))
             .hint("see `drivers` in drydock.yaml")
     })?;
     let mut reads = Reads::new(cx, action, &job.binding, job.deadline);
 
-    if !action.fulfilled_by.is_empty()
+    if (!action.fulfilled_by.is_empty() || action.preconditions.contains(&Precondition::NotEnlisted))
         && let Some(evidence) = served(cx, action, &job, &mut reads).await?
     {
         return Ok(Verdict::Done { already: true, evidence, outputs: BTreeMap::new(), build_data: BTreeMap::new() });

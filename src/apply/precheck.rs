@@ -40,7 +40,7 @@ impl<'a> Reads<'a> {
     pub(super) async fn machine(&mut self) -> Result<Option<&Machine>, DriverError> {
         if self.machine.is_none() {
             let driver = self.cx.drivers.provisioner(&self.action.driver).ok_or_else(|| {
-                DriverError::new(ErrorClass::Rejected, "no provisioner is configured").hint("name one under `drivers.node` in drydock.yaml")
+                DriverError::new(ErrorClass::Settings, "no provisioner is configured").hint("name one under `drivers.node` in drydock.yaml")
             })?;
             self.machine = Some(within(self.deadline, driver.machine(self.binding)).await?);
         }

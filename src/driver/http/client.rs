@@ -60,7 +60,7 @@ impl HttpClient {
             // A machine without system certificates can still talk to plain loopback services.
             builder().build().or_else(|_| builder().tls_certs_only([]).build())
         };
-        let client = client.map_err(|e| DriverError::new(ErrorClass::Rejected, format!("cannot set up the HTTP client: {e}")))?;
+        let client = client.map_err(|e| DriverError::new(ErrorClass::Settings, format!("cannot set up the HTTP client: {e}")))?;
         Ok(Self { client, options })
     }
 
@@ -79,11 +79,11 @@ impl HttpClient {
             "https" => Ok(()),
             "http" if self.options.allow_plain_http || is_loopback(url) => Ok(()),
             "http" => Err(DriverError::new(
-                ErrorClass::Rejected,
+                ErrorClass::Settings,
                 format!("{}: plain http would send passwords readable over the network", shown_url(url)),
             )
             .hint("use https://, or, knowing the risk, set `allow_plain_http: true`")),
-            other => Err(DriverError::new(ErrorClass::Rejected, format!("{}: scheme `{other}` is not supported", shown_url(url)))
+            other => Err(DriverError::new(ErrorClass::Settings, format!("{}: scheme `{other}` is not supported", shown_url(url)))
                 .hint("use https://")),
         }
     }
@@ -131,7 +131,7 @@ impl HttpClient {
                 Some(to) if keeps_method && to.origin() == url.origin() => url = to,
                 Some(to) => {
                     let error = DriverError::new(
-                        ErrorClass::Rejected,
+                        ErrorClass::Settings,
                         format!(
                             "{}: {} {} is redirected to {}, which is not followed",
                             request.context,
@@ -146,7 +146,7 @@ impl HttpClient {
             }
         }
         let error = DriverError::new(
-            ErrorClass::Rejected,
+            ErrorClass::Settings,
             format!("{}: {} {} is redirected in circles", request.context, request.method, shown_url(&request.url)),
         );
         Err((Why::Invalid, error))
@@ -159,7 +159,7 @@ impl HttpClient {
             let header = HeaderName::try_from(name.as_str()).ok().zip(HeaderValue::try_from(value.as_str()).ok());
             let Some((name, mut value)) = header else {
                 let error =
-                    DriverError::new(ErrorClass::Rejected, format!("{}: the value of header `{name}` cannot be sent", request.context));
+                    DriverError::new(ErrorClass::Settings, format!("{}: the value of header `{name}` cannot be sent", request.context));
                 return Err((Why::Invalid, error.hint("check it for line breaks and control characters")));
             };
             value.set_sensitive(true);
@@ -176,7 +176,7 @@ impl HttpClient {
         while let Some(chunk) = answer.chunk().await.map_err(|e| transport(request, &e))? {
             if body.len() + chunk.len() > self.options.max_body {
                 let error = DriverError::new(
-                    ErrorClass::Rejected,
+                    ErrorClass::Settings,
                     format!(
                         "{}: {} {} answered more than {} bytes",
                         request.context,

@@ -94,14 +94,14 @@ pub(super) fn transport(request: &Request, error: &reqwest::Error) -> (Why, Driv
         let (what, hint) = tls_words(&tls);
         return (
             Why::Tls,
-            DriverError::new(ErrorClass::Rejected, format!("{to}: the server's TLS certificate or connection was not accepted: {what}"))
+            DriverError::new(ErrorClass::Settings, format!("{to}: the server's TLS certificate or connection was not accepted: {what}"))
                 .hint(hint),
         );
     }
     if error.is_builder() {
         return (
             Why::Invalid,
-            DriverError::new(ErrorClass::Rejected, format!("{to}: the request cannot be made: {}", last.unwrap_or_default())),
+            DriverError::new(ErrorClass::Settings, format!("{to}: the request cannot be made: {}", last.unwrap_or_default())),
         );
     }
     if error.is_connect() {

@@ -96,7 +96,7 @@ pub(super) fn listed(options: &HttpOptions) -> Result<Option<ClientConfig>, Driv
             let (roots, exact) = read(path)?;
             let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
             let chains =
-                chains.map_err(|e| DriverError::new(ErrorClass::Rejected, format!("cannot use the CA file {}: {e}", path.display())))?;
+                chains.map_err(|e| DriverError::new(ErrorClass::Settings, format!("cannot use the CA file {}: {e}", path.display())))?;
             (Some(chains), exact)
         }
         None => (None, Vec::new()),
@@ -104,7 +104,7 @@ pub(super) fn listed(options: &HttpOptions) -> Result<Option<ClientConfig>, Driv
     let verifier = Listed { chains, exact, pins, provider: Arc::clone(&provider) };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|e| DriverError::new(ErrorClass::Rejected, format!("cannot set up TLS: {e}")))?
+        .map_err(|e| DriverError::new(ErrorClass::Settings, format!("cannot set up TLS: {e}")))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
@@ -114,7 +114,7 @@ pub(super) fn listed(options: &HttpOptions) -> Result<Option<ClientConfig>, Driv
 
 fn read(path: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), DriverError> {
     let refuse = |why: String| {
-        DriverError::new(ErrorClass::Rejected, format!("the CA file {} {why}", path.display()))
+        DriverError::new(ErrorClass::Settings, format!("the CA file {} {why}", path.display()))
             .hint("it must hold one or more `-----BEGIN CERTIFICATE-----` blocks")
     };
     let pem = std::fs::read(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;
@@ -131,7 +131,7 @@ fn read(path: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), Dr
 fn fingerprint(written: &str) -> Result<[u8; 32], DriverError> {
     let digits: String = written.chars().filter(|c| *c != ':').collect();
     hex::decode(&digits).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-        DriverError::new(ErrorClass::Rejected, format!("`{written:.100}` is not a SHA-256 fingerprint"))
+        DriverError::new(ErrorClass::Settings, format!("`{written:.100}` is not a SHA-256 fingerprint"))
             .hint("it has 64 hex digits, as `openssl x509 -noout -fingerprint -sha256` prints it")
     })
 }
