@@ -149,20 +149,24 @@ impl Api {
         for found in machines {
             let api = self.clone();
             tasks.spawn(async move {
-                let mut machine = api.complete_storage(&found).await?;
+                let mut machine = match api.complete_storage(&found).await {
+                    // It was deleted after the listing.
+                    Err(gone) if gone.class == ErrorClass::Precondition => return Ok(None),
+                    machine => machine?,
+                };
                 if has_inventory(&machine)
                     && let Ok(details) = api.details(&machine.id).await
                     && let Some(inventory) = details.get("lshw").and_then(|t| lshw::read(t))
                 {
                     lshw::enrich(&mut machine, &inventory);
                 }
-                Ok::<_, DriverError>(machine)
+                Ok::<_, DriverError>(Some(machine))
             });
         }
         let mut out = Vec::new();
         while let Some(joined) = tasks.join_next().await {
             match joined {
-                Ok(machine) => out.push(machine?),
+                Ok(machine) => out.extend(machine?),
                 Err(_) => return Err(DriverError::new(ErrorClass::Transient, "reading a machine was interrupted")),
             }
         }
