@@ -195,7 +195,8 @@ pub(crate) fn fail(core: &mut Core, id: &str, status: Status, why: &str) {
             n.owner = None;
         }
     }
-    core.effect(format!("fail {id}: {why}"));
+    let label = core.machine_of(id).unwrap_or(id).to_owned();
+    core.effect(format!("fail {label}: {why}"));
 }
 
 /// An installer is done. Says whether it reboots.

@@ -327,7 +327,7 @@ impl Service {
         let (server, node, op) = if let Some(m) = &self.machine {
             ("bmc", m.to_string(), redfish::operation(request))
         } else {
-            ("maas", maas::subject(&core, request.path), maas_operation(request))
+            ("maas", maas::subject(&core, request), maas_operation(request))
         };
         let op = op.unwrap_or_default();
         let target = Target { node: &node, server, method: request.method.as_str(), op: &op, path: request.path };

@@ -6,7 +6,7 @@ use percent::decode;
 
 use crate::sim::core::Core;
 use crate::sim::db::Token;
-use crate::sim::http::{Reply, Request};
+use crate::sim::http::{Form, Reply, Request};
 
 mod percent {
     /// Decodes `%26`.
@@ -65,10 +65,13 @@ pub(super) fn authenticate(core: &Core, request: &Request<'_>) -> Result<Token, 
     Ok(token.clone())
 }
 
-/// The machine that a path is about, as its name or host name; empty if none.
-pub(crate) fn subject(core: &Core, path: &str) -> String {
-    let mut parts = path.trim_start_matches("/MAAS/api/2.0/").split('/');
+/// The machine that a request is about, as its name or host name; empty if none.
+pub(crate) fn subject(core: &Core, request: &Request<'_>) -> String {
+    let mut parts = request.path.trim_start_matches("/MAAS/api/2.0/").split('/');
     let (Some("machines" | "nodes"), Some(id)) = (parts.next(), parts.next()) else { return String::new() };
+    // `op=allocate` names the machine in its form.
+    let form = if id.is_empty() { Form::from_body(request.headers, request.body) } else { Form::default() };
+    let id = form.get("system_id").unwrap_or(id);
     core.world.nodes.get(id).map_or_else(String::new, |n| n.machine.clone().unwrap_or_else(|| n.hostname.clone()))
 }
 

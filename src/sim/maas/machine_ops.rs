@@ -8,6 +8,7 @@ use super::{details, machines};
 use crate::sim::db::{Node, Status};
 use crate::sim::http::Reply;
 use crate::sim::lifecycle::{self, expect_end, maas_boot, maas_power};
+use crate::sim::options::MachineFault;
 use crate::sim::physics::Power;
 use crate::sim::{inventory, render};
 
@@ -20,8 +21,9 @@ pub(super) fn machine(call: &mut Call<'_>, id: &str) -> Answer {
         ("GET", Some("details")) => details::details(call, id),
         ("GET", Some("power_parameters")) => Ok(Reply::json(&json!(call.node(id)?.power_parameters))),
         ("GET", Some("query_power_state")) => {
-            let w = &call.core.world;
-            Ok(Reply::json(&json!({ "state": render::power_state(w, call.node(id)?) })))
+            let silent = call.core.machine_of(id).is_some_and(|m| call.core.faults.is_permanent(m, MachineFault::BmcUnreachable));
+            let state = if silent { "error" } else { render::power_state(&call.core.world, call.node(id)?) };
+            Ok(Reply::json(&json!({ "state": state })))
         }
         ("GET", Some("get_curtin_config")) => {
             let n = call.node(id)?;

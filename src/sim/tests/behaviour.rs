@@ -227,7 +227,9 @@ fn foreign_bmc_troubles_are_seen_by_maas_too() {
         ..SimOptions::default()
     });
     let id = lab.core.node_of("node01").unwrap().to_owned();
-    let m = lab.ok("POST", &format!("machines/{id}/"), Some("deploy"), &[]);
+    let path = format!("machines/{id}/");
+    assert_eq!(lab.ok("GET", &path, Some("query_power_state"), &[]), json!({ "state": "error" }));
+    let m = lab.ok("POST", &path, Some("deploy"), &[]);
     assert_eq!(m["status_name"], "Failed deployment");
 }
 

@@ -102,12 +102,9 @@ impl Recordings {
         for (p, kinds) in &theirs {
             match ours.get(p) {
                 None if p.ends_with("[]") => {}
-                None if parent_is_there(p, &ours) => {
-                    // Lists of objects: an optional field of a link or a virtual disk.
-                    if !["ip_address", "subnet", "firmware_version"].iter().any(|o| p.ends_with(o)) || !p.contains("[]") {
-                        self.problems.push(format!("{name}: field {p} is missing"));
-                    }
-                }
+                // Of an element of a list: an optional field of a link or a virtual disk.
+                None if p.contains("[]") && ["ip_address", "subnet", "firmware_version"].iter().any(|o| p.ends_with(o)) => {}
+                None if parent_is_there(p, &ours) => self.problems.push(format!("{name}: field {p} is missing")),
                 None => {}
                 Some(mine) => {
                     let known = |k: &&str| *k == "null" || kinds.contains(k) || kinds == &["null"] || kinds.is_empty();

@@ -15,7 +15,7 @@ use crate::sim::options::SimOptions;
 use crate::sim::{generate, maas, redfish};
 use crate::yaml::SourceMap;
 
-const SITE: &str = r#"
+const SITE: &str = r"
 {schema: drydock/Region/v1, metadata: {name: test}, data: {}}
 ---
 schema: drydock/NetworkLink/v1
@@ -79,7 +79,7 @@ data: {host_profile: defaults, oob: {type: ipmi}, addressing: [{network: pxe, ad
 schema: drydock/BaremetalNode/v1
 metadata: {name: node03}
 data: {host_profile: defaults, addressing: [{network: pxe, address: dhcp}, {network: oob, address: 10.9.0.13}]}
-"#;
+";
 
 /// The site with other texts in some places.
 pub(super) fn site_with(relay: &str, slaves: &str, root: &str) -> Site {

@@ -126,3 +126,57 @@ async fn each_bmc_has_its_own_address() {
     assert_eq!(status, 200);
     assert!(body.contains(&r.world().unwrap().machines["node02"].uuid));
 }
+
+/// Not a test of its own: a site in a process that a fault may kill. The folder and the faults come in the environment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "started by the tests of killed processes"]
+async fn child() {
+    let (Ok(dir), Ok(faults)) = (std::env::var("SIM_CHILD_DIR"), std::env::var("SIM_CHILD_FAULTS")) else { return };
+    let options = SimOptions { faults: serde_json::from_str(&faults).unwrap(), ..SimOptions::default() };
+    let r = Server::open(&site(), &options, std::path::Path::new(&dir)).await.unwrap();
+    std::fs::write(std::path::Path::new(&dir).join("ready"), format!("{}\n{}", r.maas_url, oauth(&r))).unwrap();
+    tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+}
+
+/// Starts a site in a process of its own with a fault on the creation of fabrics, and sends it one: the answer, and the folder.
+fn killed(moment: Moment) -> (std::io::Result<(u16, String)>, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let rule = FaultRule { method: Some("POST".into()), path: Some(".*/fabrics/".into()), kill: Some(moment), ..FaultRule::default() };
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "sim::tests::servers::child", "--ignored", "--nocapture"])
+        .env("SIM_CHILD_DIR", dir.path())
+        .env("SIM_CHILD_FAULTS", serde_json::to_string(&[rule]).unwrap())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let ready = dir.path().join("ready");
+    let text = loop {
+        match std::fs::read_to_string(&ready) {
+            Ok(t) if t.contains("authorization") => break t,
+            _ => std::thread::sleep(std::time::Duration::from_millis(10)),
+        }
+    };
+    let (url, header) = text.split_once('\n').unwrap();
+    let answer = http(url, "POST", "/MAAS/api/2.0/fabrics/", header, "name=dc1");
+    assert!(!child.wait().unwrap().success(), "the process was killed");
+    (answer, dir)
+}
+
+#[tokio::test]
+async fn a_process_dies_before_the_effect_after_it_or_after_the_answer() {
+    for (moment, answered, done) in
+        [(Moment::BeforeEffect, false, false), (Moment::AfterEffect, false, true), (Moment::AfterAnswer, true, true)]
+    {
+        let (answer, dir) = tokio::task::spawn_blocking(move || killed(moment)).await.unwrap();
+        assert_eq!(answer.is_ok(), answered, "{moment:?}: {answer:?}");
+        let log = read_requests(dir.path()).unwrap();
+        assert_eq!(log.len(), usize::from(done), "{moment:?}");
+        // The next process sees what happened, and the rule has had its turn.
+        let rule = FaultRule { method: Some("POST".into()), path: Some(".*/fabrics/".into()), kill: Some(moment), ..FaultRule::default() };
+        let options = SimOptions { faults: vec![rule], ..SimOptions::default() };
+        let r = Server::open(&site(), &options, dir.path()).await.unwrap();
+        assert_eq!(r.world().unwrap().site.fabrics.values().any(|f| f.name == "dc1"), done, "{moment:?}");
+        assert_eq!(maas(&r, "POST", "fabrics/", "name=dc2").await.unwrap().0, 200);
+    }
+}
