@@ -50,6 +50,8 @@ async fn dispatch(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Show(args) => commands::show::run(args, printer),
         Command::Plan(args) => commands::plan::run(args, printer).await,
         Command::Discover(_) => commands::discover::run(printer).await,
+        Command::Unlock(args) => commands::unlock::run(args, printer),
+        Command::State(args) => commands::state::run(args, printer),
         Command::Sim(args) => commands::sim::run(args, printer).await,
         _ => Err(Problem::new("this command is being built").into()),
     }

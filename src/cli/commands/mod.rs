@@ -4,4 +4,6 @@ pub mod discover;
 pub mod plan;
 pub mod show;
 pub mod sim;
+pub mod state;
+pub mod unlock;
 pub mod validate;

@@ -3,13 +3,13 @@
 use crate::cli::args::Plan;
 use crate::cli::exit::Exit;
 use crate::cli::ops::drivers::Drivers;
-use crate::cli::ops::{build_file, design, discover, memory, plan};
+use crate::cli::ops::{build_file, design, discover, plan, state};
 use crate::cli::output::{Printer, write_file};
 
 /// Runs the command.
 pub async fn run(args: &Plan, printer: &Printer) -> anyhow::Result<Exit> {
     let design = design::load(printer)?;
-    let memory = memory::snapshot(&design)?;
+    let memory = state::memory(&design.settings, &design.site.name.value)?;
     let build = if let Some(file) = &args.build {
         build_file::read(file)?
     } else {

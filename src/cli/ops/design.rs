@@ -76,6 +76,17 @@ pub fn load(printer: &Printer) -> anyhow::Result<Design> {
     Ok(Design { settings, map, documents, site, warnings })
 }
 
+/// The name of the site, also of one whose design has errors.
+pub fn site_name(settings: &Settings) -> anyhow::Result<String> {
+    if let Some(name) = &settings.site {
+        return Ok(name.clone());
+    }
+    let checked = check(&settings.root, &settings.design)?;
+    checked.site.map(|s| s.name.value).ok_or_else(|| {
+        Problem::new("the design has no Region document, so the site has no name").at(&settings.shown).help("add `site: NAME` to the settings").into()
+    })
+}
+
 /// The name in the settings guards against working on the wrong site.
 pub fn expect_name(settings: &Settings, site: &Site, map: &SourceMap) -> anyhow::Result<()> {
     match &settings.site {

@@ -4,6 +4,6 @@ pub mod build_file;
 pub mod design;
 pub mod discover;
 pub mod drivers;
-pub mod memory;
 pub mod plan;
 pub mod simulated;
+pub mod state;
