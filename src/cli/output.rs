@@ -108,6 +108,13 @@ impl Printer {
         let _ = write!(stderr, "{text}{end}");
     }
 
+    /// Asks something on stderr, without a line end.
+    #[allow(clippy::unused_self)]
+    pub fn prompt(&self, text: &str) {
+        let mut stderr = io::stderr().lock();
+        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    }
+
     /// Shows an error.
     pub fn problem(&self, problem: &Problem) {
         let paint = |code: &str, text: &str| if self.stderr_color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };

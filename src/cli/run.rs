@@ -11,6 +11,7 @@ use super::commands;
 use super::exit::Exit;
 use super::output::Printer;
 use super::problem::Problem;
+use super::signals::Interrupts;
 use super::{panic, problem};
 
 /// Runs the program with these arguments (the first is its name).
@@ -45,16 +46,26 @@ fn enter(directory: &Path) -> Result<(), Problem> {
 }
 
 async fn dispatch(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
+    // Commands that never wait keep the system's way of being interrupted.
+    let listen = || Interrupts::listen(printer);
     match &cli.command {
         Command::Validate(args) => commands::validate::run(args, printer),
         Command::Show(args) => commands::show::run(args, printer),
-        Command::Plan(args) => commands::plan::run(args, printer).await,
-        Command::Discover(_) => commands::discover::run(printer).await,
+        Command::Plan(args) => unless_interrupted(&listen()?, commands::plan::run(args, printer)).await,
+        Command::Discover(_) => unless_interrupted(&listen()?, commands::discover::run(printer)).await,
+        Command::Apply(args) => commands::apply::run(args, printer, &listen()?).await,
+        Command::Resume(args) => commands::resume::run(args, printer, &listen()?).await,
+        Command::Destroy(args) => commands::destroy::run(args, printer, &listen()?).await,
         Command::Unlock(args) => commands::unlock::run(args, printer),
         Command::State(args) => commands::state::run(args, printer),
-        Command::Sim(args) => commands::sim::run(args, printer).await,
-        _ => Err(Problem::new("this command is being built").into()),
+        Command::Sim(args) => commands::sim::run(args, printer, &listen()?).await,
+        Command::Runs(_) => Err(Problem::new("this command is being built").into()),
     }
+}
+
+/// What only reads may be dropped at any time.
+async fn unless_interrupted(interrupts: &Interrupts, work: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    interrupts.unless(work).await.unwrap_or(Ok(Exit::Interrupted))
 }
 
 fn usage(error: &clap::Error) -> Exit {

@@ -1,7 +1,10 @@
 //! One file per command.
 
+pub mod apply;
+pub mod destroy;
 pub mod discover;
 pub mod plan;
+pub mod resume;
 pub mod show;
 pub mod sim;
 pub mod state;

@@ -10,8 +10,7 @@ use crate::cli::problem::Problem;
 use crate::cli::signals::Interrupts;
 
 /// Runs the command.
-pub async fn run(args: &Sim, printer: &Printer) -> anyhow::Result<Exit> {
-    let interrupts = Interrupts::listen(printer)?;
+pub async fn run(args: &Sim, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
     let design = design::load(printer)?;
     let folder = simulated::folder(&design.settings);
     if args.reset {

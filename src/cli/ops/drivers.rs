@@ -8,13 +8,14 @@ use anyhow::Context as _;
 
 use super::design::Design;
 use super::simulated::{self, Simulated};
+use crate::apply;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::config::{OobOverride, Settings, Transport};
 use crate::driver::http::HttpOptions;
 use crate::driver::maas::{MaasDriver, MaasOptions};
 use crate::driver::redfish::{RedfishDriver, RedfishOptions};
-use crate::driver::{BmcEndpoint, Driver, NodeDriver};
+use crate::driver::{BmcEndpoint, Driver as _, NodeDriver, OobDriver};
 use crate::model::{Node, OobType};
 use crate::redact::Secret;
 use crate::secret;
@@ -70,15 +71,13 @@ impl Drivers {
         Ok(Self { maas: Arc::new(maas), redfish: Arc::new(redfish), without_oob, simulated })
     }
 
-    /// All drivers by their name in plans.
-    pub fn by_name(&self) -> BTreeMap<String, Arc<dyn Driver>> {
-        let all: [Arc<dyn Driver>; 2] = [Arc::clone(&self.maas) as _, Arc::clone(&self.redfish) as _];
-        all.into_iter().map(|d| (d.name().to_owned(), d)).collect()
-    }
-
-    /// The provisioner's driver.
-    pub fn node(&self) -> Arc<dyn NodeDriver> {
-        Arc::clone(&self.maas) as _
+    /// As the engine wants them.
+    pub fn for_engine(&self) -> apply::Drivers {
+        apply::Drivers {
+            node: BTreeMap::from([(self.maas.name().to_owned(), Arc::clone(&self.maas) as Arc<dyn NodeDriver>)]),
+            oob: BTreeMap::from([(self.redfish.name().to_owned(), Arc::clone(&self.redfish) as Arc<dyn OobDriver>)]),
+            oob_of: BTreeMap::new(),
+        }
     }
 
     /// Ends sessions, and the simulated site.

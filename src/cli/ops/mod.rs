@@ -1,9 +1,12 @@
 //! What several commands share: the design, the simulated site, the drivers, discovery, plans and runs.
 
+pub mod approve;
 pub mod build_file;
 pub mod design;
 pub mod discover;
 pub mod drivers;
 pub mod plan;
+pub mod progress;
+pub mod run;
 pub mod simulated;
 pub mod state;

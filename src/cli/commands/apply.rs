@@ -1,0 +1,105 @@
+//! `drydock apply`: carry out a plan.
+
+use crate::build::Build;
+use crate::cli::args::{Apply, PlanOptions, RunOptions};
+use crate::cli::exit::Exit;
+use crate::cli::ops::design::{self, Design};
+use crate::cli::ops::drivers::Drivers;
+use crate::cli::ops::run::{self, Work};
+use crate::cli::ops::{approve, discover, plan, state};
+use crate::cli::output::Printer;
+use crate::cli::problem::Problem;
+use crate::cli::signals::Interrupts;
+use crate::plan::{Plan, design_digest};
+use crate::store::Store;
+
+/// Runs the command.
+pub async fn run(args: &Apply, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
+    match &args.plan {
+        Some(file) => {
+            let plan = plan::read(file)?;
+            let design = design::load(printer)?;
+            if plan.site != design.site.name.value {
+                let message = format!("the plan is for site `{}`, and the design is of `{}`", plan.site, design.site.name.value);
+                return Err(Problem::refused(message).at(file.display().to_string()).help("use the plan in the folder of its site").into());
+            }
+            if plan.digests.design != design_digest(&design.map) {
+                printer.note("the design was changed since the plan was made; the plan is applied as it is");
+            }
+            if plan.actions.is_empty() {
+                printer.stdout(&plan::render(&plan, printer, None))?;
+                return Ok(plan::exit(&plan, false));
+            }
+            let drivers = Drivers::connect(&design, printer).await?;
+            finish(plan, &design, drivers, &args.run, printer, interrupts).await
+        }
+        None => planned(&args.options, &args.run, "Apply this plan?", None, printer, interrupts).await,
+    }
+}
+
+/// Plans now, shows the plan, asks, and carries it out. `typed` has to be typed instead of `yes`.
+pub(super) async fn planned(
+    options: &PlanOptions,
+    run: &RunOptions,
+    question: &str,
+    typed: Option<&str>,
+    printer: &Printer,
+    interrupts: &Interrupts,
+) -> anyhow::Result<Exit> {
+    let ask = typed.is_some() || !run.auto_approve;
+    if ask && !approve::can_ask() {
+        return Err(approve::nobody());
+    }
+    let design = design::load(printer)?;
+    let drivers = Drivers::connect(&design, printer).await?;
+    let plan = match interrupts.unless(make(&design, &drivers, options)).await {
+        Some(Ok(plan)) => plan,
+        Some(Err(error)) => {
+            drivers.close().await?;
+            return Err(error);
+        }
+        None => {
+            drivers.close().await?;
+            return Ok(Exit::Interrupted);
+        }
+    };
+    let shown = plan::render(&plan, printer, None);
+    // With --json stdout has events and nothing else.
+    if run.json { printer.note(&shown) } else { printer.stdout(&shown)? }
+    if plan.actions.is_empty() {
+        drivers.close().await?;
+        return Ok(plan::exit(&plan, false));
+    }
+    if ask && !approve::ask(question, typed.unwrap_or("yes"), printer, interrupts).await? {
+        drivers.close().await?;
+        if interrupts.graceful.is_cancelled() {
+            return Ok(Exit::Interrupted);
+        }
+        return Err(Problem::refused("not approved; nothing was done").into());
+    }
+    finish(plan, &design, drivers, run, printer, interrupts).await
+}
+
+async fn make(design: &Design, drivers: &Drivers, options: &PlanOptions) -> anyhow::Result<Plan> {
+    let memory = state::memory(&design.settings, &design.site.name.value)?;
+    let build: Build = discover::complete(design, drivers).await?;
+    plan::make(design, &build, &memory, options)
+}
+
+async fn finish(
+    plan: Plan,
+    design: &Design,
+    drivers: Drivers,
+    options: &RunOptions,
+    printer: &Printer,
+    interrupts: &Interrupts,
+) -> anyhow::Result<Exit> {
+    let file = crate::plan::write(&plan);
+    let store: std::sync::Arc<dyn Store> = state::open(&design.settings, &design.site.name.value)?;
+    let work = Work { plan, file: file.as_bytes(), resume: None, parallelism: options.parallelism, json: options.json };
+    let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
+    let closed = drivers.close().await;
+    let exit = ended?;
+    closed?;
+    Ok(exit)
+}

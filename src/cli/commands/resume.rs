@@ -1,0 +1,38 @@
+//! `drydock resume`: go on with a run that was interrupted or failed.
+
+use std::sync::Arc;
+
+use crate::cli::args::Resume;
+use crate::cli::exit::Exit;
+use crate::cli::ops::drivers::Drivers;
+use crate::cli::ops::run::{self, Work};
+use crate::cli::ops::{design, state};
+use crate::cli::output::Printer;
+use crate::cli::problem::Problem;
+use crate::cli::signals::Interrupts;
+use crate::run::RunOutcome;
+use crate::store::Store;
+
+/// Runs the command.
+pub async fn run(args: &Resume, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
+    let design = design::load(printer)?;
+    let Some(store) = state::existing(&design.settings, &design.site.name.value)? else {
+        return Err(Problem::new("there is no run yet").help("`drydock apply` begins one").into());
+    };
+    let row = state::run(store.as_ref(), args.run.as_deref())?;
+    if row.outcome == Some(RunOutcome::Success) {
+        printer.result(&format!("run {} is done: nothing is left to resume\n", row.id))?;
+        return Ok(Exit::Done);
+    }
+    let file = store.plan(&row.id)?;
+    let text = std::str::from_utf8(&file).map_err(|_| Problem::new(format!("the plan that is kept with run {} is damaged", row.id)))?;
+    let plan = crate::plan::read(text)?;
+    let drivers = Drivers::connect(&design, printer).await?;
+    let store: Arc<dyn Store> = store;
+    let work = Work { plan, file: &file, resume: Some(&row.id), parallelism: args.parallelism, json: args.json };
+    let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
+    let closed = drivers.close().await;
+    let exit = ended?;
+    closed?;
+    Ok(exit)
+}

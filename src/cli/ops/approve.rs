@@ -1,0 +1,30 @@
+//! Asking before something is done.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use crate::cli::output::Printer;
+use crate::cli::problem::Problem;
+use crate::cli::signals::Interrupts;
+
+/// Whether somebody can be asked.
+pub fn can_ask() -> bool {
+    std::io::stdin().is_terminal()
+}
+
+/// The refusal where nobody can be asked.
+pub fn nobody() -> anyhow::Error {
+    Problem::refused("nobody approved the plan, and there is no terminal to ask at")
+        .help("write the plan with `drydock plan --out FILE`, review it, and `drydock apply FILE`; or give `--auto-approve`")
+        .into()
+}
+
+/// Asks for exactly this answer; false for any other, for the end of input and for Ctrl-C.
+pub async fn ask(question: &str, answer: &str, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<bool> {
+    printer.prompt(&format!("\n{question}\n  only `{answer}` is accepted: "));
+    let read = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        std::io::stdin().lock().read_line(&mut line).map(|_| line)
+    });
+    let Some(line) = interrupts.unless(read).await else { return Ok(false) };
+    Ok(line??.trim() == answer)
+}
