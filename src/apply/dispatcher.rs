@@ -454,6 +454,13 @@ impl Dispatcher {
     }
 
     fn seen_nothing(&mut self, index: u32, now: u64) {
+        if !self.state.task(index as usize).begun {
+            // What it waited for is there, and its own effect is still to come: by an executor, with a slot.
+            self.end_wait(index);
+            self.live[index as usize].phase = Phase::Backoff;
+            self.scheduler.wake(index);
+            return;
+        }
         let repeatable = self.action(index).retry == RetryClass::Repeatable;
         let live = &mut self.live[index as usize];
         let since = *live.missing_since.get_or_insert(now);

@@ -65,7 +65,11 @@ pub(super) async fn planned(
     };
     let shown = plan::render(&plan, printer, None);
     // With --json stdout has events and nothing else.
-    if run.json { printer.note(&shown) } else { printer.stdout(&shown)? }
+    if run.json {
+        printer.note(&shown)
+    } else {
+        printer.stdout(&shown)?
+    }
     if plan.actions.is_empty() {
         drivers.close().await?;
         return Ok(plan::exit(&plan, false));

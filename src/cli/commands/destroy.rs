@@ -15,6 +15,7 @@ pub async fn run(args: &Destroy, printer: &Printer, interrupts: &Interrupts) -> 
     let allow = vec![Allowance { effect: Effect::Destroy, selector: args.target.clone().unwrap_or_else(|| "*".to_owned()) }];
     let options = PlanOptions { target: args.target.clone(), allow, goal: Some(Goal::DestroyNodes) };
     let typed = if args.target.is_none() { Some(design::load(printer)?.site.name.value) } else { None };
-    let question = if typed.is_some() { "All nodes of the site are released. Type the site's name to do it." } else { "Release these nodes?" };
+    let question =
+        if typed.is_some() { "All nodes of the site are released. Type the site's name to do it." } else { "Release these nodes?" };
     apply::planned(&options, &args.run, question, typed.as_deref(), printer, interrupts).await
 }

@@ -83,7 +83,10 @@ pub fn site_name(settings: &Settings) -> anyhow::Result<String> {
     }
     let checked = check(&settings.root, &settings.design)?;
     checked.site.map(|s| s.name.value).ok_or_else(|| {
-        Problem::new("the design has no Region document, so the site has no name").at(&settings.shown).help("add `site: NAME` to the settings").into()
+        Problem::new("the design has no Region document, so the site has no name")
+            .at(&settings.shown)
+            .help("add `site: NAME` to the settings")
+            .into()
     })
 }
 

@@ -20,7 +20,11 @@ impl Reporter {
     /// Shows one event.
     pub fn event(&mut self, event: &Event) -> anyhow::Result<()> {
         let line = serde_json::to_string(event)?;
-        if self.json { self.printer.stdout(&format!("{line}\n"))? } else { self.printer.note(&line) }
+        if self.json {
+            self.printer.stdout(&format!("{line}\n"))?
+        } else {
+            self.printer.note(&line)
+        }
         Ok(())
     }
 

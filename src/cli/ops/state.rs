@@ -42,7 +42,9 @@ pub fn run(store: &dyn Store, id: Option<&str>) -> anyhow::Result<RunRow> {
     runs.retain(|r| r.id.ends_with(id));
     match (runs.pop(), runs.len()) {
         (Some(run), 0) => Ok(run),
-        (Some(_), others) => Err(Problem::new(format!("{} runs end with `{id}`", others + 1)).help("`drydock runs` shows their full ids").into()),
+        (Some(_), others) => {
+            Err(Problem::new(format!("{} runs end with `{id}`", others + 1)).help("`drydock runs` shows their full ids").into())
+        }
         (None, _) => Err(Problem::new(format!("there is no run `{id}`")).help("`drydock runs` lists them").into()),
     }
 }

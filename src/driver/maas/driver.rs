@@ -147,7 +147,11 @@ impl MaasDriver {
 impl MaasDriver {
     async fn act(&self, calls: &[ApiCall], then: Begun) -> Result<Begun, DriverError> {
         for call in calls {
-            self.api.change(call).await?;
+            match self.api.change(call).await {
+                // Another node's branch made the tag after we looked. What it holds is for the observation that follows.
+                Err(error) if call.path == TAGS && error.class == ErrorClass::Rejected && error.message.contains(TAG_EXISTS) => {}
+                outcome => drop(outcome?),
+            }
         }
         Ok(then)
     }
@@ -172,6 +176,12 @@ impl MaasDriver {
         }
     }
 }
+
+/// Where tags are made.
+const TAGS: &str = "tags/";
+
+/// What MAAS answers to a second tag of the same name.
+const TAG_EXISTS: &str = "Tag with this Name already exists";
 
 /// What a task of [`MaasDriver::read`] brings.
 enum Answer {
