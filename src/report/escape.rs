@@ -4,6 +4,7 @@
 //! an escape instead.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// The text with everything that a terminal would act on, or that a reader could not see, written as an escape (`\n`, `\u{202e}`). The result is one line.
 ///
@@ -26,6 +27,24 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// JSON text with everything that [`clean`] would escape written as `\uXXXX`: the same value, harmless on a terminal. Line breaks between values stay.
+pub fn clean_json(json: &str) -> Cow<'_, str> {
+    if !json.chars().any(|c| c != '\n' && is_unsafe(c)) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if c != '\n' && is_unsafe(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -39,7 +58,17 @@ fn is_unsafe(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::clean;
+    use super::{clean, clean_json};
+
+    #[test]
+    fn json_stays_the_same_value() {
+        let value = serde_json::json!({"a\u{202e}": ["\u{9b}x\u{1b}\n", "\u{e0041}ä"]});
+        for text in [value.to_string(), format!("{value:#}")] {
+            let safe = clean_json(&text);
+            assert!(safe.chars().all(|c| c == '\n' || clean(&c.to_string()) == c.to_string()), "{safe}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
+        }
+    }
 
     #[test]
     fn what_a_terminal_would_act_on_is_written_out() {

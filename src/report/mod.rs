@@ -11,13 +11,18 @@ mod paint;
 mod plan_attributes;
 mod plan_json;
 mod plan_text;
+pub mod progress;
+mod runs;
+mod table;
 pub mod time;
 mod values;
 mod view;
 
-pub use escape::clean;
+pub use escape::{clean, clean_json};
 pub use plan_json::plan_json;
 pub use plan_text::{TextOptions, plan_text};
+pub use runs::{RunInfo, run_json, run_show, run_summary, runs_json, runs_table};
+pub use table::Table;
 pub use view::{Verdict, verdict};
 
 #[cfg(test)]
@@ -26,3 +31,7 @@ mod diagnostics_tests;
 mod plan_samples;
 #[cfg(test)]
 mod plan_tests;
+#[cfg(test)]
+mod run_samples;
+#[cfg(test)]
+mod run_tests;

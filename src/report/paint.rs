@@ -51,6 +51,11 @@ impl Page {
         Self { out: String::new(), color, width: width.max(40), column: 0, folded: false }
     }
 
+    /// Columns of the terminal.
+    pub(super) fn width(&self) -> usize {
+        self.width
+    }
+
     /// Remembers that something is shown shortened.
     pub(super) fn fold(&mut self) {
         self.folded = true;

@@ -7,7 +7,7 @@ use super::{TextOptions, Verdict, plan_json, plan_text, verdict};
 use crate::action::Effect;
 use crate::plan::Plan;
 
-fn golden(name: &str, text: &str) {
+pub(super) fn golden(name: &str, text: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/plans").join(name);
     if std::env::var_os("DRYDOCK_BLESS").is_some() {
         std::fs::write(&path, text).unwrap();

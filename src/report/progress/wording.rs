@@ -1,0 +1,142 @@
+//! What an event says, in words.
+
+use super::super::paint::Look;
+use super::super::plan_text::count;
+use super::super::runs::{class_name, outcome_look, outcome_words};
+use super::super::time::{clock, took};
+use super::tracker::Tracker;
+use crate::run::{AttemptOutcome, Event, EventKind, Severity};
+
+/// How much an event matters to somebody who watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Weight {
+    /// One of very many: a log has it, a live view shows it in its place.
+    Step,
+    /// What is waited for, or how far it is: may be left out.
+    Chatter,
+    /// To be read.
+    Notable,
+}
+
+/// An event in words: a line, and lines below it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) weight: Weight,
+    /// What it is about (`node.n01`, `site`); empty for the run itself.
+    pub(super) who: String,
+    pub(super) look: Look,
+    pub(super) text: String,
+    pub(super) below: Vec<(Look, String)>,
+}
+
+impl Said {
+    fn new(weight: Weight, who: &str, look: Look, text: impl Into<String>) -> Self {
+        Self { weight, who: who.to_owned(), look, text: text.into(), below: Vec::new() }
+    }
+}
+
+/// Actions whose beginning is worth a line: they take minutes. Of others only the end is told.
+fn is_long(minutes: u32) -> bool {
+    minutes >= 10
+}
+
+/// What an event says; `before` has not taken it in yet.
+pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
+    let label = event.event.action().map(|id| before.label(id).map_or(("", id), |l| (l.who.as_str(), l.what.as_str())));
+    let (who, what) = label.unwrap_or(("", ""));
+    let said = match &event.event {
+        EventKind::RunStarted { run, site, goal, actions, .. } => Said::new(
+            Weight::Notable,
+            "",
+            Look::Bold,
+            format!("run {run} of {site}: {goal}, {} (times are UTC)", count(*actions as usize, "action")),
+        ),
+        EventKind::RunResumed { done } => {
+            Said::new(Weight::Notable, "", Look::Bold, format!("the run goes on; {} done already", count(*done as usize, "action")))
+        }
+        EventKind::AttemptResolved { .. } => return None,
+        EventKind::AttemptIntent { action, attempt } => {
+            let long = before.label(action).is_some_and(|l| is_long(l.kind.default_timeout_minutes()));
+            if !long && *attempt == 1 {
+                return None;
+            }
+            let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+            Said::new(Weight::Step, who, Look::Plain, format!("{what} started{again}"))
+        }
+        EventKind::AttemptWaiting { reason, .. } => Said::new(Weight::Chatter, who, Look::Dim, format!("{what} waits: {reason}")),
+        EventKind::AttemptProgress { detail, .. } => Said::new(Weight::Chatter, who, Look::Dim, format!("{what}: {detail}")),
+        EventKind::AttemptOutcome { action, attempt, outcome, .. } => {
+            let time = before.since_ms(action).map(|since| took(event.at_ms.saturating_sub(since)));
+            ended(who, what, *attempt, outcome, time.as_deref())
+        }
+        EventKind::RetryScheduled { attempt, next_at_ms, .. } => Said::new(
+            Weight::Step,
+            who,
+            Look::Yellow,
+            format!("{what} is tried again at {} (attempt {})", clock(next_at_ms / 1000), attempt + 1),
+        ),
+        EventKind::BranchesStopped { failed_nodes } => {
+            let text = format!("{} failed: no new branch is started, those that run go on", count(*failed_nodes as usize, "node"));
+            Said::new(Weight::Notable, "", Look::Red, text)
+        }
+        EventKind::Message { severity, text, .. } => {
+            let (weight, look, word) = match severity {
+                Severity::Info => (Weight::Step, Look::Plain, ""),
+                Severity::Warning => (Weight::Notable, Look::Yellow, "warning: "),
+                Severity::Error => (Weight::Notable, Look::Red, "error: "),
+            };
+            let what = if what.is_empty() { String::new() } else { format!("{what}: ") };
+            Said::new(weight, who, look, format!("{what}{word}{text}"))
+        }
+        EventKind::RunInterrupted { under_way } => {
+            let rest = match under_way.len() {
+                0 => "nothing is under way at the site".to_owned(),
+                n => format!("{} under way at the site, and looked at first by a resume", count(n, "action")),
+            };
+            Said::new(Weight::Notable, "", Look::Yellow, format!("stopping: nothing new is started; {rest}"))
+        }
+        EventKind::RunFinished { outcome } => {
+            Said::new(Weight::Notable, "", outcome_look(*outcome), format!("the run ended: {}", outcome_words(*outcome)))
+        }
+    };
+    Some(said)
+}
+
+fn ended(who: &str, what: &str, attempt: u32, outcome: &AttemptOutcome, time: Option<&str>) -> Said {
+    let after = |word: &str| time.map(|t| format!(" {word} {t}")).unwrap_or_default();
+    let nth = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+    let bad = |how: String, message: &str, hint: Option<&str>| {
+        let mut said = Said::new(Weight::Notable, who, Look::Red, format!("{what} {how}"));
+        said.below = excerpt(message).into_iter().map(|line| (Look::Plain, line)).collect();
+        said.below.extend(hint.map(|h| (Look::Cyan, format!("hint: {h}"))));
+        said
+    };
+    match outcome {
+        AttemptOutcome::Done => Said::new(Weight::Step, who, Look::Green, format!("{what} done{}{nth}", after("in"))),
+        AttemptOutcome::AlreadyDone { evidence } => {
+            let shown = if evidence.is_empty() { String::new() } else { format!(": {evidence}") };
+            Said::new(Weight::Step, who, Look::Green, format!("{what} was done already{shown}"))
+        }
+        AttemptOutcome::Failed { class, message, hint } => {
+            bad(format!("FAILED{} ({}{nth})", after("after"), class_name(*class)), message, hint.as_deref())
+        }
+        AttemptOutcome::Refused { message, hint } => bad("REFUSED: the site is not as the plan says".to_owned(), message, hint.as_deref()),
+        AttemptOutcome::Cancelled => Said::new(Weight::Step, who, Look::Yellow, format!("{what} not begun: the run was asked to stop")),
+    }
+}
+
+/// Lines of a failure's message that are shown at once.
+const EXCERPT_LINES: usize = 5;
+/// Characters of such a line.
+const EXCERPT_COLUMNS: usize = 300;
+
+/// The first lines of a message.
+pub(in super::super) fn excerpt(message: &str) -> Vec<String> {
+    let lines: Vec<&str> = message.lines().map(str::trim_end).filter(|l| !l.trim().is_empty()).collect();
+    let mut out: Vec<String> =
+        lines.iter().take(EXCERPT_LINES).map(|l| super::super::values::cut(l, EXCERPT_COLUMNS).into_owned()).collect();
+    if lines.len() > EXCERPT_LINES {
+        out.push(format!("… {}", count(lines.len() - EXCERPT_LINES, "more line")));
+    }
+    out
+}

@@ -1,0 +1,195 @@
+//! Runs as people and programs see them.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use indicatif::{ProgressDrawTarget, TermLike};
+use serde_json::Value;
+
+use super::plan_tests::golden;
+use super::progress::{JsonLines, Lines, Reporter, Terminal, Watched};
+use super::run_samples::{self as samples, Journal};
+use super::{RunInfo, TextOptions, run_json, run_show, run_summary, runs_json, runs_table};
+use crate::run::RunOutcome;
+
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+fn watched<'a>(journal: &'a Journal, durations_ms: &'a BTreeMap<crate::action::ActionKind, u64>) -> Watched<'a> {
+    Watched { actions: &journal.actions, prior: None, durations_ms }
+}
+
+fn lines(journal: &Journal) -> String {
+    let (out, durations) = (Shared::default(), BTreeMap::new());
+    let mut reporter = Lines::new(out.clone(), false, &watched(journal, &durations)).unwrap();
+    journal.events.iter().for_each(|e| reporter.event(e));
+    reporter.finish();
+    out.text()
+}
+
+#[test]
+fn plain_lines() {
+    let text = lines(&samples::partial());
+    golden("run_partial.log", &text);
+    assert!(!text.contains('\u{1b}'));
+    let told: Vec<&str> = text.lines().filter(|l| l.contains("imported")).collect();
+    assert_eq!(told.len(), 2, "eight reports within 72 s, told every 30 s: {told:?}");
+    golden("run_interrupted.log", &lines(&samples::interrupted()));
+}
+
+#[test]
+fn json_lines_are_the_events() {
+    let journal = samples::partial();
+    let out = Shared::default();
+    let mut reporter = JsonLines::new(out.clone());
+    journal.events.iter().for_each(|e| reporter.event(e));
+    let text = out.text();
+    assert_eq!(text.lines().count(), journal.events.len());
+    for (line, event) in text.lines().zip(&journal.events) {
+        assert_eq!(serde_json::from_str::<crate::run::Event>(line).unwrap(), *event);
+    }
+    assert!(!text.contains('\u{1b}'));
+}
+
+/// A terminal that remembers what was written.
+#[derive(Debug, Clone, Default)]
+struct Memory(Arc<Mutex<String>>);
+
+impl TermLike for Memory {
+    fn width(&self) -> u16 {
+        100
+    }
+    fn move_cursor_up(&self, _: usize) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_down(&self, _: usize) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_right(&self, _: usize) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn move_cursor_left(&self, _: usize) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn write_line(&self, s: &str) -> std::io::Result<()> {
+        self.0.lock().unwrap().push_str(&format!("{s}\n"));
+        Ok(())
+    }
+    fn write_str(&self, s: &str) -> std::io::Result<()> {
+        self.0.lock().unwrap().push_str(s);
+        Ok(())
+    }
+    fn clear_line(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+    fn flush(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_terminal_keeps_what_is_to_be_read() {
+    let journal = samples::partial();
+    let (memory, durations) = (Memory::default(), BTreeMap::new());
+    let target = ProgressDrawTarget::term_like(Box::new(memory.clone()));
+    let mut terminal = Terminal::on(target, false, &watched(&journal, &durations), 10).unwrap();
+    journal.events.iter().for_each(|e| terminal.event(e));
+    terminal.finish();
+    let text = memory.0.lock().unwrap().clone();
+    for expected in
+        ["node.n02 deploy_node FAILED after 3m12s (failed at the site, attempt 2)", "no such disk", "node.n01 is ready: 11 actions in"]
+    {
+        assert!(text.contains(expected), "{expected} in:\n{text}");
+    }
+    assert!(!text.contains("fabric.default was done already"), "steps are not printed above the live lines:\n{text}");
+}
+
+#[test]
+fn live_lines_show_the_longest_first_and_count_the_rest() {
+    use super::progress::Screen;
+    let mut journal = samples::interrupted();
+    journal.events.truncate(journal.events.len() - 2);
+    let second = journal.actions.iter().find(|a| a.node.as_deref() == Some("n02")).unwrap().id.clone();
+    journal.push(0, crate::run::EventKind::AttemptIntent { action: second, attempt: 1 });
+    let durations = BTreeMap::new();
+    let mut screen = Screen::new(false, &watched(&journal, &durations)).unwrap();
+    let above: String = journal.events.iter().map(|e| screen.event(e)).collect();
+    assert!(above.contains("run 20261122-190411-7k2m of hello"), "{above}");
+    let now = journal.events.last().unwrap().at_ms + 5_000;
+    assert_eq!(screen.lines(now, 10), ["  node.n01 configure_hardware 1m06s  MAAS shows Commissioning", "  node.n02 power_off_node 5.0 s"],);
+    assert_eq!(screen.lines(now, 1), ["  … and 2 more in progress"]);
+    assert!(screen.overall(now).starts_with("11/29 actions, 0 of 2 nodes, about "), "{}", screen.overall(now));
+}
+
+#[test]
+fn how_a_run_ended() {
+    let options = TextOptions { width: 110, ..TextOptions::default() };
+    let mut text = String::new();
+    for (journal, outcome) in [
+        (samples::partial(), Some(RunOutcome::PartialSuccess)),
+        (samples::site_failed(), Some(RunOutcome::Failure)),
+        (samples::interrupted(), Some(RunOutcome::Incomplete)),
+        (samples::interrupted(), None),
+    ] {
+        text.push_str(&run_summary(&journal.info(outcome), &journal.actions, &journal.state(), &options));
+        text.push_str("\n----------------\n");
+    }
+    golden("run_summaries.txt", &text);
+    assert!(text.contains("drydock resume 20261122-190411-7k2m"));
+    assert!(text.contains("next: drydock plan, as the site is not as this plan says"), "what was refused is not helped by a resume");
+    assert!(!text.contains('\u{1b}'));
+
+    let journal = samples::partial();
+    let info = journal.info(Some(RunOutcome::PartialSuccess));
+    let verbose = TextOptions { verbose: true, ..options };
+    golden("run_show.txt", &run_show(&info, &journal.actions, &journal.state(), &verbose));
+    let json = run_json(&info, &journal.actions, &journal.state());
+    assert_eq!(json["counts"]["done"], 27);
+    assert_eq!(json["nodes"]["n02"]["outcome"], "failure");
+    let failed: Vec<&Value> = json["actions"].as_array().unwrap().iter().filter(|a| a["status"] == "failed").collect();
+    assert_eq!(failed.len(), 1);
+    assert_eq!((&failed[0]["kind"], &failed[0]["attempts"]), (&Value::from("deploy_node"), &Value::from(2)));
+}
+
+#[test]
+fn all_runs() {
+    let journal = samples::partial();
+    let info = journal.info(Some(RunOutcome::PartialSuccess));
+    let killed = RunInfo {
+        id: "20261122-180000-aaaa".to_owned(),
+        outcome: None,
+        ended_ms: None,
+        selection: Some("rack=r1\u{1b}".to_owned()),
+        ..info.clone()
+    };
+    let running = RunInfo { id: "20261122-200000-bbbb".to_owned(), outcome: None, ended_ms: None, running: true, ..info.clone() };
+    let text = runs_table(&[running, info, killed], &TextOptions::default());
+    assert_eq!(
+        text,
+        "\
+RUN                   STARTED               TOOK    GOAL                          OUTCOME          BY
+20261122-200000-bbbb  2026-11-22T19:04:11Z          deploy_nodes                  running          ops@deployer
+20261122-190411-7k2m  2026-11-22T19:04:11Z  19m20s  deploy_nodes                  partial success  ops@deployer
+20261122-180000-aaaa  2026-11-22T19:04:11Z          deploy_nodes (rack=r1\\u{1b})  killed           ops@deployer
+"
+    );
+    assert_eq!(runs_table(&[], &TextOptions::default()), "no runs yet\n");
+    assert_eq!(runs_json(&[])["runs"], serde_json::json!([]));
+}
