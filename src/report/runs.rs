@@ -399,5 +399,6 @@ pub(super) fn class_name(class: ErrorClass) -> &'static str {
         ErrorClass::Failed => "failed at the site",
         ErrorClass::Timeout => "time limit",
         ErrorClass::Inconclusive => "inconclusive",
+        ErrorClass::Settings => "settings",
     }
 }
