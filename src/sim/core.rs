@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use axum::body::Bytes;
 
-use super::db::{LogEvent, MaasSite, Node, Status};
+use super::db::{Fabric, LogEvent, MaasSite, Node, Status, Vlan};
 use super::error::SimError;
 use super::fault::Faults;
 use super::options::Durability;
@@ -28,6 +28,8 @@ pub(crate) enum Due {
 struct Dirty {
     meta: bool,
     site: bool,
+    fabrics: BTreeSet<i64>,
+    vlans: BTreeSet<i64>,
     machines: BTreeSet<String>,
     nodes: BTreeSet<String>,
 }
@@ -184,6 +186,16 @@ impl Core {
         &mut self.world.site
     }
 
+    /// Adds a fabric with its default VLAN. Nothing that was rendered shows it, and the log need not repeat all others: a thousand
+    /// machines bring some thousand fabrics.
+    pub(crate) fn add_fabric(&mut self, fabric: Fabric, vlan: Vlan) {
+        self.dirty.fabrics.insert(fabric.id);
+        self.dirty.vlans.insert(vlan.id);
+        self.lists.clear();
+        self.world.site.fabrics.insert(fabric.id, fabric);
+        self.world.site.vlans.insert(vlan.id, vlan);
+    }
+
     /// A new id.
     pub(crate) fn take_id(&mut self, kind: &str) -> i64 {
         self.dirty.meta = true;
@@ -325,12 +337,16 @@ impl Core {
     pub(crate) fn flush(&mut self) -> Result<(), SimError> {
         let dirty = std::mem::take(&mut self.dirty);
         let Some(store) = &mut self.store else { return Ok(()) };
-        if !dirty.meta && !dirty.site && dirty.machines.is_empty() && dirty.nodes.is_empty() {
+        let nothing = !dirty.meta && !dirty.site && dirty.fabrics.is_empty();
+        if nothing && dirty.machines.is_empty() && dirty.nodes.is_empty() {
             return Ok(());
         }
+        let site = &self.world.site;
         let change = Change {
             meta: dirty.meta.then_some(Cow::Borrowed(&self.world.meta)),
             site: dirty.site.then_some(Cow::Borrowed(&self.world.site)),
+            fabrics: dirty.fabrics.iter().filter_map(|i| site.fabrics.get(i)).map(Cow::Borrowed).collect(),
+            vlans: dirty.vlans.iter().filter_map(|i| site.vlans.get(i)).map(Cow::Borrowed).collect(),
             machines: dirty.machines.into_iter().map(|n| (n.clone(), self.world.machines.get(&n).map(Cow::Borrowed))).collect(),
             nodes: dirty.nodes.into_iter().map(|n| (n.clone(), self.world.nodes.get(&n).map(Cow::Borrowed))).collect::<BTreeMap<_, _>>(),
         };

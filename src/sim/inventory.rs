@@ -125,18 +125,14 @@ fn hardware_info(m: &Machine) -> BTreeMap<String, String> {
 pub(crate) fn add_fabric(core: &mut Core, name: Option<&str>, class_type: Option<String>, description: &str) -> (i64, i64) {
     let id = core.take_id("fabric");
     let vlan = core.take_id("vlan");
-    let site = core.site_mut();
-    site.fabrics.insert(
+    let fabric = Fabric {
         id,
-        Fabric {
-            id,
-            name: name.map_or_else(|| format!("fabric-{id}"), str::to_owned),
-            class_type,
-            description: description.to_owned(),
-            default_vlan: vlan,
-        },
-    );
-    site.vlans.insert(vlan, new_vlan(vlan, id, 0, "untagged"));
+        name: name.map_or_else(|| format!("fabric-{id}"), str::to_owned),
+        class_type,
+        description: description.to_owned(),
+        default_vlan: vlan,
+    };
+    core.add_fabric(fabric, new_vlan(vlan, id, 0, "untagged"));
     (id, vlan)
 }
 

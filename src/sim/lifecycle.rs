@@ -123,9 +123,10 @@ pub(crate) fn enlist(core: &mut Core, name: &str) {
     }
     let (serial, machine) = (m.serial.clone(), m.clone());
     let id = new_system_id(&core.world, seed, &serial);
+    let taken: std::collections::HashSet<&str> = core.world.nodes.values().map(|n| n.hostname.as_str()).collect();
     let hostname = (0..=u32::MAX)
-        .map(|n| if n < 64 { names::hostname(seed, &serial, n) } else { format!("{}-{}", names::hostname(seed, &serial, n), n) })
-        .find(|h| core.world.nodes.values().all(|n| n.hostname != *h))
+        .map(|n| if n < 32 { names::hostname(seed, &serial, n) } else { format!("{}-{n}", names::hostname(seed, &serial, n)) })
+        .find(|h| !taken.contains(h.as_str()))
         .unwrap_or_default();
     let node = inventory::new_node(&machine, &id, &hostname);
     core.insert_node(node);

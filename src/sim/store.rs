@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::db::{MaasSite, Node};
+use super::db::{Fabric, MaasSite, Node, Vlan};
 use super::error::SimError;
 use super::world::{Machine, Meta, WORLD_FORMAT, World};
 
@@ -24,6 +24,12 @@ pub(crate) struct Change<'a> {
     /// Site database.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) site: Option<std::borrow::Cow<'a, MaasSite>>,
+    /// Fabrics that are new (where the whole site database is not written).
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) fabrics: Vec<std::borrow::Cow<'a, Fabric>>,
+    /// Their VLANs.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub(crate) vlans: Vec<std::borrow::Cow<'a, Vlan>>,
     /// Machines.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub(crate) machines: BTreeMap<String, Option<std::borrow::Cow<'a, Machine>>>,
@@ -122,6 +128,8 @@ fn apply(world: &mut World, change: Change<'_>) {
     if let Some(s) = change.site {
         world.site = s.into_owned();
     }
+    world.site.fabrics.extend(change.fabrics.into_iter().map(|f| (f.id, f.into_owned())));
+    world.site.vlans.extend(change.vlans.into_iter().map(|v| (v.id, v.into_owned())));
     for (name, machine) in change.machines {
         match machine {
             Some(m) => world.machines.insert(name, m.into_owned()),

@@ -100,6 +100,29 @@ pub(super) fn relayed_site() -> Site {
     site_with(", dhcp_relay: {self_ip: 10.10.0.4, upstream_target: 172.16.5.5}", "eth_a, eth_b", "30g")
 }
 
+/// The site with that many nodes, all like the first, in a larger network.
+pub(super) fn many(count: u32) -> Site {
+    let mut s = site();
+    let net = |s: &mut Site| {
+        let n = s.networks.get_mut("pxe").unwrap();
+        n.cidr.value = "10.0.0.0/16".parse().unwrap();
+        n.ranges[0].start.value = "10.0.1.0".parse().unwrap();
+        n.ranges[0].end.value = "10.0.90.0".parse().unwrap();
+    };
+    net(&mut s);
+    let first = s.nodes["node01"].clone();
+    for i in 0..count {
+        let mut n = first.clone();
+        n.name.value = format!("n{i:04}");
+        if let Some(a) = &mut n.oob.address {
+            a.value = std::net::IpAddr::V4(std::net::Ipv4Addr::from(0x0a09_0000 + 256 + i));
+        }
+        s.nodes.insert(n.name.value.clone(), n);
+    }
+    s.nodes.retain(|n, _| n.starts_with('n') && !n.starts_with("node"));
+    s
+}
+
 /// An answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Got {
@@ -159,6 +182,21 @@ impl Lab {
         let reply = maas::handle(&mut self.core, &request);
         self.core.commit(None).unwrap();
         got(&reply)
+    }
+
+    /// A request whose answer nobody reads.
+    pub(super) fn raw(&mut self, method: &str, path: &str, op: Option<&str>, form: &str) -> usize {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", self.header().parse().unwrap());
+        let method: Method = method.parse().unwrap();
+        let (path, query) = (format!("/MAAS/api/2.0/{path}"), op.map(|o| format!("op={o}")).unwrap_or_default());
+        let body = Bytes::from(form.to_owned());
+        let request = Request { method: &method, path: &path, query: &query, headers: &headers, body: &body };
+        self.core.advance(self.now);
+        let reply = maas::handle(&mut self.core, &request);
+        self.core.commit(None).unwrap();
+        assert!(reply.status < 300, "{path} {op:?} {form}: {} {}", reply.status, String::from_utf8_lossy(&reply.body));
+        reply.body.len()
     }
 
     pub(super) fn maas(&mut self, method: &str, path: &str, op: Option<&str>, params: &[(&str, &str)]) -> Got {

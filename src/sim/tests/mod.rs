@@ -4,5 +4,6 @@ mod behaviour;
 mod fidelity;
 mod fixture;
 mod generated;
+mod load;
 mod redfish;
 mod servers;
