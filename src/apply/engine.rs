@@ -223,11 +223,13 @@ impl Engine {
             state.apply(&event);
         }
         let memory = self.store.memory()?;
+        let mut done: BTreeMap<&str, u64> = BTreeMap::new();
+        for (i, action) in self.plan.actions.iter().enumerate() {
+            *done.entry(&action.resource).or_default() += u64::from(state.task(i).status.is_done());
+        }
         for (resource, planned) in &self.plan.generations {
-            let done =
-                self.plan.actions.iter().enumerate().filter(|(i, a)| a.resource == *resource && state.task(*i).status.is_done()).count();
             let now = memory.generations.get(resource).copied().unwrap_or(0);
-            if now != planned + done as u64 {
+            if now != planned + done.get(resource.as_str()).copied().unwrap_or(0) {
                 return Err(EngineError::refused(
                     format!("{resource} was applied by another run since run {} stopped", row.id),
                     "plan again: what this run did is seen by the new plan",

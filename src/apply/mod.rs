@@ -19,3 +19,8 @@ mod precheck;
 pub use context::{Drivers, Options};
 pub use engine::{Engine, RunReport};
 pub use error::EngineError;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;

@@ -19,4 +19,8 @@ pub use scheduler::{Grant, Scheduler};
 pub use state::{Counts, NodeOutcome, RunState, Status, TaskRecord};
 
 #[cfg(test)]
+mod scheduler_tests;
+#[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

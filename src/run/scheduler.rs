@@ -27,8 +27,9 @@ pub enum Grant {
     Continue(u32),
 }
 
-/// Order in the ready queue: what a former process began, then longest remaining path, then plan order.
-type Key = (Reverse<bool>, Reverse<u64>, u32);
+/// Order in the ready queue: what a former process began, then longest remaining path, then the first node of every rack before the second of
+/// any (so that limits per rack leave no rack idle), then plan order.
+type Key = (Reverse<bool>, Reverse<u64>, u32, u32);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -65,6 +66,8 @@ struct Task {
 #[derive(Debug, Clone, Default)]
 struct Node {
     rack: u32,
+    /// Place among the nodes of its rack.
+    rank: u32,
     /// Actions that are not done, failed or blocked.
     left: u32,
     /// Actions in flight.
@@ -124,6 +127,7 @@ impl Scheduler {
         let remaining = dag.longest_remaining(lengths);
         let mut rack_ids: BTreeMap<Option<&str>, u32> = BTreeMap::new();
         let mut node_ids: BTreeMap<&str, u32> = BTreeMap::new();
+        let mut ranks: BTreeMap<u32, u32> = BTreeMap::new();
         let mut nodes: Vec<Node> = Vec::new();
         let mut tasks = Vec::with_capacity(dag.len());
         for (i, action) in plan.actions.iter().enumerate() {
@@ -131,7 +135,9 @@ impl Scheduler {
                 *node_ids.entry(name).or_insert_with(|| {
                     let rack = plan.nodes.get(name).and_then(|n| n.rack.as_deref());
                     let next = rack_ids.len() as u32 + 1;
-                    nodes.push(Node { rack: *rack_ids.entry(rack).or_insert(next), ..Node::default() });
+                    let rack = *rack_ids.entry(rack).or_insert(next);
+                    let rank = *ranks.entry(rack).and_modify(|r| *r += 1).or_default();
+                    nodes.push(Node { rack, rank, ..Node::default() });
                     nodes.len() as u32 - 1
                 })
             });
@@ -149,7 +155,7 @@ impl Scheduler {
                 rack: node.map_or(SITE, |n| nodes[n as usize].rack),
                 power_up: node.is_some() && switches_on(action.kind),
                 disrupts,
-                key: (Reverse(record.begun), Reverse(remaining[i]), i as u32),
+                key: (Reverse(record.begun), Reverse(remaining[i]), node.map_or(0, |n| nodes[n as usize].rank), i as u32),
                 waits_for: dag.predecessors(i as u32).filter(|p| !state.task(*p as usize).status.is_done()).count() as u32,
                 phase: if done { Phase::Done } else { Phase::Pending },
                 group: 0,
@@ -202,20 +208,40 @@ impl Scheduler {
         if self.stopping {
             return None;
         }
-        let mut best = self.open[RUNNING as usize].first();
-        if self.nodes_now < self.nodes_in_flight {
-            let classes: &[u8] = if self.branches_stopped() { &[STALLED] } else { &[STALLED, NEW] };
-            for class in classes {
-                let head = self.open[*class as usize].first();
-                best = match (best, head) {
-                    (Some(a), Some(b)) => Some(a.min(b)),
-                    (a, b) => a.or(b),
-                };
+        let i = self.best().or_else(|| {
+            if self.in_flight > 0 {
+                return None;
             }
-        }
-        let i = best?.0.2;
+            // Nothing moves: nodes that are in flight all wait for what others hold. Let those go first that can.
+            self.give_places_back();
+            self.best()
+        })?;
         self.start(i);
         Some(Grant::Start(i))
+    }
+
+    /// The ready action that may start and comes first. A branch that was started comes before a new one.
+    fn best(&self) -> Option<u32> {
+        let mut best = self.open[RUNNING as usize].first();
+        if self.nodes_now < self.nodes_in_flight {
+            let started = self.open[STALLED as usize].first();
+            let new = if self.branches_stopped() { None } else { self.open[NEW as usize].first() };
+            best = [best, started.or(new)].into_iter().flatten().min();
+        }
+        best.map(|(key, ..)| key.3)
+    }
+
+    /// Takes their place from nodes that have nothing running.
+    fn give_places_back(&mut self) {
+        let idle: Vec<usize> = (0..self.nodes.len()).filter(|n| self.nodes[*n].in_flight && self.nodes[*n].running == 0).collect();
+        for n in idle {
+            self.nodes[n].in_flight = false;
+            self.nodes_now -= 1;
+            for i in self.nodes[n].ready.clone() {
+                self.unqueue(i);
+                self.enqueue(i);
+            }
+        }
     }
 
     /// An action gives its slot back and stays in flight: it waits at the site or for the journal.

@@ -67,6 +67,12 @@ impl SqliteStore {
         &self.path
     }
 
+    /// Lets the database grow no further, as a full disk would.
+    #[cfg(test)]
+    pub(super) fn limit_pages_for_tests(&self, pages: u64) {
+        self.connection().pragma_update(None, "max_page_count", pages as i64).expect("a pragma");
+    }
+
     fn connection(&self) -> MutexGuard<'_, Connection> {
         // A panic between statements rolls its transaction back; the connection stays usable.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)

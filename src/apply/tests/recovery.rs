@@ -1,0 +1,149 @@
+//! Crashes at every event, full disks, lost locks.
+
+use crate::apply::fake::Script;
+use crate::build::{MachineStatus, PowerState};
+use crate::run::{EventKind, RunOutcome};
+
+use super::*;
+
+/// Two nodes; some actions wait, some answers are lost, one parameter is late.
+fn eventful(world: &World) -> Plan {
+    let plan = site_plan(2);
+    for node in ["r0-n0", "r1-n1"] {
+        world.site.script(&format!("{node}.2"), Script { lost_answers: 1, ..Script::default() });
+        world.site.script(&format!("{node}.4"), Script { polls: 2, ..Script::default() });
+        world.site.script(&format!("{node}.8"), Script { polls: 1, ..Script::default() });
+    }
+    plan
+}
+
+#[tokio::test]
+async fn no_crash_loses_a_record_or_repeats_an_effect() {
+    let world = World::new();
+    let plan = eventful(&world);
+    world.apply(&plan).await.unwrap();
+    let whole = world.events().len() as u64;
+    assert!(whole > 40, "{whole}");
+
+    for n in 1..whole {
+        let world = World::new();
+        let plan = eventful(&world);
+        let failing = Arc::new(FullAfter { inner: world.store(), left: AtomicU64::new(n) });
+        let error = match world.apply_with(&plan, failing, options()).await {
+            Err(error) => error,
+            // A schedule with fewer events than the first one.
+            Ok(report) => {
+                assert_eq!(report.outcome, RunOutcome::Success);
+                continue;
+            }
+        };
+        assert!(error.to_string().starts_with("no space is left for the state"), "{error}");
+        let before = world.events();
+        assert_eq!(before.len() as u64, n, "the journal up to the crash is kept");
+        let report = world.resume(&plan, &world.only_run().id).await.unwrap();
+        assert_eq!(report.outcome, RunOutcome::Success, "crash at event {n}");
+        let after = world.events();
+        assert_eq!(after[..before.len()], before[..]);
+        assert!(after.iter().zip(1..).all(|(e, seq)| e.seq == seq), "no gap");
+        for action in &plan.actions {
+            assert_eq!(world.site.effects(&action.id), 1, "{} after a crash at event {n}", action.id);
+        }
+        let finished: Vec<&str> = before.iter().filter(|e| e.event.name() == "attempt_outcome").filter_map(|e| e.event.action()).collect();
+        for event in &after[before.len()..] {
+            if let EventKind::AttemptIntent { action, .. } = &event.event
+                && crate::run::RunState::fold(&plan.actions, &before).unwrap().find(action).unwrap().status.is_done()
+            {
+                panic!("{action} was finished ({finished:?}) and begun again");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_before_the_first_event_begins_nothing() {
+    let world = World::new();
+    let failing = Arc::new(FullAfter { inner: world.store(), left: AtomicU64::new(0) });
+    let error = world.apply_with(&site_plan(1), failing, options()).await.unwrap_err();
+    assert!(matches!(error, EngineError::Store(StoreError::Full { .. })), "{error}");
+    assert_eq!(world.site.inner().order.len(), 0);
+    assert_eq!(world.store().runs().unwrap().len(), 0);
+    assert_eq!(world.store().locks().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn no_effect_without_a_durable_intent() {
+    for n in 1..30 {
+        let world = World::new();
+        let plan = site_plan(2);
+        let failing = Arc::new(FullAfter { inner: world.store(), left: AtomicU64::new(n) });
+        world.apply_with(&plan, failing, options()).await.unwrap_err();
+        let events = world.events();
+        for id in &world.site.inner().order {
+            let intent = events.iter().any(|e| matches!(&e.event, EventKind::AttemptIntent { action, .. } if action == id));
+            assert!(intent, "{id} happened without an intent on disk (event {n})");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_removed_lock_stops_the_run() {
+    let world = World::new();
+    let plan = site_plan(1);
+    world.site.script("r0-n0.4", Script { polls: 100_000, ..Script::default() });
+    let store = world.store();
+    let (site, path) = (world.site.clone(), world.folder.path().join("state.db"));
+    tokio::spawn(async move {
+        while !site.inner().remaining.contains_key("r0-n0.4") {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let other = SqliteStore::open(&path, "test").unwrap();
+        let lock = other.locks().unwrap().remove(0);
+        assert!(other.unlock(&lock.id).unwrap());
+    });
+    let options = Options { lease: Duration::from_millis(60), longest_request: Duration::from_millis(1), ..options() };
+    let error = world.apply_with(&plan, store, options).await.unwrap_err();
+    assert!(matches!(error, EngineError::Store(StoreError::LockLost)), "{error}");
+    assert_eq!(world.site.effects("r0-n0.5"), 0);
+}
+
+#[tokio::test]
+async fn a_lease_shorter_than_a_request_starts_no_effect() {
+    let world = World::new();
+    let plan = site_plan(1);
+    let options = Options { lease: Duration::from_millis(50), longest_request: Duration::from_secs(3600), ..options() };
+    let graceful = options.graceful.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        graceful.cancel();
+    });
+    let run = tokio::time::timeout(Duration::from_secs(5), world.apply_with(&plan, world.store(), options)).await;
+    assert_eq!(world.site.inner().order, Vec::<String>::new());
+    drop(run);
+}
+
+#[tokio::test]
+async fn a_power_cycle_is_not_repeated_for_a_machine_that_appeared_meanwhile() {
+    let world = World::new();
+    let mut plan = site_plan(1);
+    for action in &mut plan.actions[1..4] {
+        action.fulfilled_by = vec!["r0-n0.3".to_owned()];
+        action.preconditions = vec![crate::action::Precondition::Identity, crate::action::Precondition::NotEnlisted];
+    }
+    let binding = crate::build::Binding {
+        bmc_address: Some("10.0.0.1".to_owned()),
+        uuid: Some("u".to_owned()),
+        macs: vec!["aa:bb".to_owned()],
+        ..Default::default()
+    };
+    plan.bindings.insert("r0-n0".to_owned(), binding);
+    world.site.inner().bmcs.insert("r0-n0".to_owned(), crate::apply::fake::bmc("u", PowerState::Off));
+    // Crash right after the intent of `power_on_node`: nobody knows whether it happened, and the machine is enlisted before the resume.
+    let failing = Arc::new(FullAfter { inner: world.store(), left: AtomicU64::new(8) });
+    world.apply_with(&plan, failing, options()).await.unwrap_err();
+    assert!(world.events().iter().any(|e| matches!(&e.event, EventKind::AttemptIntent { action, .. } if action == "r0-n0.2")));
+    world.site.inner().machines.insert("r0-n0".to_owned(), crate::apply::fake::machine("m-r0-n0", "aa:bb", MachineStatus::New));
+    let before = world.site.effects("r0-n0.2");
+    let report = world.resume(&plan, &world.only_run().id).await.unwrap();
+    assert_eq!(report.outcome, RunOutcome::Success, "{:?}", report.state.statuses());
+    assert_eq!(world.site.effects("r0-n0.2"), before);
+}

@@ -1,0 +1,199 @@
+//! Events, their fold, retries, late parameters.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::action::{ActionKind, ErrorClass};
+
+use super::testing::action;
+use super::*;
+
+fn event(seq: u64, event: EventKind) -> Event {
+    Event { v: EVENT_VERSION, seq, at_ms: 1000 + seq, event }
+}
+
+fn outcome(seq: u64, action: &str, attempt: u32, outcome: AttemptOutcome) -> Event {
+    event(seq, EventKind::AttemptOutcome { action: action.to_owned(), attempt, outcome, outputs: BTreeMap::new() })
+}
+
+fn failed() -> AttemptOutcome {
+    AttemptOutcome::Failed { class: ErrorClass::Transient, message: "reset".to_owned(), hint: None }
+}
+
+/// `net` before the chains `a1 a2` and `b1 b2`.
+fn actions() -> Vec<crate::action::Action> {
+    vec![
+        action("net", ActionKind::CreateNetworkTemplate, None, &[]),
+        action("a1", ActionKind::ApplyNodeStorage, Some("a"), &["net"]),
+        action("a2", ActionKind::DeployNode, Some("a"), &["a1"]),
+        action("b1", ActionKind::ApplyNodeStorage, Some("b"), &["net"]),
+        action("b2", ActionKind::DeployNode, Some("b"), &["b1"]),
+    ]
+}
+
+#[test]
+fn events_have_a_stable_form() {
+    let cases = [
+        (
+            event(3, EventKind::AttemptIntent { action: "a1".to_owned(), attempt: 2 }),
+            r#"{"v":1,"seq":3,"at_ms":1003,"event":{"type":"attempt_intent","action":"a1","attempt":2}}"#,
+        ),
+        (
+            outcome(4, "a1", 1, failed()),
+            r#"{"v":1,"seq":4,"at_ms":1004,"event":{"type":"attempt_outcome","action":"a1","attempt":1,"outcome":{"result":"failed","class":"transient","message":"reset"}}}"#,
+        ),
+        (
+            event(5, EventKind::RunFinished { outcome: RunOutcome::PartialSuccess }),
+            r#"{"v":1,"seq":5,"at_ms":1005,"event":{"type":"run_finished","outcome":"partial_success"}}"#,
+        ),
+    ];
+    for (event, text) in cases {
+        assert_eq!(serde_json::to_string(&event).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Event>(text).unwrap(), event);
+    }
+}
+
+#[test]
+fn the_latest_attempt_decides() {
+    let actions = vec![action("a1", ActionKind::DeployNode, Some("a"), &[])];
+    let mut events = vec![
+        event(1, EventKind::AttemptIntent { action: "a1".to_owned(), attempt: 1 }),
+        outcome(2, "a1", 1, failed()),
+        event(3, EventKind::RetryScheduled { action: "a1".to_owned(), attempt: 1, next_at_ms: 9 }),
+    ];
+    let state = RunState::fold(&actions, &events).unwrap();
+    assert_eq!(state.find("a1").unwrap().status, Status::Retrying { next_at_ms: 9, message: "reset".to_owned() });
+    assert_eq!(state.outcome(), RunOutcome::Incomplete);
+    events.push(event(4, EventKind::AttemptIntent { action: "a1".to_owned(), attempt: 2 }));
+    events.push(outcome(5, "a1", 2, AttemptOutcome::Done));
+    events.push(event(6, EventKind::Message { severity: Severity::Error, action: Some("a1".to_owned()), text: "alarming".to_owned() }));
+    let state = RunState::fold(&actions, &events).unwrap();
+    assert_eq!(state.outcome(), RunOutcome::Success, "a message decides nothing");
+    assert_eq!(state.find("a1").unwrap().attempts, 2);
+    assert_eq!(state.last_seq(), 6);
+}
+
+#[test]
+fn a_failure_blocks_what_depends_on_it() {
+    let actions = actions();
+    let done = |seq, id| outcome(seq, id, 1, AttemptOutcome::Done);
+    let events = vec![done(1, "net"), outcome(2, "a1", 1, failed()), done(3, "b1"), done(4, "b2")];
+    let state = RunState::fold(&actions, &events).unwrap();
+    assert_eq!(state.statuses()[2], Status::Blocked { by: "a1".to_owned() });
+    assert_eq!(state.counts(), Counts { done: 3, active: 0, failed: 1, blocked: 1, waiting: 0 });
+    assert_eq!(state.outcome(), RunOutcome::PartialSuccess);
+    assert_eq!(state.node_outcomes()["b"], NodeOutcome { outcome: RunOutcome::Success, cause: None });
+
+    let events = vec![outcome(1, "net", 1, AttemptOutcome::Refused { message: "moved".to_owned(), hint: None })];
+    let state = RunState::fold(&actions, &events).unwrap();
+    assert_eq!(state.outcome(), RunOutcome::Failure);
+    assert_eq!(state.node_outcomes()["b"], NodeOutcome { outcome: RunOutcome::Failure, cause: Some("net".to_owned()) });
+}
+
+#[test]
+fn what_was_not_reached_is_incomplete_unless_branches_were_stopped() {
+    let actions = actions();
+    let mut events = vec![outcome(1, "net", 1, AttemptOutcome::Done), outcome(2, "a1", 1, failed())];
+    assert_eq!(RunState::fold(&actions, &events).unwrap().outcome(), RunOutcome::Incomplete);
+    events.push(event(3, EventKind::BranchesStopped { failed_nodes: 1 }));
+    assert_eq!(RunState::fold(&actions, &events).unwrap().outcome(), RunOutcome::Failure);
+    events.push(event(4, EventKind::RunInterrupted { under_way: Vec::new() }));
+    assert_eq!(RunState::fold(&actions, &events).unwrap().outcome(), RunOutcome::Incomplete);
+}
+
+#[test]
+fn a_resume_keeps_what_is_done_and_tries_the_rest_again() {
+    let actions = actions();
+    let events = vec![
+        outcome(1, "net", 1, AttemptOutcome::Done),
+        event(2, EventKind::AttemptIntent { action: "a1".to_owned(), attempt: 1 }),
+        outcome(3, "b1", 1, failed()),
+        event(4, EventKind::RunInterrupted { under_way: vec!["a1".to_owned()] }),
+        event(5, EventKind::RunFinished { outcome: RunOutcome::Incomplete }),
+        event(6, EventKind::RunResumed { done: 1 }),
+    ];
+    let state = RunState::fold(&actions, &events).unwrap();
+    assert_eq!(state.find("net").unwrap().status, Status::Done);
+    assert_eq!(state.find("b1").unwrap().status, Status::Waiting);
+    let a1 = state.find("a1").unwrap();
+    assert_eq!((&a1.status, a1.begun), (&Status::Waiting, true));
+    assert!(!state.is_interrupted() && state.finished().is_none());
+}
+
+#[test]
+fn retries_stay_inside_the_deadline() {
+    let policy = RetryPolicy { base_ms: 1000, max_ms: 60_000 };
+    let next = |class, failures, deadline, jitter| policy.next_attempt(class, failures, 0, deadline, jitter);
+    assert_eq!(next(ErrorClass::Transient, 1, 10_000, 0), Some(500));
+    assert_eq!(next(ErrorClass::Busy, 1, 10_000, 1000), Some(1000));
+    assert_eq!(next(ErrorClass::NotReady, 4, 10_000, 1000), Some(8000));
+    assert_eq!(next(ErrorClass::NotReady, 5, 10_000, 1000), None);
+    assert_eq!(next(ErrorClass::Transient, 4_000_000, u64::MAX, 1000), Some(60_000));
+    for class in [
+        ErrorClass::Rejected,
+        ErrorClass::Credentials,
+        ErrorClass::Precondition,
+        ErrorClass::Failed,
+        ErrorClass::Timeout,
+        ErrorClass::Inconclusive,
+    ] {
+        assert_eq!(next(class, 1, u64::MAX, 0), None, "{class:?}");
+    }
+}
+
+fn hardware() -> crate::build::Machine {
+    serde_json::from_value(json!({
+        "id": "x1", "hostname": "n", "domain": "", "status": "ready", "status_name": "Ready", "failure": null, "power": "off",
+        "bmc_address": null, "owner": null, "locked": false, "uuid": null, "serial": null, "macs": [], "boot_mac": null,
+        "architecture": "amd64/generic", "cpus": 1, "memory_mib": 1, "default_gateway": null, "boot_disk": null, "volume_groups": [],
+        "os": "", "series": "", "kernel": null, "tags": [], "owner_data": {},
+        "interfaces": [
+            {"id": 1, "name": "ens3", "kind": "physical", "mac": null, "bus": "0000:00:03.0", "vlan": null, "mtu": 1500, "parents": [], "bond": null, "links": []},
+            {"id": 2, "name": "ens4", "kind": "physical", "mac": null, "bus": "0000:00:04.0", "vlan": null, "mtu": 1500, "parents": [], "bond": null, "links": []},
+            {"id": 3, "name": "bond0", "kind": "bond", "mac": null, "bus": null, "vlan": null, "mtu": 1500, "parents": ["ens3"], "bond": null, "links": []}
+        ],
+        "disks": [
+            {"id": 9, "name": "sda", "kind": "physical", "bus": "2:0.0.0", "size": 1000, "available": 0, "model": null, "serial": null,
+             "id_path": null, "partition_table": null, "partitions": [], "filesystem": null, "volume_group": null}
+        ]
+    }))
+    .unwrap()
+}
+
+#[test]
+fn late_values_need_exactly_one_device() {
+    let machine = hardware();
+    let fact = |select: serde_json::Value, min: Option<u64>| {
+        let mut fact = json!({"node": "n", "select": select});
+        if let Some(min) = min {
+            fact["min_size"] = json!(min);
+        }
+        json!({"members": [{"$fact": fact}], "mtu": 9000})
+    };
+    let members = |v: Result<serde_json::Value, ResolveError>| v.map(|v| v["members"][0].clone()).map_err(|e| e.message);
+    let params = fact(json!({"nic_at_bus": "pci@0000:00:03.0"}), None);
+    assert!(has_late(&params) && !has_late(&json!({"a": [1, {"b": "$fact"}]})));
+    assert_eq!(members(resolve(&params, &machine)), Ok(json!({"id": 1, "name": "ens3"})));
+    assert_eq!(members(resolve(&fact(json!({"nic_named": "ens4"}), None), &machine)), Ok(json!({"id": 2, "name": "ens4"})));
+    assert_eq!(members(resolve(&fact(json!({"disk_at_bus": "2:0.0.0"}), Some(1000)), &machine)), Ok(json!({"id": 9, "name": "sda"})));
+    assert_eq!(
+        members(resolve(&fact(json!({"disk_named": "sda"}), Some(1001)), &machine)),
+        Err("disk sda of n (x1) has 1000 bytes; the design needs at least 1001".to_owned())
+    );
+    assert_eq!(
+        members(resolve(&fact(json!({"nic_at_bus": "0000:00:09.0"}), None), &machine)),
+        Err("NIC at bus address 0000:00:09.0 of n (x1) is not there; the provisioner shows: ens3 at 0000:00:03.0, ens4 at 0000:00:04.0"
+            .to_owned())
+    );
+    assert!(members(resolve(&fact(json!({"nic_named": "bond0"}), None), &machine)).unwrap_err().contains("is not there"));
+    let mut twice = hardware();
+    twice.interfaces[1].bus = Some("0000:00:03.0".to_owned());
+    assert_eq!(
+        members(resolve(&params, &twice)),
+        Err("NIC at bus address pci@0000:00:03.0 of n (x1) matches more than one device: ens3 and ens4".to_owned())
+    );
+    assert!(
+        resolve(&json!({"$fact": {"node": 3}}), &machine).unwrap_err().message.starts_with("a late parameter of the plan cannot be read")
+    );
+}
