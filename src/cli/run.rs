@@ -59,7 +59,7 @@ async fn dispatch(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Unlock(args) => commands::unlock::run(args, printer),
         Command::State(args) => commands::state::run(args, printer),
         Command::Sim(args) => commands::sim::run(args, printer, &listen()?).await,
-        Command::Runs(_) => Err(Problem::new("this command is being built").into()),
+        Command::Runs(args) => commands::runs::run(args, printer),
     }
 }
 

@@ -98,9 +98,8 @@ async fn finish(
     printer: &Printer,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
-    let file = crate::plan::write(&plan);
     let store: std::sync::Arc<dyn Store> = state::open(&design.settings, &design.site.name.value)?;
-    let work = Work { plan, file: file.as_bytes(), resume: None, parallelism: options.parallelism, json: options.json };
+    let work = Work { plan, resume: None, parallelism: options.parallelism, json: options.json };
     let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
     let closed = drivers.close().await;
     let exit = ended?;

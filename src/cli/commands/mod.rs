@@ -5,6 +5,7 @@ pub mod destroy;
 pub mod discover;
 pub mod plan;
 pub mod resume;
+pub mod runs;
 pub mod show;
 pub mod sim;
 pub mod state;

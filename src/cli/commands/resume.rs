@@ -24,12 +24,10 @@ pub async fn run(args: &Resume, printer: &Printer, interrupts: &Interrupts) -> a
         printer.result(&format!("run {} is done: nothing is left to resume\n", row.id))?;
         return Ok(Exit::Done);
     }
-    let file = store.plan(&row.id)?;
-    let text = std::str::from_utf8(&file).map_err(|_| Problem::new(format!("the plan that is kept with run {} is damaged", row.id)))?;
-    let plan = crate::plan::read(text)?;
+    let plan = state::plan(store.as_ref(), &row.id)?;
     let drivers = Drivers::connect(&design, printer).await?;
     let store: Arc<dyn Store> = store;
-    let work = Work { plan, file: &file, resume: Some(&row.id), parallelism: args.parallelism, json: args.json };
+    let work = Work { plan, resume: Some(&row.id), parallelism: args.parallelism, json: args.json };
     let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
     let closed = drivers.close().await;
     let exit = ended?;

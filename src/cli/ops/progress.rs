@@ -1,38 +1,33 @@
-//! Events of a run as they happen, for people or programs.
+//! Which reporter shows a run.
 
-use crate::apply::RunReport;
+use std::io::{self, IsTerminal as _};
+
 use crate::cli::output::Printer;
-use crate::plan::Plan;
-use crate::run::Event;
+use crate::report::progress::{JsonLines, Lines, Reporter, Terminal, Watched};
+use crate::run::{DagError, Event};
 
-/// Shows events.
-pub struct Reporter {
-    json: bool,
-    printer: Printer,
+/// Shows nothing; the end of the run is shown by whoever began it.
+struct Silent;
+
+impl Reporter for Silent {
+    fn event(&mut self, _: &Event) {}
 }
 
-impl Reporter {
-    /// A reporter for a run of this plan.
-    pub fn new(_plan: &Plan, json: bool, printer: &Printer) -> anyhow::Result<Self> {
-        Ok(Self { json, printer: printer.clone() })
-    }
+/// A live view on a terminal, plain lines elsewhere, events as JSON on stdout if that is wanted.
+pub fn reporter(run: &Watched<'_>, json: bool, printer: &Printer) -> Result<Box<dyn Reporter>, DagError> {
+    let color = printer.stderr_color();
+    Ok(if json {
+        Box::new(JsonLines::new(io::stdout()))
+    } else if printer.is_quiet() {
+        Box::new(Silent)
+    } else if io::stderr().is_terminal() && !is_dumb() {
+        Box::new(Terminal::new(color, run)?)
+    } else {
+        Box::new(Lines::new(io::stderr(), color, run)?)
+    })
+}
 
-    /// Shows one event.
-    pub fn event(&mut self, event: &Event) -> anyhow::Result<()> {
-        let line = serde_json::to_string(event)?;
-        if self.json {
-            self.printer.stdout(&format!("{line}\n"))?
-        } else {
-            self.printer.note(&line)
-        }
-        Ok(())
-    }
-
-    /// Shows how it ended.
-    pub fn finish(self, report: &RunReport) -> anyhow::Result<()> {
-        if !self.json {
-            self.printer.result(&format!("run {}: {}\n", report.run, report.outcome.name()))?;
-        }
-        Ok(())
-    }
+/// Whether the terminal cannot move its cursor.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|t| t == "dumb")
 }

@@ -1,26 +1,30 @@
 //! Carrying out a plan: the engine, its progress, its end.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::drivers::Drivers;
+use super::{progress, state};
+use crate::action::{Action, ActionKind};
 use crate::apply::{Engine, EngineError, Options, RunReport};
 use crate::cli::exit::Exit;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::cli::signals::Interrupts;
 use crate::plan::Plan;
-use crate::run::RunOutcome;
+use crate::report::progress::Watched;
+use crate::report::{self, TextOptions};
+use crate::run::{RunOutcome, RunState};
 use crate::store::{Failpoints, Store};
 
 /// Names a place at which the process dies as by `kill -9`, for tests of recovery.
 const FAILPOINT_VARIABLE: &str = "DRYDOCK_FAILPOINT";
 
 /// What is to be carried out, and how.
+#[derive(Debug)]
 pub struct Work<'a> {
     /// The plan.
     pub plan: Plan,
-    /// Its file, as it is kept for resume.
-    pub file: &'a [u8],
     /// The run to go on with; a new one if absent.
     pub resume: Option<&'a str>,
     /// Calls in flight at most.
@@ -37,35 +41,57 @@ pub async fn carry_out(
     printer: &Printer,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
+    let Work { plan, resume, parallelism, json } = work;
+    let actions = plan.actions.clone();
+    // What is kept with the run, for resume.
+    let file = crate::plan::write(&plan);
     let (events, mut happened) = tokio::sync::mpsc::unbounded_channel();
     let options = Options {
         command: std::env::args().collect::<Vec<_>>().join(" "),
-        parallelism: work.parallelism,
+        parallelism,
         events: Some(events),
         graceful: interrupts.graceful.clone(),
         now: interrupts.now.clone(),
         failpoints: failpoints()?,
         ..Options::default()
     };
-    let mut reporter = super::progress::Reporter::new(&work.plan, work.json, printer)?;
+    let prior = resume.map(|run| so_far(store.as_ref(), run, &actions)).transpose()?;
+    let durations = durations(store.as_ref())?;
+    let watched = Watched { actions: &actions, prior: prior.as_ref(), durations_ms: &durations };
+    let mut reporter = progress::reporter(&watched, json, printer)?;
     interrupts.run_begins();
-    let engine = Engine::new(work.plan, store, drivers.for_engine(), options);
+    let engine = Engine::new(plan, Arc::clone(&store), drivers.for_engine(), options);
     let run = async {
-        match work.resume {
+        match resume {
             Some(run) => engine.resume(run).await,
-            None => engine.start(work.file).await,
+            None => engine.start(file.as_bytes()).await,
         }
     };
     let report = async {
         while let Some(event) = happened.recv().await {
-            reporter.event(&event)?;
+            reporter.event(&event);
         }
-        anyhow::Ok(reporter)
+        reporter.finish();
     };
-    let (ended, reporter) = tokio::join!(run, report);
+    let (ended, ()) = tokio::join!(run, report);
     let ended = ended.map_err(problem)?;
-    reporter?.finish(&ended)?;
+    if !json {
+        let options = TextOptions { color: printer.color(), width: printer.width(), verbose: printer.is_verbose(), plan_file: None };
+        let info = state::info(store.as_ref(), &state::run(store.as_ref(), Some(&ended.run))?)?;
+        printer.result(&report::run_summary(&info, &actions, &ended.state, &options))?;
+    }
     Ok(exit(&ended, interrupts))
+}
+
+/// The state of a run by its journal.
+pub fn so_far(store: &dyn Store, run: &str, actions: &[Action]) -> anyhow::Result<RunState> {
+    Ok(RunState::fold(actions, &store.events(run, 0)?)?)
+}
+
+fn durations(store: &dyn Store) -> anyhow::Result<BTreeMap<ActionKind, u64>> {
+    let known = store.durations()?;
+    let mean = |kind: &ActionKind| Some((*kind, known.get(kind.name())?.mean_ms()?));
+    Ok(ActionKind::ALL.iter().filter_map(mean).collect())
 }
 
 fn exit(report: &RunReport, interrupts: &Interrupts) -> Exit {

@@ -6,6 +6,8 @@ use super::design;
 use crate::cli::problem::Problem;
 use crate::config::Settings;
 use crate::diff::Memory;
+use crate::plan::Plan;
+use crate::report::RunInfo;
 use crate::store::{RunRow, SqliteStore, Store};
 
 /// Opens the state; creates it if there is none yet.
@@ -47,4 +49,29 @@ pub fn run(store: &dyn Store, id: Option<&str>) -> anyhow::Result<RunRow> {
         }
         (None, _) => Err(Problem::new(format!("there is no run `{id}`")).help("`drydock runs` lists them").into()),
     }
+}
+
+/// The plan that is kept with a run.
+pub fn plan(store: &dyn Store, run: &str) -> anyhow::Result<Plan> {
+    let damaged = |why: String| Problem::new(format!("the plan that is kept with run {run} cannot be used: {why}")).help("plan again");
+    let file = store.plan(run)?;
+    let text = std::str::from_utf8(&file).map_err(|e| damaged(e.to_string()))?;
+    Ok(crate::plan::read(text).map_err(|e| damaged(e.to_string()))?)
+}
+
+/// A run as reports want it.
+pub fn info(store: &dyn Store, run: &RunRow) -> anyhow::Result<RunInfo> {
+    let running = store.locks()?.iter().any(|lock| lock.run == run.id && lock.alive != Some(false));
+    Ok(RunInfo {
+        id: run.id.clone(),
+        site: run.site.clone(),
+        goal: run.goal.clone(),
+        selection: run.selection.clone(),
+        plan_digest: run.plan_digest.clone(),
+        by: format!("{}@{}", run.holder.user, run.holder.host),
+        started_ms: run.started_ms,
+        ended_ms: run.ended_ms,
+        outcome: run.outcome,
+        running,
+    })
 }

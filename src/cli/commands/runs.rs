@@ -1,0 +1,50 @@
+//! `drydock runs`: what was done before.
+
+use crate::cli::args::{Format, Runs, RunsCommand};
+use crate::cli::exit::Exit;
+use crate::cli::ops::{run as runs, state};
+use crate::cli::output::Printer;
+use crate::cli::problem::Problem;
+use crate::report::{self, TextOptions};
+use crate::store::Store as _;
+
+/// Runs the command.
+pub fn run(args: &Runs, printer: &Printer) -> anyhow::Result<Exit> {
+    match &args.command {
+        None | Some(RunsCommand::List) => list(printer),
+        Some(RunsCommand::Show { run }) => show(run.as_deref(), printer),
+    }
+}
+
+fn list(printer: &Printer) -> anyhow::Result<Exit> {
+    let mut infos = Vec::new();
+    if let Some(store) = state::of_folder()? {
+        for run in store.runs()?.iter().rev() {
+            infos.push(state::info(store.as_ref(), run)?);
+        }
+    }
+    printer.result(&match printer.format() {
+        Format::Text => report::runs_table(&infos, &options(printer)),
+        Format::Json => format!("{:#}\n", report::runs_json(&infos)),
+    })?;
+    Ok(Exit::Done)
+}
+
+fn show(id: Option<&str>, printer: &Printer) -> anyhow::Result<Exit> {
+    let Some(store) = state::of_folder()? else {
+        return Err(Problem::new("there is no run yet").help("`drydock apply` begins one").into());
+    };
+    let run = state::run(store.as_ref(), id)?;
+    let plan = state::plan(store.as_ref(), &run.id)?;
+    let so_far = runs::so_far(store.as_ref(), &run.id, &plan.actions)?;
+    let info = state::info(store.as_ref(), &run)?;
+    printer.result(&match printer.format() {
+        Format::Text => report::run_show(&info, &plan.actions, &so_far, &options(printer)),
+        Format::Json => format!("{:#}\n", report::run_json(&info, &plan.actions, &so_far)),
+    })?;
+    Ok(Exit::Done)
+}
+
+fn options(printer: &Printer) -> TextOptions {
+    TextOptions { color: printer.color(), width: printer.width(), verbose: printer.is_verbose(), plan_file: None }
+}
