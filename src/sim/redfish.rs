@@ -41,8 +41,13 @@ fn not_allowed(allow: &str) -> Reply {
     error(405, "OperationNotAllowed", "The HTTP method is not allowed on this resource.", "None.").with_header("allow", allow)
 }
 
-fn document(value: &Value) -> Reply {
+/// A resource as an answer; DSP0266 wants to hear which methods it has and where its schema is.
+fn document(value: &Value, allow: &str) -> Reply {
+    let kind = value.get("@odata.type").and_then(Value::as_str).unwrap_or_default();
+    let schema = kind.trim_start_matches('#').split('.').next().unwrap_or_default();
     Reply::new(200, "application/json", value.to_string())
+        .with_header("allow", allow)
+        .with_header("link", format!("<http://redfish.dmtf.org/schemas/v1/{schema}.json>; rel=describedby"))
 }
 
 /// The type of a request's change in the log: `Reset` types for resets.
@@ -62,13 +67,18 @@ fn answer(core: &mut Core, name: &str, request: &Request<'_>) -> Result<Reply, R
     let get = matches!(request.method.as_str(), "GET" | "HEAD");
     // The root and the version list are open to everybody (DSP0266, 13.3.4).
     match path {
-        "/redfish" if get => return Ok(document(&json!({ "v1": "/redfish/v1/" }))),
-        ROOT if get => return machine(core, name).map(|m| document(&service_root(m))),
-        "/redfish/v1/odata" if get => return Ok(document(&odata())),
-        "/redfish/v1/$metadata" if get => return Ok(Reply::new(200, "application/xml", METADATA)),
+        "/redfish" | ROOT | "/redfish/v1/odata" | "/redfish/v1/$metadata" if !get => return Err(not_allowed("GET, HEAD")),
+        _ if header(request, "odata-version").is_some_and(|v| v != "4.0") => {
+            return Err(error(412, "PreconditionFailed", "The OData version of the request is not supported.", "Use OData version 4.0."));
+        }
+        "/redfish" => return Ok(document(&json!({ "v1": "/redfish/v1/" }), "GET, HEAD")),
+        ROOT => return machine(core, name).map(|m| document(&service_root(m), "GET, HEAD")),
+        "/redfish/v1/odata" => return Ok(document(&odata(), "GET, HEAD")),
+        "/redfish/v1/$metadata" => return Ok(Reply::new(200, "application/xml", METADATA)),
         _ => {}
     }
-    if path == "/redfish/v1/SessionService/Sessions" && request.method.as_str() == "POST" {
+    let sessions = matches!(path, "/redfish/v1/SessionService/Sessions" | "/redfish/v1/SessionService/Sessions/Members");
+    if sessions && request.method.as_str() == "POST" {
         return open_session(core, name, request);
     }
     authenticate(core, name, request)?;
@@ -76,10 +86,15 @@ fn answer(core: &mut Core, name: &str, request: &Request<'_>) -> Result<Reply, R
     let Some(rest) = path.strip_prefix(ROOT) else { return Err(not_found(request.path)) };
     let parts: Vec<&str> = rest.split('/').filter(|p| !p.is_empty()).collect();
     match (request.method.as_str(), parts.as_slice()) {
-        ("GET" | "HEAD", ["Systems", id]) if *id == m.uuid => {
-            Ok(document(&system(m)).with_header("etag", etag(m)).with_header("allow", "GET, HEAD, PATCH"))
+        ("GET" | "HEAD", ["Systems", id]) if *id == m.uuid => Ok(document(&system(m), "GET, HEAD, PATCH").with_header("etag", etag(m))),
+        ("GET" | "HEAD", parts) => {
+            let allow = match parts {
+                ["SessionService", "Sessions"] => "GET, HEAD, POST",
+                ["SessionService", "Sessions", _] => "GET, HEAD, DELETE",
+                _ => "GET, HEAD",
+            };
+            read(m, parts).map(|v| document(&v, allow)).ok_or_else(|| not_found(request.path))
         }
-        ("GET" | "HEAD", parts) => read(m, parts).map(|v| document(&v)).ok_or_else(|| not_found(request.path)),
         ("PATCH", ["Systems", id]) if *id == m.uuid => patch(core, name, request),
         ("POST", ["Systems", id, "Actions", "ComputerSystem.Reset"]) if *id == m.uuid => reset(core, name, request),
         ("POST", ["Managers", "BMC", "Actions", "Manager.Reset"]) => Ok(Reply::new(204, "application/json", "")),
@@ -94,6 +109,10 @@ fn answer(core: &mut Core, name: &str, request: &Request<'_>) -> Result<Reply, R
         (_, parts) if read(m, parts).is_some() => Err(not_allowed("GET, HEAD")),
         _ => Err(not_found(request.path)),
     }
+}
+
+fn header<'r>(request: &'r Request<'_>, name: &str) -> Option<&'r str> {
+    request.headers.get(name).and_then(|v| v.to_str().ok())
 }
 
 fn machine<'c>(core: &'c Core, name: &str) -> Result<&'c Machine, Reply> {
@@ -116,12 +135,11 @@ fn unauthorized() -> Reply {
 
 fn authenticate(core: &Core, name: &str, request: &Request<'_>) -> Result<(), Reply> {
     use base64::Engine as _;
-    let header = |h: &str| request.headers.get(h).and_then(|v| v.to_str().ok());
-    if let Some(token) = header("x-auth-token") {
+    if let Some(token) = header(request, "x-auth-token") {
         let open = core.world.machines.get(name).and_then(|m| m.bmc.as_ref()).is_some_and(|b| b.sessions.values().any(|t| t == token));
         return if open { Ok(()) } else { Err(unauthorized()) };
     }
-    let basic = header("authorization").and_then(|h| h.strip_prefix("Basic ")).ok_or_else(unauthorized)?;
+    let basic = header(request, "authorization").and_then(|h| h.strip_prefix("Basic ")).ok_or_else(unauthorized)?;
     let bytes = base64::engine::general_purpose::STANDARD.decode(basic.trim()).map_err(|_| unauthorized())?;
     let text = String::from_utf8_lossy(&bytes);
     match text.split_once(':') {
@@ -166,7 +184,10 @@ fn open_session(core: &mut Core, name: &str, request: &Request<'_>) -> Result<Re
         bmc.sessions.pop_first();
     }
     let location = format!("{ROOT}/SessionService/Sessions/{id}");
-    Ok(document(&session(&id, &user)).with_status(201).with_header("x-auth-token", token).with_header("location", location))
+    Ok(document(&session(&id, &user), "GET, HEAD, DELETE")
+        .with_status(201)
+        .with_header("x-auth-token", token)
+        .with_header("location", location))
 }
 
 fn session(id: &str, user: &str) -> Value {
