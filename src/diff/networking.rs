@@ -209,8 +209,8 @@ pub(super) fn present(machine: &Machine, wanted: &ApplyNodeNetworking, fabrics: 
             let text = if *vid == 0 { fabric.clone() } else { format!("{fabric}, tag {vid}") };
             out.insert(format!("{name}.fabric"), json!(text));
         }
-        if interface.mtu.is_some() {
-            out.insert(format!("{name}.mtu"), json!(actual.mtu));
+        if let Some(mtu) = interface.mtu {
+            out.insert(format!("{name}.mtu"), json!(own_mtu(machine, actual, mtu)));
         }
         insert_links(&mut out, name, actual, machine, interface.link.as_ref());
         for child in machine.interfaces.iter().filter(|i| i.kind == InterfaceKind::Vlan && i.parents.iter().any(|p| *p == actual.name)) {
@@ -219,8 +219,14 @@ pub(super) fn present(machine: &Machine, wanted: &ApplyNodeNetworking, fabrics: 
             let path = format!("{name}.{vid}");
             let want = interface.vlans.iter().find(|v| v.vid == *vid);
             insert_links(&mut out, &path, child, machine, want.map(|v| &v.link));
-            if want.is_none_or(|v| v.mtu.is_some()) {
-                out.insert(format!("{path}.mtu"), json!(child.mtu));
+            match want.map(|v| v.mtu) {
+                None => {
+                    out.insert(format!("{path}.mtu"), json!(child.mtu));
+                }
+                Some(Some(mtu)) => {
+                    out.insert(format!("{path}.mtu"), json!(own_mtu(machine, child, mtu)));
+                }
+                Some(None) => {}
             }
         }
     }
@@ -237,6 +243,13 @@ fn member_text(member: &Late<Device>) -> String {
         Late::Fact(fact) => selector_text(&fact.select),
         Late::Value(device) => format!("NIC {}", device.name),
     }
+}
+
+/// MAAS reports an effective MTU, which is never below that of the interfaces on top; a wanted one that is only covered up is there.
+fn own_mtu(machine: &Machine, interface: &MachineInterface, wanted: u32) -> u32 {
+    let covered =
+        interface.mtu > wanted && machine.interfaces.iter().any(|c| c.parents.contains(&interface.name) && c.mtu == interface.mtu);
+    if covered { wanted } else { interface.mtu }
 }
 
 /// Only options that the design sets are compared; others are the provisioner's defaults.
@@ -257,6 +270,10 @@ fn insert_links(out: &mut PresentMap, path: &str, actual: &MachineInterface, mac
         .links
         .iter()
         .filter_map(|l| {
+            if l.mode == LinkMode::LinkUp && wanted.is_none() {
+                // MAAS keeps its boot NIC up on its subnet by itself.
+                return None;
+            }
             let Some(subnet) = l.subnet else {
                 // A bare link-up without subnet is how the provisioner shows an interface that nothing is configured on.
                 return (l.mode != LinkMode::LinkUp).then(|| json!(format!("{:?}", l.mode).to_lowercase()));

@@ -296,7 +296,8 @@ fn advance(
         storage: aspects.storage.as_ref().map(|(p, _)| p.clone()),
         platform: aspects.platform.as_ref().map(|(p, _)| p.clone()),
         deploy,
-        release: matches!(now, Stage::FailedDeployment | Stage::FailedReleasing),
+        // Disks of an allocated machine cannot be changed; released, it is ready again.
+        release: matches!(now, Stage::FailedDeployment | Stage::FailedReleasing) || (now == Stage::Allocated && aspects.storage.is_some()),
         boot_from_disk: target == Stage::Deployed && identity.bmc.is_some(),
         power_on: false,
         effect,

@@ -225,7 +225,13 @@ pub(super) fn present(machine: &Machine, node: &Node, wanted: &ApplyNodeStorage)
     let mut out = PresentMap::new();
     for (name, params) in node.storage.physical_devices.keys().zip(&wanted.disks) {
         let disk = find_disk(machine, &params.device)?;
-        for (index, part) in disk.partitions.iter().enumerate() {
+        // MAAS puts a partition over a boot disk that joins a group as a whole.
+        let whole =
+            params.volume_group.as_ref().filter(|g| matches!(disk.partitions.as_slice(), [p] if p.volume_group.as_ref() == Some(g)));
+        if let Some(group) = whole {
+            out.insert(format!("{name}.volume_group"), json!(group));
+        }
+        for (index, part) in disk.partitions.iter().enumerate().filter(|_| whole.is_none()) {
             let want = params.partitions.get(index);
             let path = want.map_or_else(|| format!("{name}.#{}", index + 1), |w| format!("{name}.{}", w.name));
             out.insert(format!("{path}.size"), size_value(want.map(|w| w.size), part.size, disk.size, disk.available));
