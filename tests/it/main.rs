@@ -1,6 +1,7 @@
 //! Integration tests: files in, text out.
 
 mod check_cases;
+mod cli_apply;
 mod cli_plan;
 mod cli_support;
 mod cli_usage;
