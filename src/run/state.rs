@@ -199,6 +199,10 @@ impl RunState {
             EventKind::RunResumed { .. } => {
                 (self.interrupted, self.stopped, self.finished) = (false, false, None);
                 for task in &mut self.tasks {
+                    if matches!(task.status, Status::Failed { class: ErrorClass::Failed, .. }) {
+                        // The site showed how that effect ended: the next attempt begins another one.
+                        task.begun = false;
+                    }
                     if !task.status.is_done() {
                         task.status = Status::Waiting;
                     }

@@ -1,7 +1,5 @@
 //! apply, resume, destroy, runs, locks: end to end on the simulated example.
 
-use std::time::Duration;
-
 use super::cli_support::{Ended, Folder, end};
 
 /// The site is as designed: nothing is planned any more.
@@ -55,7 +53,8 @@ fn a_plan_is_applied_and_the_next_one_is_empty() {
 fn without_a_terminal_nothing_is_applied_unasked() {
     let site = Folder::hello();
     for arguments in [&["apply"][..], &["destroy", "--target", "node=compute01"], &["destroy", "--auto-approve"]] {
-        let ended = site.run(arguments).expect(6).says(&["nobody approved the plan, and there is no terminal to ask at", "help: write the plan"]);
+        let ended =
+            site.run(arguments).expect(6).says(&["nobody approved the plan, and there is no terminal to ask at", "help: write the plan"]);
         assert_eq!(ended.stdout, "");
     }
     assert!(!site.path().join(".drydock").exists());
@@ -70,7 +69,9 @@ fn events_are_lines_of_json() {
     assert_eq!(events.last().unwrap()["event"], serde_json::json!({"type": "run_finished", "outcome": "success"}));
     let numbers: Vec<u64> = events.iter().map(|e| e["seq"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (1..=events.len() as u64).collect::<Vec<_>>());
-    site.run(&["plan", "--target", "node=control01", "--goal", "prepare_nodes", "--detailed-exitcode"]).expect(0).shows(&["No changes in the selection"]);
+    site.run(&["plan", "--target", "node=control01", "--goal", "prepare_nodes", "--detailed-exitcode"])
+        .expect(0)
+        .shows(&["No changes in the selection"]);
 }
 
 #[test]
@@ -141,7 +142,11 @@ fn one_failed_node_stops_nobody_else_and_is_tried_again() {
 fn nodes_are_released_when_asked_for() {
     let site = Folder::hello();
     site.run(&["apply", "--auto-approve"]).expect(0);
-    site.run(&["destroy", "--target", "node=compute01", "--auto-approve"]).expect(0).shows(&["1 node destroyed", "destroy_node", "success"]);
+    site.run(&["destroy", "--target", "node=compute01", "--auto-approve"]).expect(0).shows(&[
+        "1 node destroyed",
+        "destroy_node",
+        "success",
+    ]);
     assert_eq!(requests(&site, "/machines/", "release"), 1);
     site.run(&["plan", "--detailed-exitcode"]).expect(2).shows(&["1 ready → deployed, 2 deployed"]);
 }
@@ -173,11 +178,15 @@ fn a_dead_bmc_is_a_fact() {
 fn a_plan_is_for_its_own_site_only() {
     let site = Folder::hello();
     site.run(&["plan", "--out", "plan.json"]).expect(0);
-    // Another simulated site: other machines, another provisioner.
-    site.edit("drydock.yaml", "seed: 1", "seed: 2");
-    site.run(&["sim", "--help"]).expect(0);
-    std::fs::remove_dir_all(site.path().join(".drydock")).unwrap();
-    site.run(&["apply", "plan.json"]).expect(6).says(&["the plan was made with"]);
+    let other = Folder::hello();
+    other.edit("design/region.yaml", "name: hello-site", "name: other-site");
+    other.edit("drydock.yaml", "site: hello-site", "site: other-site");
+    other.write("plan.json", &site.read("plan.json"));
+    other.run(&["apply", "plan.json"]).expect(6).says(&["the plan is for site `hello-site`, and the design is of `other-site`"]);
+    // A changed design changes no plan.
+    site.edit("design/nodes.yaml", "tags: [control]", "tags: [control, new]");
+    site.run(&["apply", "plan.json"]).expect(0).says(&["the design was changed since the plan was made; the plan is applied as it is"]);
+    site.run(&["plan"]).expect(0).shows(&["tags.new"]);
     let mut text = site.read("plan.json");
     text.truncate(text.len() / 2);
     site.write("half.json", &text);
@@ -209,6 +218,5 @@ fn two_applies_are_kept_apart() {
     site.run(&["apply", "--auto-approve"]).expect(1).says(&["it is running"]);
     lines.for_each(drop);
     assert_eq!(first.wait().unwrap().code(), Some(0));
-    std::thread::sleep(Duration::from_millis(1));
     expect_no_changes(&site);
 }

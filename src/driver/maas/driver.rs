@@ -157,12 +157,18 @@ impl MaasDriver {
     }
 
     /// Goes on when a machine that was just released is free: that takes MAAS as long as switching it off.
-    async fn after_release(&self, call: &Call, wanted: &Wanted) -> Result<Begun, DriverError> {
+    async fn after_release(&self, call: &Call, wanted: &Wanted, kept: Option<ApiCall>) -> Result<Begun, DriverError> {
         let deadline = Instant::now() + RELEASE;
         loop {
             tokio::time::sleep(self.options.poll_interval.min(RELEASE_POLL)).await;
             match Box::pin(self.read(&[(call, wanted)])).await.decide(call, wanted)? {
-                Decision::Act { calls, then } => return self.act(&calls, then).await,
+                Decision::Act { mut calls, then } => {
+                    // Before the last one, which starts the deployment, and after the machine is ours again.
+                    if let Some(kept) = kept {
+                        calls.insert(calls.len().saturating_sub(1), kept);
+                    }
+                    return self.act(&calls, then).await;
+                }
                 Decision::Done(_) => return Ok(Begun::Complete),
                 Decision::Failed(error) => return Err(error),
                 _ if Instant::now() < deadline => {}
@@ -339,8 +345,10 @@ impl Driver for MaasDriver {
             Decision::Failed(error) => Err(error),
             Decision::Act { calls, then } => self.act(&calls, then).await,
             Decision::AfterRelease(release) => {
+                // MAAS forgets the owner data of a machine that it releases.
+                let kept = batch.machine(call)?.and_then(|found| machine_actions::restore(&found.machine));
                 self.api.change(&release).await?;
-                self.after_release(call, &wanted).await
+                self.after_release(call, &wanted, kept).await
             }
             Decision::Networking(steps) => {
                 let machine = batch.machine(call)?.ok_or_else(|| absent(call))?;

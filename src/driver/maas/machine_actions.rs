@@ -227,6 +227,13 @@ pub(super) fn deploy(call: &Call, params: &DeployNode, found: &Found) -> Decisio
     }
 }
 
+/// Writes the owner data of a machine again that are not drydock's own marks.
+pub(super) fn restore(machine: &Machine) -> Option<ApiCall> {
+    let data = machine.owner_data.iter().filter(|(key, _)| *key != SITE_KEY && *key != ACTION_KEY);
+    let call = data.fold(post(machine, ANNOTATE), |call, (key, value)| call.with(key, value));
+    (!call.params.is_empty()).then_some(call)
+}
+
 fn release(machine: &Machine, action: &str, erase: bool) -> ApiCall {
     // Said in both cases: the installation may be set to erase by default. With both ways MAAS uses the drive's own secure erase, else
     // it wipes both ends of the disk.
