@@ -71,16 +71,16 @@ fn number(token: &str) -> Option<u64> {
 }
 
 /// Numbers inside by value, the rest by character.
-pub(super) fn natural(a: &str, b: &str) -> Ordering {
-    let (mut x, mut y) = (tokens(a), tokens(b));
+pub(super) fn natural(left: &str, right: &str) -> Ordering {
+    let (mut of_left, mut of_right) = (tokens(left), tokens(right));
     loop {
-        let order = match (x.next(), y.next()) {
-            (None, None) => return a.cmp(b),
+        let order = match (of_left.next(), of_right.next()) {
+            (None, None) => return left.cmp(right),
             (None, Some(_)) => Ordering::Less,
             (Some(_), None) => Ordering::Greater,
-            (Some(s), Some(t)) => match (number(s), number(t)) {
-                (Some(n), Some(m)) => n.cmp(&m),
-                _ => s.cmp(t),
+            (Some(one), Some(other)) => match (number(one), number(other)) {
+                (Some(one), Some(other)) => one.cmp(&other),
+                _ => one.cmp(other),
             },
         };
         if order != Ordering::Equal {
@@ -89,18 +89,17 @@ pub(super) fn natural(a: &str, b: &str) -> Ordering {
     }
 }
 
-/// Which part of `b` is one more than that part of `a`, all else being equal and written alike.
-fn successor(a: &str, b: &str) -> Option<usize> {
-    let (mut x, mut y) = (tokens(a), tokens(b));
+/// Which part of `next` is one more than that part of `name`, all else being equal and written alike.
+fn successor(name: &str, next: &str) -> Option<usize> {
+    let (mut of_name, mut of_next) = (tokens(name), tokens(next));
     let mut found = None;
     for index in 0.. {
-        match (x.next(), y.next()) {
+        match (of_name.next(), of_next.next()) {
             (None, None) => return found,
-            (Some(s), Some(t)) if s == t => {}
-            (Some(s), Some(t)) if found.is_none() => {
-                let (n, m) = (number(s)?, number(t)?);
-                let padded = s.starts_with('0') && s.len() > 1;
-                if m != n + 1 || t.starts_with('0') && t.len() != s.len() || padded && t.len() != s.len() {
+            (Some(one), Some(other)) if one == other => {}
+            (Some(one), Some(other)) if found.is_none() => {
+                let padded = one.len() > 1 && one.starts_with('0') || other.starts_with('0');
+                if number(other)? != number(one)? + 1 || padded && other.len() != one.len() {
                     return None;
                 }
                 found = Some(index);
@@ -141,6 +140,15 @@ mod tests {
         assert_eq!(all(&["n1x", "n2y", "n3"]), "n1x, n2y, n3");
         let long = ["99999999999999999999998", "99999999999999999999999"];
         assert_eq!(all(&long), long.join(", "));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_name_is_lost(names in proptest::collection::btree_set("[a-b]{0,2}[0-9]{0,3}[.-]?[0-9]{0,2}", 0..40)) {
+            let runs = super::runs(names.iter().map(String::as_str));
+            proptest::prop_assert_eq!(runs.iter().map(|r| r.count).sum::<usize>(), names.len());
+            proptest::prop_assert!(runs.iter().all(|r| names.contains(r.first) && names.contains(r.last)));
+        }
     }
 
     #[test]

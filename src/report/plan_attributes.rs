@@ -199,12 +199,13 @@ enum Block {
 /// The values on the attribute's line, and the block below it; and whether anything is shortened.
 fn values(attribute: &AttributeGroup, unknown: Option<&str>, verbose: bool) -> (Vec<(Look, String)>, Block, bool) {
     let plain = |text: String| vec![(Look::Plain, text)];
-    let (before, after) = (same(&attribute.before), same(&attribute.after));
-    if let (Some(before), Some(after)) = (before, after) {
-        if let Some((text, block)) = text_block(before, after) {
+    if let (Some(before), Some(after)) = (Shared::of(&attribute.before), Shared::of(&attribute.after)) {
+        if let (Ok(before), Ok(after)) = (before.text(), after.text())
+            && let Some((text, block)) = text_block(before, after)
+        {
             return (plain(text), block, false);
         }
-        if let (Some(old @ Value::Array(o)), Some(new @ Value::Array(n))) = (before, after)
+        if let (Shared::Value(old @ Value::Array(o)), Shared::Value(new @ Value::Array(n))) = (before, after)
             && columns(&values::inline(old)) + columns(&values::inline(new)) > LIST
         {
             let block = Block::Lines { lines: values::list_diff(o, n), limit: DIFF_LINES };
@@ -232,44 +233,56 @@ fn values(attribute: &AttributeGroup, unknown: Option<&str>, verbose: bool) -> (
     (values, Block::None, folded)
 }
 
-/// The value that all share; `None` inside if there is none; nothing if each node has another.
-fn same<'s>(side: &'s Side) -> Option<Option<&'s Value>> {
-    match side {
-        Side::Nothing => Some(None),
-        Side::Same(value) => Some(Some(value)),
-        Side::PerNode(_) => None,
+/// A side that is the same for all nodes.
+enum Shared<'s> {
+    None,
+    Value(&'s Value),
+}
+
+impl<'s> Shared<'s> {
+    /// Nothing if each node has another value.
+    fn of(side: &'s Side) -> Option<Self> {
+        match side {
+            Side::Nothing => Some(Self::None),
+            Side::Same(value) => Some(Self::Value(value)),
+            Side::PerNode(_) => None,
+        }
+    }
+
+    /// The text, where it is one or missing.
+    fn text(&self) -> Result<Option<&'s str>, NoText> {
+        match self {
+            Self::None => Ok(None),
+            Self::Value(Value::String(s)) => Ok(Some(s)),
+            Self::Value(_) => Err(NoText),
+        }
     }
 }
+
+/// A value that is no text.
+struct NoText;
 
 fn per_node(side: &Side) -> usize {
     if let Side::PerNode(values) = side { values.len() } else { 0 }
 }
 
 /// Texts of several lines are shown as a difference.
-fn text_block(before: Option<&Value>, after: Option<&Value>) -> Option<(String, Block)> {
-    let text = |v: Option<&Value>| match v {
-        None => Some(None),
-        Some(Value::String(s)) => Some(Some(s.clone())),
-        Some(_) => None,
-    };
-    let (before, after) = (text(before)?, text(after)?);
-    if ![&before, &after].into_iter().flatten().any(|t| t.trim_end_matches('\n').contains('\n')) {
+fn text_block(before: Option<&str>, after: Option<&str>) -> Option<(String, Block)> {
+    if ![before, after].into_iter().flatten().any(|t| t.trim_end_matches('\n').contains('\n')) {
         return None;
     }
-    let lines = |t: &Option<String>| t.as_ref().map(|t| t.lines().count());
-    let summary = match (lines(&before), lines(&after)) {
-        (Some(b), Some(a)) => format!("{b} → {a} lines"),
-        (b, a) => format!("{} lines", a.or(b).unwrap_or(0)),
+    let lines = |t: Option<&str>| t.map(|t| t.lines().count());
+    let (summary, limit) = match (lines(before), lines(after)) {
+        (Some(b), Some(a)) => (format!("{b} → {a} lines"), DIFF_LINES),
+        (b, a) => (format!("{} lines", a.or(b).unwrap_or(0)), TEXT_LINES),
     };
-    let limit = if before.is_some() && after.is_some() { DIFF_LINES } else { TEXT_LINES };
-    Some((summary, Block::Lines { lines: values::text_diff(before.as_deref(), after.as_deref()), limit }))
+    Some((summary, Block::Lines { lines: values::text_diff(before, after), limit }))
 }
 
 /// `node  before → after` for every node.
 fn named_values(attribute: &AttributeGroup, unknown: Option<&str>) -> Vec<(Mark, String)> {
-    let many = match (&attribute.before, &attribute.after) {
-        (_, Side::PerNode(many)) | (Side::PerNode(many), _) => many,
-        _ => return Vec::new(),
+    let ((_, Side::PerNode(many)) | (Side::PerNode(many), _)) = (&attribute.before, &attribute.after) else {
+        return Vec::new();
     };
     let at = |side: &Side, index: usize| match side {
         Side::Nothing => None,

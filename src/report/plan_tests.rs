@@ -118,6 +118,94 @@ fn an_outlier_among_different_values_is_seen() {
 }
 
 #[test]
+fn keys_of_the_json_are_documented() {
+    let document = include_str!("../../docs/plan-json.md");
+    let json = plan_json(&samples::destructive());
+    let keys = |value: &serde_json::Value| value.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+    let mut all = keys(&json);
+    for part in [
+        "/summary",
+        "/limits",
+        "/digests",
+        "/endpoints/0",
+        "/changes/0",
+        "/changes/0/attributes/0",
+        "/actions/0",
+        "/held_back/0",
+        "/allow/0",
+    ] {
+        let found = keys(json.pointer(part).unwrap());
+        assert!(!found.is_empty(), "{part}");
+        all.extend(found);
+    }
+    for key in all {
+        assert!(document.contains(&format!("`{key}`")), "docs/plan-json.md does not tell of `{key}`");
+    }
+}
+
+#[test]
+fn many_attributes_with_one_value_stand_together() {
+    let mut plan = samples::two_nodes();
+    let change = &mut plan.changes[4];
+    let template = change.attributes[1].clone();
+    for label in ["a", "b", "c", "d", "e"] {
+        let mut attribute = template.clone();
+        attribute.path = format!("owner_data.{label}");
+        attribute.after = Some(json!("enabled"));
+        change.attributes.push(attribute);
+    }
+    let text = plain(&plan);
+    assert!(text.contains("+ owner_data.* ×5") && text.contains("│ a, b, c, d, e"), "{text}");
+    let verbose = plan_text(&plan, &TextOptions { verbose: true, ..TextOptions::default() });
+    assert!(verbose.contains("+ owner_data.c ") && !verbose.contains("×5"), "{verbose}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_values_can_be_shown(
+        values in proptest::collection::vec((any_value(), any_value()), 1..12),
+        name in ".{0,6}",
+        width in 0_usize..140,
+        verbose: bool,
+        color: bool,
+    ) {
+        let mut plan = samples::nothing();
+        let template = samples::two_nodes().changes[4].clone();
+        for (n, (before, after)) in values.into_iter().enumerate() {
+            let node = format!("{name}{n}");
+            let mut change = template.clone();
+            change.resource = format!("node.{node}");
+            change.node = Some(node);
+            change.attributes.truncate(1);
+            change.attributes[0].before = before;
+            change.attributes[0].after = after;
+            plan.changes.push(change);
+        }
+        let text = plan_text(&plan, &TextOptions { verbose, color, width, plan_file: None });
+        let safe = |c: char| c == '\n' || (color && c == '\u{1b}') || super::clean(&c.to_string()) == c.to_string();
+        proptest::prop_assert!(text.chars().all(safe), "{text:?}");
+    }
+}
+
+fn any_value() -> impl proptest::strategy::Strategy<Value = Option<serde_json::Value>> {
+    use proptest::prelude::*;
+    let text = prop_oneof![".{0,12}", "[a-zé0-9. /]{0,8}", "10\\.0\\.[0-9]\\.[0-9]{1,2}", "([a-c]\n){0,5}"];
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(|b| json!(b)),
+        any::<i64>().prop_map(|n| json!(n)),
+        text.prop_map(|s| json!(s))
+    ];
+    let tree = leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+            proptest::collection::btree_map("(name|[a-c.]{0,3})", inner, 0..4).prop_map(|m| json!(m)),
+        ]
+    });
+    proptest::option::weighted(0.8, tree)
+}
+
+#[test]
 fn effects_of_actions_count_where_no_change_says_so() {
     let mut plan = samples::nothing();
     plan.actions = samples::destructive().actions.into_iter().filter(|a| a.effect == Effect::Destroy).collect();

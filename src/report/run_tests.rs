@@ -89,8 +89,8 @@ impl TermLike for Memory {
         Ok(())
     }
     fn write_line(&self, s: &str) -> std::io::Result<()> {
-        self.0.lock().unwrap().push_str(&format!("{s}\n"));
-        Ok(())
+        self.write_str(s)?;
+        self.write_str("\n")
     }
     fn write_str(&self, s: &str) -> std::io::Result<()> {
         self.0.lock().unwrap().push_str(s);

@@ -96,12 +96,9 @@ pub(super) fn text_diff(before: Option<&str>, after: Option<&str>) -> Vec<(Mark,
                 ChangeTag::Insert => Mark::Added,
             };
             let text: &str = change.value();
-            match text.strip_suffix('\n') {
-                Some(line) => out.push((mark, line.to_owned())),
-                None => {
-                    out.push((mark, text.to_owned()));
-                    out.push((Mark::Note, "no line break at the end".to_owned()));
-                }
+            out.push((mark, text.strip_suffix('\n').unwrap_or(text).to_owned()));
+            if !text.ends_with('\n') {
+                out.push((Mark::Note, "no line break at the end".to_owned()));
             }
         }
     }
