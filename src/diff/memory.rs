@@ -48,4 +48,7 @@ pub struct Memory {
     pub generations: BTreeMap<String, u64>,
     /// Resource → rejection that would repeat.
     pub rejections: BTreeMap<String, Rejection>,
+    /// Kind of action → mean duration in milliseconds. Only an estimate rests on it.
+    #[serde(default)]
+    pub durations_ms: BTreeMap<String, u64>,
 }

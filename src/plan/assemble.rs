@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Allowance, Digests, Limits, Plan};
-use crate::action::{Effect, digest_of};
+use crate::action::{Action, ActionKind, Effect, digest_of};
 use crate::build::{Binding, Build, Fact};
 use crate::diff::{Change, Comparison, Goal, Memory, Operation, Policy, Stage, compare};
 use crate::graph::{GraphError, GraphOptions, construct};
@@ -100,8 +100,27 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
     };
     plan.digests.build = digest_of(&facts_used(&plan, inputs.build));
     plan.digests.intent = digest_of(&intent(&plan));
+    plan.expected_s = expected_s(&plan.actions, &inputs.memory.durations_ms);
     super::file::seal(&mut plan);
     Ok(plan)
+}
+
+/// Seconds of the longest path, by the mean duration of each kind of action so far; `None` while a kind that takes long was never seen.
+fn expected_s(actions: &[Action], durations_ms: &BTreeMap<String, u64>) -> Option<u64> {
+    const LONG: [ActionKind; 3] = [ActionKind::ConfigureHardware, ActionKind::DeployNode, ActionKind::DestroyNode];
+    let mut ends: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut longest = 0;
+    for action in actions {
+        let own = match durations_ms.get(action.kind.name()) {
+            Some(ms) => *ms,
+            None if LONG.contains(&action.kind) => return None,
+            None => 0,
+        };
+        let start = action.after.iter().filter_map(|id| ends.get(id.as_str())).max().copied().unwrap_or(0);
+        ends.insert(&action.id, start + own);
+        longest = longest.max(start + own);
+    }
+    (!actions.is_empty()).then_some(longest.div_ceil(1000))
 }
 
 /// The facts that the plan rests on, normalised: what apply finds changed makes it refuse.

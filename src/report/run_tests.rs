@@ -114,7 +114,7 @@ fn a_terminal_keeps_what_is_to_be_read() {
     terminal.finish();
     let text = memory.0.lock().unwrap().clone();
     for expected in
-        ["node.n02 deploy_node FAILED after 3m12s (failed at the site, attempt 2)", "no such disk", "node.n01 is ready: 11 actions in"]
+        ["node.n02 deploy_node FAILED after 3m12s (failed at the site, attempt 2)", "no such disk", "node.n01 is done: 11 actions in"]
     {
         assert!(text.contains(expected), "{expected} in:\n{text}");
     }

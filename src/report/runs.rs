@@ -351,7 +351,13 @@ fn next(page: &mut Page, run: &RunInfo, actions: &[Action], state: &RunState) {
         page.put(Look::Cyan, "next: ").text(before).text("drydock resume ").text(&run.id);
         page.put(Look::Dim, "  (does only what is left)").end();
     } else {
-        page.put(Look::Cyan, "next: ").text("drydock plan").put(Look::Dim, "  (says that nothing is left to do)").end();
+        page.put(Look::Cyan, "next: ")
+            .text("drydock plan")
+            .put(
+                Look::Dim,
+                if run.goal == "destroy_nodes" { "  (shows what the design still wants)" } else { "  (says that nothing is left to do)" },
+            )
+            .end();
     }
 }
 

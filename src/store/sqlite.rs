@@ -224,6 +224,7 @@ impl Store for SqliteStore {
             let params = self.decode(&format!("rejection of {resource}"), &params)?;
             memory.rejections.insert(resource, Rejection { params, message });
         }
+        memory.durations_ms = self.durations()?.into_iter().filter_map(|(kind, d)| Some((kind, d.mean_ms()?))).collect();
         Ok(memory)
     }
 

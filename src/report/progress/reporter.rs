@@ -110,7 +110,7 @@ pub(super) fn branch_done(event: &Event, after: &Tracker) -> Option<Said> {
     let (actions, milliseconds) = after.branch_done(label.node.as_deref()?, event.at_ms)?;
     let (done, all) = after.nodes_done();
     let noun = if actions == 1 { "action" } else { "actions" };
-    let text = format!("is ready: {actions} {noun} in {}; {done} of {all} nodes", took(milliseconds));
+    let text = format!("is done: {actions} {noun} in {}; {done} of {all} nodes", took(milliseconds));
     Some(Said { weight: Weight::Notable, who: label.who.clone(), look: Look::Green, text, below: Vec::new() })
 }
 
