@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use super::args::{ColorChoice, Format, Global};
 use super::problem::Problem;
+use crate::report::TextOptions;
 
 /// Decides what goes to which stream, and whether with colours. stdout carries the result, stderr everything else.
 #[derive(Debug, Clone)]
@@ -59,9 +60,9 @@ impl Printer {
         self.quiet
     }
 
-    /// Whether everything is to be shown.
-    pub fn is_verbose(&self) -> bool {
-        self.verbose > 0
+    /// How reports are written as text.
+    pub fn text_options(&self) -> TextOptions {
+        TextOptions { color: self.stdout_color, width: self.width(), verbose: self.verbose > 0, plan_file: None }
     }
 
     /// Columns of the terminal.

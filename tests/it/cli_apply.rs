@@ -204,6 +204,18 @@ fn a_state_that_cannot_be_used_is_left_alone() {
 }
 
 #[test]
+fn a_state_of_a_newer_drydock_is_left_alone() {
+    let site = Folder::hello();
+    site.run(&["apply", "--auto-approve", "--goal", "prepare_site"]).expect(0);
+    let state = rusqlite::Connection::open(site.path().join(".drydock/state.db")).unwrap();
+    state.execute("UPDATE meta SET value = 999 WHERE key = 'schema_version'", []).unwrap();
+    drop(state);
+    for arguments in [&["apply", "--auto-approve"][..], &["plan"], &["resume"], &["runs"]] {
+        site.run(arguments).expect(1).says(&["has schema version 999", "use the newer drydock that wrote it"]);
+    }
+}
+
+#[test]
 fn two_applies_are_kept_apart() {
     let site = Folder::hello();
     site.edit("drydock.yaml", "commission_ms: 600", "commission_ms: 3000");

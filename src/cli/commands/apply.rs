@@ -1,7 +1,7 @@
 //! `drydock apply`: carry out a plan.
 
 use crate::build::Build;
-use crate::cli::args::{Apply, PlanOptions, RunOptions};
+use crate::cli::args::{Apply, Format, PlanOptions, RunOptions};
 use crate::cli::exit::Exit;
 use crate::cli::ops::design::{self, Design};
 use crate::cli::ops::drivers::Drivers;
@@ -64,11 +64,11 @@ pub(super) async fn planned(
         }
     };
     let shown = plan::render(&plan, printer, None);
-    // With --json stdout has events and nothing else.
-    if run.json {
-        printer.note(&shown)
+    // With --json and --format json stdout has one kind of thing and nothing else.
+    if run.json || (printer.format() == Format::Json && !plan.actions.is_empty()) {
+        printer.note(&shown);
     } else {
-        printer.stdout(&shown)?
+        printer.stdout(&shown)?;
     }
     if plan.actions.is_empty() {
         drivers.close().await?;
@@ -77,6 +77,8 @@ pub(super) async fn planned(
     if ask && !approve::ask(question, typed.unwrap_or("yes"), printer, interrupts).await? {
         drivers.close().await?;
         if interrupts.graceful.is_cancelled() {
+            // The prompt's line is still open.
+            printer.stderr("");
             return Ok(Exit::Interrupted);
         }
         return Err(Problem::refused("not approved; nothing was done").into());

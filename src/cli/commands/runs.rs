@@ -5,7 +5,7 @@ use crate::cli::exit::Exit;
 use crate::cli::ops::{run as runs, state};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
-use crate::report::{self, TextOptions};
+use crate::report;
 use crate::store::Store as _;
 
 /// Runs the command.
@@ -24,7 +24,7 @@ fn list(printer: &Printer) -> anyhow::Result<Exit> {
         }
     }
     printer.result(&match printer.format() {
-        Format::Text => report::runs_table(&infos, &options(printer)),
+        Format::Text => report::runs_table(&infos, &printer.text_options()),
         Format::Json => format!("{:#}\n", report::runs_json(&infos)),
     })?;
     Ok(Exit::Done)
@@ -39,12 +39,8 @@ fn show(id: Option<&str>, printer: &Printer) -> anyhow::Result<Exit> {
     let so_far = runs::so_far(store.as_ref(), &run.id, &plan.actions)?;
     let info = state::info(store.as_ref(), &run)?;
     printer.result(&match printer.format() {
-        Format::Text => report::run_show(&info, &plan.actions, &so_far, &options(printer)),
+        Format::Text => report::run_show(&info, &plan.actions, &so_far, &printer.text_options()),
         Format::Json => format!("{:#}\n", report::run_json(&info, &plan.actions, &so_far)),
     })?;
     Ok(Exit::Done)
-}
-
-fn options(printer: &Printer) -> TextOptions {
-    TextOptions { color: printer.color(), width: printer.width(), verbose: printer.is_verbose(), plan_file: None }
 }

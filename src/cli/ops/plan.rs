@@ -76,14 +76,10 @@ pub fn read(path: &Path) -> anyhow::Result<Plan> {
 pub fn render(plan: &Plan, printer: &Printer, file: Option<&Path>) -> String {
     match printer.format() {
         Format::Json => format!("{:#}\n", report::plan_json(plan)),
-        Format::Text => text(plan, printer, printer.color(), file),
+        Format::Text => {
+            report::plan_text(plan, &TextOptions { plan_file: file.map(|f| f.display().to_string()), ..printer.text_options() })
+        }
     }
-}
-
-/// The plan as text.
-pub fn text(plan: &Plan, printer: &Printer, color: bool, file: Option<&Path>) -> String {
-    let plan_file = file.map(|f| f.display().to_string());
-    report::plan_text(plan, &TextOptions { color, width: printer.width(), verbose: printer.is_verbose(), plan_file })
 }
 
 /// Exit code of a plan that was only shown.

@@ -7,13 +7,14 @@ use super::drivers::Drivers;
 use super::{progress, state};
 use crate::action::{Action, ActionKind};
 use crate::apply::{Engine, EngineError, Options, RunReport};
+use crate::cli::args::Format;
 use crate::cli::exit::Exit;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::cli::signals::Interrupts;
 use crate::plan::Plan;
+use crate::report;
 use crate::report::progress::Watched;
-use crate::report::{self, TextOptions};
 use crate::run::{RunOutcome, RunState};
 use crate::store::{Failpoints, Store};
 
@@ -76,9 +77,11 @@ pub async fn carry_out(
     let (ended, ()) = tokio::join!(run, report);
     let ended = ended.map_err(problem)?;
     if !json {
-        let options = TextOptions { color: printer.color(), width: printer.width(), verbose: printer.is_verbose(), plan_file: None };
         let info = state::info(store.as_ref(), &state::run(store.as_ref(), Some(&ended.run))?)?;
-        printer.result(&report::run_summary(&info, &actions, &ended.state, &options))?;
+        printer.result(&match printer.format() {
+            Format::Json => format!("{:#}\n", report::run_json(&info, &actions, &ended.state)),
+            Format::Text => report::run_summary(&info, &actions, &ended.state, &printer.text_options()),
+        })?;
     }
     Ok(exit(&ended, interrupts))
 }
