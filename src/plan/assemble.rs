@@ -70,7 +70,8 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
     };
     let graph = construct(&comparison, inputs.policy.goal, &options)?;
     let generations =
-        graph.actions.iter().map(|a| (a.resource.clone(), inputs.memory.generations.get(&a.resource).copied().unwrap_or(0))).collect();
+        // What changes nothing may be done between two plans.
+        graph.actions.iter().filter(|a| a.effect > Effect::None).map(|a| (a.resource.clone(), inputs.memory.generations.get(&a.resource).copied().unwrap_or(0))).collect();
     let Comparison { site: site_part, node_changes, held_back, blocked, orphans, not_managed, nodes, bindings, .. } = comparison;
     let mut changes: Vec<Change> =
         site_part.steps.into_iter().filter(|(r, _)| graph.site_resources.contains(r)).map(|(_, s)| s.change).collect();
