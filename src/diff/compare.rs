@@ -127,13 +127,11 @@ pub fn compare(site: &Site, sources: &SourceMap, build: &Build, memory: &Memory,
     orphans(&mut out, site, provisioner, memory, &identities);
     out.not_managed = not_managed(site, &site_part);
     out.site = site_part;
-    if !policy.goal.destroys() {
-        if policy.target.is_none() {
-            out.blocked.extend(out.site.blocked.values().cloned());
-            out.held_back.extend(out.site.held_back.iter().cloned());
-        }
-    } else {
+    if policy.goal.destroys() {
         out.site.steps.clear();
+    } else if policy.target.is_none() {
+        out.blocked.extend(out.site.blocked.values().cloned());
+        out.held_back.extend(out.site.held_back.iter().cloned());
     }
     if matches!(policy.goal, super::Goal::VerifySite) {
         out.site.steps.clear();

@@ -41,34 +41,29 @@ impl NodeIdentity<'_> {
 }
 
 struct Index<'a> {
-    by_id: BTreeMap<&'a str, &'a Machine>,
-    by_mac: BTreeMap<&'a str, Vec<&'a Machine>>,
-    by_uuid: BTreeMap<&'a str, Vec<&'a Machine>>,
-    by_serial: BTreeMap<&'a str, Vec<&'a Machine>>,
-    by_name: BTreeMap<&'a str, Vec<&'a Machine>>,
+    id: BTreeMap<&'a str, &'a Machine>,
+    mac: BTreeMap<&'a str, Vec<&'a Machine>>,
+    uuid: BTreeMap<&'a str, Vec<&'a Machine>>,
+    serial: BTreeMap<&'a str, Vec<&'a Machine>>,
+    name: BTreeMap<&'a str, Vec<&'a Machine>>,
 }
 
 impl<'a> Index<'a> {
     fn new(machines: &'a [Machine]) -> Self {
-        let mut index = Self {
-            by_id: BTreeMap::new(),
-            by_mac: BTreeMap::new(),
-            by_uuid: BTreeMap::new(),
-            by_serial: BTreeMap::new(),
-            by_name: BTreeMap::new(),
-        };
+        let mut index =
+            Self { id: BTreeMap::new(), mac: BTreeMap::new(), uuid: BTreeMap::new(), serial: BTreeMap::new(), name: BTreeMap::new() };
         for m in machines {
-            index.by_id.insert(&m.id, m);
+            index.id.insert(&m.id, m);
             for mac in &m.macs {
-                index.by_mac.entry(mac).or_default().push(m);
+                index.mac.entry(mac).or_default().push(m);
             }
             if let Some(uuid) = &m.uuid {
-                index.by_uuid.entry(uuid).or_default().push(m);
+                index.uuid.entry(uuid).or_default().push(m);
             }
             if let Some(serial) = &m.serial {
-                index.by_serial.entry(serial).or_default().push(m);
+                index.serial.entry(serial).or_default().push(m);
             }
-            index.by_name.entry(&m.hostname).or_default().push(m);
+            index.name.entry(&m.hostname).or_default().push(m);
         }
         index
     }
@@ -143,7 +138,7 @@ fn find<'a>(
     bound: Option<&Binding>,
     index: &Index<'a>,
 ) -> Match<'a> {
-    if let Some(machine) = bound.and_then(|b| b.machine.as_deref()).and_then(|id| index.by_id.get(id)) {
+    if let Some(machine) = bound.and_then(|b| b.machine.as_deref()).and_then(|id| index.id.get(id)) {
         return match bound.and_then(|b| b.contradicts_machine(machine)) {
             Some(reason) => {
                 Match::Unknown { reason, hint: format!("if the board or server was replaced: drydock rebind node.{}", node.name.value) }
@@ -159,17 +154,17 @@ fn find<'a>(
     let serial = bound.and_then(|b| b.serial.clone()).or_else(|| bmc.and_then(|b| b.serial.clone()));
     let mut candidates: BTreeMap<&str, (&Machine, String)> = BTreeMap::new();
     for mac in &macs {
-        for m in index.by_mac.get(mac.as_str()).into_iter().flatten() {
+        for m in index.mac.get(mac.as_str()).into_iter().flatten() {
             candidates.entry(&m.id).or_insert((m, format!("MAC {mac}")));
         }
     }
     if candidates.is_empty() {
-        for m in uuid.as_deref().and_then(|u| index.by_uuid.get(u)).into_iter().flatten() {
+        for m in uuid.as_deref().and_then(|u| index.uuid.get(u)).into_iter().flatten() {
             candidates.entry(&m.id).or_insert((m, "system UUID".into()));
         }
     }
     if candidates.is_empty() {
-        for m in serial.as_deref().and_then(|s| index.by_serial.get(s)).into_iter().flatten() {
+        for m in serial.as_deref().and_then(|s| index.serial.get(s)).into_iter().flatten() {
             candidates.entry(&m.id).or_insert((m, "serial number".into()));
         }
     }
@@ -192,7 +187,7 @@ fn find<'a>(
 /// Without any hardware identity: only a machine that has both the node's name and its BMC address is taken for it, unconfirmed.
 fn by_name<'a>(node: &crate::model::Node, bmc_error: Option<&str>, index: &Index<'a>) -> Match<'a> {
     let address = node.oob.address.as_ref().map(|a| a.value.to_string());
-    let hit = index.by_name.get(node.name.value.as_str()).into_iter().flatten().find(|m| address.is_some() && m.bmc_address == address);
+    let hit = index.name.get(node.name.value.as_str()).into_iter().flatten().find(|m| address.is_some() && m.bmc_address == address);
     match hit {
         Some(machine) => Match::Machine { machine, confirmed: false },
         None => Match::Unknown {

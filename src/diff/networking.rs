@@ -213,7 +213,7 @@ pub(super) fn present(machine: &Machine, wanted: &ApplyNodeNetworking, fabrics: 
             out.insert(format!("{name}.mtu"), json!(own_mtu(machine, actual, mtu)));
         }
         insert_links(&mut out, name, actual, machine, interface.link.as_ref());
-        for child in machine.interfaces.iter().filter(|i| i.kind == InterfaceKind::Vlan && i.parents.iter().any(|p| *p == actual.name)) {
+        for child in machine.interfaces.iter().filter(|i| i.kind == InterfaceKind::Vlan && i.parents.contains(&actual.name)) {
             let Some((_, vid)) = child.vlan.and_then(|v| fabrics.get(&v)) else { continue };
             seen.push(&child.name);
             let path = format!("{name}.{vid}");

@@ -47,7 +47,7 @@ fn filesystem_value(fstype: &str, mount_point: Option<&str>, options: &str, labe
 }
 
 /// The disk firmware boots from: the one labelled `bootdrive`, else the one with a bootable partition, else the one that holds `/`.
-fn boot_device<'a>(node: &'a Node) -> Option<&'a str> {
+fn boot_device(node: &Node) -> Option<&str> {
     let devices = &node.storage.physical_devices;
     let labelled = devices.iter().find(|(_, d)| d.labels.get("bootdrive").is_some_and(|v| v.value.eq_ignore_ascii_case("true")));
     let bootable = || devices.iter().find(|(_, d)| d.partitions.iter().any(|p| p.bootable.value));

@@ -5,6 +5,8 @@ pub(super) fn syntax_error(text: &str) -> Option<String> {
     match sxd_xpath::Factory::new().build(text) {
         Ok(Some(_)) => None,
         Ok(None) => Some("it is empty".to_owned()),
+        // The parser names this case in one word.
+        Err(e) if e.to_string() == "TrailingSlash" => Some("what follows a `/` is not a step of a path".to_owned()),
         Err(e) => Some(e.to_string()),
     }
 }

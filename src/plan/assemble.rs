@@ -124,6 +124,9 @@ fn expected_s(actions: &[Action], durations_ms: &BTreeMap<String, u64>) -> Optio
     (!actions.is_empty()).then_some(longest.div_ceil(1000))
 }
 
+/// Path and present value of each attribute that changes.
+type Before<'a> = Vec<(&'a str, &'a Option<Value>)>;
+
 /// The facts that the plan rests on, normalised: what apply finds changed makes it refuse.
 #[derive(Serialize)]
 struct FactsUsed<'a> {
@@ -131,7 +134,7 @@ struct FactsUsed<'a> {
     provisioner_known: bool,
     stages: Vec<(&'a String, Stage)>,
     bindings: &'a BTreeMap<String, Binding>,
-    before: Vec<(&'a str, Vec<(&'a str, &'a Option<Value>)>)>,
+    before: Vec<(&'a str, Before<'a>)>,
 }
 
 fn facts_used<'a>(plan: &'a Plan, build: &'a Build) -> FactsUsed<'a> {
