@@ -200,13 +200,11 @@ impl Dispatcher {
                 self.error.get_or_insert(error.into());
             }
         }
-        match self.error {
-            Some(error) => Err(error),
-            None => {
-                let outcome = self.state.outcome();
-                Ok((self.state, outcome))
-            }
+        if let Some(error) = self.error {
+            return Err(error);
         }
+        let outcome = self.state.outcome();
+        Ok((self.state, outcome))
     }
 
     fn action(&self, index: u32) -> &Action {

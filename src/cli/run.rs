@@ -51,8 +51,8 @@ async fn dispatch(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Validate(args) => commands::validate::run(args, printer),
         Command::Show(args) => commands::show::run(args, printer),
-        Command::Plan(args) => unless_interrupted(&listen()?, commands::plan::run(args, printer)).await,
-        Command::Discover(_) => unless_interrupted(&listen()?, commands::discover::run(printer)).await,
+        Command::Plan(args) => Box::pin(unless_interrupted(&listen()?, commands::plan::run(args, printer))).await,
+        Command::Discover(_) => Box::pin(unless_interrupted(&listen()?, commands::discover::run(printer))).await,
         Command::Apply(args) => commands::apply::run(args, printer, &listen()?).await,
         Command::Resume(args) => commands::resume::run(args, printer, &listen()?).await,
         Command::Destroy(args) => commands::destroy::run(args, printer, &listen()?).await,
