@@ -7,6 +7,8 @@
 //!
 //! CPU time is the process's own (`/proc/self/schedstat` of its only thread), so a busy machine changes little.
 
+#![allow(clippy::print_stdout)]
+
 #[path = "../tests/it/support/facts.rs"]
 mod facts;
 #[path = "../examples/generate_site.rs"]

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     }
 }
 
-pub fn site(nodes: u32) -> String {
+pub(crate) fn site(nodes: u32) -> String {
     let mut out = String::with_capacity(600 * nodes as usize + 16_384);
     document(&mut out, "Region", "generated");
     out.push_str(REGION);

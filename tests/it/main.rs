@@ -1,6 +1,7 @@
 //! Integration tests: files in, text out.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on fails
+#![allow(clippy::print_stderr)] // A test that skips says so.
 
 mod check_cases;
 mod cli_apply;

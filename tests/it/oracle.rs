@@ -10,7 +10,7 @@ use drydock::model::{BondMode, Interface, NetworkLink, Node, RangeKind, Site, Si
 use drydock::sim::{self as db, Activity, World};
 
 /// Everything in which the world differs from the design, in words.
-pub fn differences(site: &Site, world: &World) -> Vec<String> {
+pub(crate) fn differences(site: &Site, world: &World) -> Vec<String> {
     let oracle = Oracle { site, world, out: RefCell::default() };
     oracle.networks();
     oracle.region();
@@ -43,6 +43,7 @@ fn close(a: u64, b: u64) -> bool {
 }
 
 impl Oracle<'_> {
+    #[allow(clippy::needless_pass_by_value)] // Callers compare literals and owned values alike.
     fn expect<T: PartialEq + std::fmt::Debug>(&self, what: &str, found: T, wanted: T) {
         if found != wanted {
             self.out.borrow_mut().push(format!("{what}: found {found:?}, the design says {wanted:?}"));

@@ -9,7 +9,7 @@ use drydock::build::{
 use drydock::model::Site;
 
 /// Every node off and unknown to the provisioner, which knows only the subnets its rack controller is connected to.
-pub fn before_first_apply(site: &Site) -> Build {
+pub(crate) fn before_first_apply(site: &Site) -> Build {
     let mut fabrics = Vec::new();
     let mut subnets = Vec::new();
     let mut interfaces = Vec::new();

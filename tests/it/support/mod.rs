@@ -1,6 +1,6 @@
 //! What several integration tests share.
 
-pub mod facts;
+pub(crate) mod facts;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,13 +12,13 @@ use drydock::yaml::SourceMap;
 use drydock::{check, document, source};
 
 /// A design read from disk and resolved without errors.
-pub struct Design {
-    pub sources: SourceMap,
-    pub site: Site,
+pub(crate) struct Design {
+    pub(crate) sources: SourceMap,
+    pub(crate) site: Site,
 }
 
 /// Reads files or folders below `root`.
-pub fn design(root: &Path, entries: &[&str]) -> Design {
+pub(crate) fn design(root: &Path, entries: &[&str]) -> Design {
     let entries: Vec<PathBuf> = entries.iter().map(PathBuf::from).collect();
     let loaded = source::load(root, &entries).expect("the design can be read");
     let (documents, mut diagnostics) = document::read_all(&loaded.map, &loaded.files);
@@ -31,7 +31,7 @@ pub fn design(root: &Path, entries: &[&str]) -> Design {
 }
 
 /// The folder of reference material; `None`, with a message, where it is not there.
-pub fn shared(path: &str) -> Option<PathBuf> {
+pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let root = std::env::var_os("DRYDOCK_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let found = root.join("reference").join(path);
     if found.exists() {
@@ -41,19 +41,19 @@ pub fn shared(path: &str) -> Option<PathBuf> {
     None
 }
 
-pub fn hello_site() -> Design {
+pub(crate) fn hello_site() -> Design {
     design(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hello-site"), &["design"])
 }
 
-pub fn policy(goal: Goal) -> Policy {
+pub(crate) fn policy(goal: Goal) -> Policy {
     Policy { goal, target: None, allow: Vec::new(), owns_region: true, max_absent_percent: 10 }
 }
 
-pub fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     Limits { nodes_in_flight: 10, parallelism: 32, power_ups_per_rack: 2, unavailable_per_rack: 1, max_failures: 3 }
 }
 
-pub fn plan(design: &Design, build: &drydock::build::Build, memory: &Memory, policy: &Policy) -> Result<Plan, PlanError> {
+pub(crate) fn plan(design: &Design, build: &drydock::build::Build, memory: &Memory, policy: &Policy) -> Result<Plan, PlanError> {
     assemble(&Inputs {
         site: &design.site,
         sources: &design.sources,
