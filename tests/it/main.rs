@@ -5,6 +5,7 @@
 
 mod check_cases;
 mod cli_apply;
+mod cli_endpoints;
 mod cli_plan;
 mod cli_support;
 mod cli_usage;
