@@ -97,7 +97,7 @@ async fn a_disruptive_action_needs_the_bound_machine_on_both_sides() {
 
 #[tokio::test]
 async fn preconditions_are_read_from_the_site() {
-    let cases: [(Precondition, Option<MachineStatus>, PowerState, &str); 5] = [
+    let cases: [(Precondition, Option<MachineStatus>, PowerState, &str); 4] = [
         (
             Precondition::Status(vec![MachineStatus::Ready]),
             Some(MachineStatus::Deployed),
@@ -105,7 +105,6 @@ async fn preconditions_are_read_from_the_site() {
             "is Deployed at the provisioner; configure_hardware needs Ready",
         ),
         (Precondition::Status(vec![MachineStatus::Ready]), None, PowerState::Off, "the provisioner does not have r0-n0"),
-        (Precondition::NotEnlisted, Some(MachineStatus::New), PowerState::Off, "the provisioner has r0-n0 already, as machine m-r0-n0"),
         (Precondition::HoldsNothing, Some(MachineStatus::Deployed), PowerState::Off, "may hold an operating system"),
         (Precondition::HoldsNothing, None, PowerState::On, "is on and unknown to the provisioner"),
     ];
@@ -123,6 +122,19 @@ async fn preconditions_are_read_from_the_site() {
         assert!(message.contains(expected), "{message}");
         assert_eq!(world.site.effects("a"), 0);
     }
+}
+
+#[tokio::test]
+async fn what_is_enlisted_is_not_switched_on_again() {
+    let world = World::new();
+    let mut plan = plan(vec![action("a", crate::action::ActionKind::PowerOnNode, Some("r0-n0"), &[])]);
+    bound(&mut plan, "r0-n0");
+    plan.actions[0].preconditions = vec![Precondition::NotEnlisted, Precondition::Identity];
+    world.site.inner().bmcs.insert("r0-n0".to_owned(), bmc("u", PowerState::Off));
+    world.site.inner().machines.insert("r0-n0".to_owned(), machine("m-r0-n0", "aa:bb", MachineStatus::New));
+    let report = world.apply(&plan).await.unwrap();
+    assert_eq!(report.outcome, RunOutcome::Success);
+    assert_eq!(world.site.effects("a"), 0, "its power is the provisioner's business by now");
 }
 
 #[tokio::test]

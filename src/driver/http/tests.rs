@@ -80,7 +80,7 @@ fn plain_http_stays_on_this_machine_unless_allowed() {
 #[tokio::test]
 async fn plain_http_is_refused_before_anything_is_sent() {
     let error = client().send(Request::get(Url::parse("http://192.0.2.1/").unwrap(), "node a")).await.unwrap_err();
-    assert_eq!(error.class, ErrorClass::Rejected);
+    assert_eq!(error.class, ErrorClass::Settings);
     assert!(error.message.starts_with("node a: http://192.0.2.1/: plain http"), "{error}");
 }
 
@@ -294,7 +294,7 @@ async fn certificates_are_verified() {
     assert_eq!(ask(&server, Some(&server.pem), &[]).await, Ok(200));
     for (ca, pins) in [(None, vec![]), (Some(other.pem.as_str()), vec![]), (None, vec![other.sha256.as_str()])] {
         let error = ask(&server, ca, &pins).await.unwrap_err();
-        assert_eq!(error.class, ErrorClass::Rejected);
+        assert_eq!(error.class, ErrorClass::Settings);
         assert!(error.message.ends_with("was not accepted: its issuer is not trusted"), "{error}");
         assert!(error.hint.unwrap().contains("`insecure_skip_tls_verify: true`"));
     }
