@@ -244,14 +244,12 @@ fn split_by_values<'a>(bucket: Vec<Member<'a>>, out: &mut Vec<Vec<Member<'a>>>) 
 
 /// Each member's value, if they are not all alike and fewer than half as many as members.
 fn few_values(bucket: &[Member], leaf: usize, after: bool) -> Option<Vec<String>> {
-    let texts = |by_name: bool| -> Vec<String> {
-        let text = |m: &Member| {
-            let text = m.side(leaf, after).map(text_of).unwrap_or_default();
-            if by_name { named(&text, m.node()).into_owned() } else { text.into_owned() }
-        };
-        bucket.iter().map(text).collect()
-    };
-    let (raw, by_name) = (texts(false), texts(true));
+    let first = bucket.first()?.side(leaf, after);
+    if bucket.iter().all(|m| m.side(leaf, after) == first) {
+        return None;
+    }
+    let raw: Vec<String> = bucket.iter().map(|m| m.side(leaf, after).map(text_of).unwrap_or_default().into_owned()).collect();
+    let by_name: Vec<String> = raw.iter().zip(bucket).map(|(text, m)| named(text, m.node()).into_owned()).collect();
     let distinct = |list: &[String]| list.iter().collect::<BTreeSet<_>>().len();
     let (n, m) = (distinct(&raw), distinct(&by_name));
     let (fewest, values) = if n <= m { (n, raw) } else { (m, by_name) };
