@@ -46,10 +46,18 @@ struct Branch {
 pub(super) struct Active {
     /// Index in the plan.
     pub(super) index: usize,
-    /// When its attempt began.
+    /// When it was begun, or begun again after a failure.
     pub(super) since_ms: u64,
     /// What it waits for, or when it is retried.
     pub(super) detail: String,
+    /// Whether its latest attempt failed and another one is due.
+    pub(super) retrying: bool,
+}
+
+impl Active {
+    fn new(index: usize, since_ms: u64) -> Self {
+        Self { index, since_ms, detail: String::new(), retrying: false }
+    }
 }
 
 /// Where a run is.
@@ -118,18 +126,22 @@ impl Tracker {
         let Some(index) = index else { return };
         match &event.event {
             EventKind::AttemptIntent { .. } => {
-                self.active.insert(index, Active { index, since_ms: event.at_ms, detail: String::new() });
+                // What was waited for goes on as the same piece of work.
+                let active = self.active.entry(index).or_insert_with(|| Active::new(index, event.at_ms));
+                if std::mem::take(&mut active.retrying) {
+                    *active = Active::new(index, event.at_ms);
+                }
                 if let Some(branch) = self.labels[index].node.as_ref().and_then(|n| self.branches.get_mut(n)) {
                     branch.begun_ms.get_or_insert(event.at_ms);
                 }
             }
             EventKind::AttemptWaiting { reason: detail, .. } | EventKind::AttemptProgress { detail, .. } => {
-                let active = self.active.entry(index).or_insert_with(|| Active { index, since_ms: event.at_ms, detail: String::new() });
+                let active = self.active.entry(index).or_insert_with(|| Active::new(index, event.at_ms));
                 active.detail.clone_from(detail);
             }
             EventKind::RetryScheduled { next_at_ms, .. } => {
                 let detail = format!("failed; again at {}", super::super::time::clock(next_at_ms / 1000));
-                self.active.insert(index, Active { index, since_ms: event.at_ms, detail });
+                self.active.insert(index, Active { detail, retrying: true, ..Active::new(index, event.at_ms) });
                 self.failed = self.failed.saturating_sub(1);
                 self.set_failed(index, false);
             }
@@ -174,9 +186,9 @@ impl Tracker {
         &self.labels[index]
     }
 
-    /// When the latest attempt of an action began.
-    pub(super) fn since_ms(&self, id: &str) -> Option<u64> {
-        self.active.get(&self.index(id)?).map(|a| a.since_ms)
+    /// What is known of an action in progress.
+    pub(super) fn in_progress(&self, id: &str) -> Option<&Active> {
+        self.active.get(&self.index(id)?)
     }
 
     /// Actions in progress, the longest first.

@@ -57,16 +57,18 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
         EventKind::AttemptResolved { .. } => return None,
         EventKind::AttemptIntent { action, attempt } => {
             let long = before.label(action).is_some_and(|l| is_long(l.kind.default_timeout_minutes()));
-            if !long && *attempt == 1 {
+            let active = before.in_progress(action);
+            let again = active.is_some_and(|a| a.retrying);
+            if active.is_some() && !again || !long && !again {
                 return None;
             }
-            let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+            let again = if again { format!(" again, attempt {attempt}") } else { String::new() };
             Said::new(Weight::Step, who, Look::Plain, format!("{what} started{again}"))
         }
         EventKind::AttemptWaiting { reason, .. } => Said::new(Weight::Chatter, who, Look::Dim, format!("{what} waits: {reason}")),
         EventKind::AttemptProgress { detail, .. } => Said::new(Weight::Chatter, who, Look::Dim, format!("{what}: {detail}")),
         EventKind::AttemptOutcome { action, attempt, outcome, .. } => {
-            let time = before.since_ms(action).map(|since| took(event.at_ms.saturating_sub(since)));
+            let time = before.in_progress(action).map(|a| took(event.at_ms.saturating_sub(a.since_ms)));
             ended(who, what, *attempt, outcome, time.as_deref())
         }
         EventKind::RetryScheduled { attempt, next_at_ms, .. } => Said::new(
@@ -112,7 +114,7 @@ fn ended(who: &str, what: &str, attempt: u32, outcome: &AttemptOutcome, time: Op
         said
     };
     match outcome {
-        AttemptOutcome::Done => Said::new(Weight::Step, who, Look::Green, format!("{what} done{}{nth}", after("in"))),
+        AttemptOutcome::Done => Said::new(Weight::Step, who, Look::Green, format!("{what} done{}", after("in"))),
         AttemptOutcome::AlreadyDone { evidence } => {
             let shown = if evidence.is_empty() { String::new() } else { format!(": {evidence}") };
             Said::new(Weight::Step, who, Look::Green, format!("{what} was done already{shown}"))
