@@ -18,7 +18,9 @@ pub(crate) fn dhcp_subnet(world: &World, wire: Option<&str>) -> Option<i64> {
     let site = &world.site;
     let subnet = site.subnets.values().find(|s| s.cidr == cidr)?;
     let vlan = site.vlans.get(&subnet.vlan)?;
-    let served = |id: i64| site.vlans.get(&id).is_some_and(|v| v.dhcp_on && v.primary_rack.is_some());
+    // The rack controller must really be there, whatever VLAN it was named for.
+    let reached = |id: i64| site.rack_interfaces.iter().any(|i| i.vlan == Some(id));
+    let served = |id: i64| site.vlans.get(&id).is_some_and(|v| v.dhcp_on && v.primary_rack.is_some() && reached(id));
     let on = served(vlan.id) || vlan.relay_vlan.is_some_and(served);
     (on && site.ipranges.values().any(|r| r.subnet == subnet.id && r.kind == "dynamic")).then_some(subnet.id)
 }
@@ -279,10 +281,15 @@ pub(crate) fn powered_off(core: &mut Core, name: &str) {
 
 /// Ends a release: MAAS keeps the machine's tags, networking and storage layout, and forgets owner, owner data and image.
 pub(crate) fn released(core: &mut Core, id: &str) {
+    let mut status = Status::New;
     if let Some(n) = core.node_mut(id) {
         forget_deployment(n);
+        // Without commissioning results a machine is new again.
+        if n.commissioning.1 == 2 {
+            status = Status::Ready;
+        }
     }
-    core.set_status(id, Status::Ready, "Released");
+    core.set_status(id, status, "Released");
 }
 
 /// What MAAS forgets when a machine is released.

@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::json;
 
-use crate::model::{Network, Site};
+use crate::model::{Network, RangeKind, Site};
 
 use super::core::Core;
-use super::db::{BootSource, Domain, Interface, Link, Repository, Selection, Status, Subnet, Token};
+use super::db::{BootSource, Domain, Interface, IpRange, Link, Repository, Selection, Status, Subnet, Token};
 use super::generate::{native, rack_address};
 use super::inventory;
 use super::lifecycle;
@@ -245,10 +245,20 @@ fn rack_networks(world: &mut World, site: &Site) {
     for (index, (net, vlan, address, relay_target)) in addresses.into_iter().enumerate() {
         let subnet = new_subnet(world, &net, vlan, None);
         let (interface, link) = (world.take_id("interface"), world.take_id("link"));
-        if relay_target && let Some(v) = world.site.vlans.get_mut(&vlan) {
-            // Relayed requests are answered by a server that the site's owner has set up before.
+        // Relayed requests are answered by a server that the site's owner has set up before; and a MAAS that knows machines has met them by DHCP.
+        let known = world.meta.options.machines.values().any(|s| !matches!(s, InitialState::OffUnknown | InitialState::OnUnknown));
+        if (relay_target || known)
+            && let Some(v) = world.site.vlans.get_mut(&vlan)
+        {
             v.dhcp_on = true;
             v.primary_rack = Some(super::db::RACK.into());
+        }
+        let ranges = site.networks.values().filter(|n| known && n.cidr.value.trunc() == net).flat_map(|n| &n.ranges);
+        for r in ranges.filter(|r| r.kind.value == RangeKind::Dhcp) {
+            let id = world.take_id("iprange");
+            let (start, end) = (r.start.value.to_string(), r.end.value.to_string());
+            let range = IpRange { id, subnet, kind: "dynamic".into(), start, end, user: Some("admin".into()), comment: String::new() };
+            world.site.ipranges.insert(id, range);
         }
         let seed = world.meta.options.seed;
         world.site.rack_interfaces.push(Interface {

@@ -177,8 +177,7 @@ pub(super) fn create_bond(call: &mut Call<'_>, id: &str) -> Answer {
         errors.add("parents", "All parents must belong to the same VLAN.");
     }
     for p in &parents {
-        let taken: Vec<&str> =
-            n.interfaces.values().filter(|i| i.parents.contains(p) && i.kind != "vlan").map(|i| i.name.as_str()).collect();
+        let taken: Vec<&str> = n.interfaces.values().filter(|i| i.parents.contains(p)).map(|i| i.name.as_str()).collect();
         if !taken.is_empty() {
             let name = n.interfaces.get(p).map_or("", |i| &i.name);
             errors.add("parents", format!("Interfaces already in-use: {name}."));
@@ -200,9 +199,11 @@ pub(super) fn create_bond(call: &mut Call<'_>, id: &str) -> Answer {
 pub(super) fn create_vlan(call: &mut Call<'_>, id: &str) -> Answer {
     let n = call.node(id)?;
     let mut errors = FormErrors::default();
-    for field in ["vlan", "parent"] {
+    for (field, text) in
+        [("vlan", "A VLAN interface must be connected to a tagged VLAN."), ("parent", "A VLAN interface must have exactly one parent.")]
+    {
         if call.form.filled(field).is_none() {
-            errors.add(field, REQUIRED);
+            errors.add(field, text);
         }
     }
     let parents = parents(call, n, "parent", &mut errors);
@@ -223,7 +224,7 @@ pub(super) fn create_vlan(call: &mut Call<'_>, id: &str) -> Answer {
     if n.interfaces.values().any(|i| i.parents.contains(&parent.id) && i.kind == "bond") {
         errors.add("parent", "A VLAN interface can't have a parent that is already in a bond.");
     }
-    let name = format!("{}.{}", parent.name, v.vid);
+    let name = call.form.filled("name").map_or_else(|| format!("{}.{}", parent.name, v.vid), str::to_owned);
     unique(n, &name, 0, &mut errors);
     let mut i = blank("vlan", name, parent.mac.clone());
     mtu(&call.form, &mut i.params, &mut errors);

@@ -14,19 +14,19 @@ pub(super) fn interfaces(call: &mut Call<'_>, id: &str) -> Answer {
             Ok(list(n.interfaces.values().map(|i| render::interface(w, id, &n.interfaces, i)).collect()))
         }
         ("POST", Some("create_bond")) => {
-            changeable(n, "create bond interface")?;
+            changeable(n, "create bond")?;
             interface_forms::create_bond(call, id)
         }
         ("POST", Some("create_vlan")) => {
-            changeable(n, "create VLAN interface")?;
+            changeable(n, "create VLAN")?;
             interface_forms::create_vlan(call, id)
         }
         ("POST", Some("create_bridge")) => {
-            changeable(n, "create bridge interface")?;
+            changeable(n, "create bridge")?;
             interface_forms::create_bridge(call, id)
         }
         ("POST", Some("create_physical")) => {
-            changeable(n, "create physical interface")?;
+            changeable(n, "create physical")?;
             interface_forms::create_physical(call, id)
         }
         _ => Err(call.unrecognised(&["GET", "POST"])),
@@ -38,7 +38,7 @@ pub(super) fn changeable(n: &Node, what: &str) -> Result<(), Reply> {
     if matches!(n.status, Status::New | Status::Ready | Status::Allocated | Status::Broken | Status::FailedTesting) {
         return Ok(());
     }
-    Err(conflict(format!("Cannot {what} because the machine is not New, Ready, Allocated, or Broken.")))
+    Err(conflict(format!("Cannot {what} interface because the machine is not New, Ready, Allocated, or Broken.")))
 }
 
 /// An interface by id or name.
@@ -56,12 +56,12 @@ pub(super) fn interface(call: &mut Call<'_>, id: &str, which: &str) -> Answer {
         ("GET", None) => call.interface_reply(id, interface),
         ("PUT", None) => {
             if n.status != Status::Deployed {
-                changeable(n, "update interface")?;
+                changeable(n, "update")?;
             }
             interface_forms::update(call, id, interface)
         }
         ("DELETE", None) => {
-            changeable(n, "delete interface")?;
+            changeable(n, "delete")?;
             delete(call, id, interface)
         }
         ("POST", Some("link_subnet")) => {

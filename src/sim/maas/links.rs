@@ -4,10 +4,10 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::call::{Answer, Call, FormErrors, REQUIRED, bad_request, choices, form_error, id_of, missing};
+use super::call::{Answer, Call, FormErrors, REQUIRED, choices, form_error, id_of, missing};
 use super::interfaces::note;
 use super::subnets;
-use crate::sim::db::Link;
+use crate::sim::db::{Link, Subnet};
 use crate::sim::http::Reply;
 use crate::sim::lifecycle::{free_address, number};
 
@@ -39,49 +39,56 @@ pub(super) fn link(call: &mut Call<'_>, id: &str, interface: i64) -> Answer {
     if subnet.is_none() && matches!(mode.as_str(), "auto" | "static") && errors.is_empty() {
         errors.add("subnet", REQUIRED);
     }
+    if let Some(bond) = n.interfaces.values().find(|c| c.kind == "bond" && c.parents.contains(&interface)) {
+        errors.add("bond", format!("Cannot link interface({}) when interface is in a bond({}).", i.name, bond.name));
+    }
     let up_only = i.links.iter().all(|l| l.mode == "link_up");
     if mode == "link_up" && !up_only && !force {
-        errors.add("mode", "Cannot configure interface to link up (with no IP address) while other links are already configured.");
+        errors.add(
+            "mode",
+            "Cannot configure interface to link up (with no IP address) while other links are already configured. Specify force=True to override this behavior and delete all links.",
+        );
     }
-    if mode == "dhcp" && !force && i.links.iter().any(|l| l.mode == "dhcp" && l.subnet == subnet.as_ref().map(|s| s.id)) {
-        errors.add("mode", "Interface is already set to DHCP.");
+    if mode == "dhcp"
+        && let Some(l) = i.links.iter().find(|l| l.mode == "dhcp")
+    {
+        let from = l.subnet.and_then(|s| call.core.world.site.subnets.get(&s)).map(|s| format!(" from '{}'", described(call, s)));
+        errors.add("mode", format!("Interface is already set to DHCP{}.", from.unwrap_or_default()));
     }
     let gateway = f.flag("default_gateway").unwrap_or(false);
     if gateway && !matches!(mode.as_str(), "auto" | "static") {
-        errors.add("default_gateway", "Cannot use in mode '{mode}'.".replace("{mode}", &mode));
-    } else if gateway && subnet.as_ref().is_some_and(|s| s.gateway_ip.is_none()) {
-        errors.add("default_gateway", "Cannot set as default gateway because the subnet does not provide a gateway.");
+        errors.add("default_gateway", format!("Cannot use in mode '{mode}'."));
+    } else if gateway && let Some(s) = subnet.as_ref().filter(|s| s.gateway_ip.is_none()) {
+        let text = format!("Cannot set as default gateway because subnet {} doesn't provide a gateway IP address.", described(call, s));
+        errors.add("default_gateway", text);
     }
     let asked = f.filled("ip_address").map(str::to_owned);
-    if asked.is_some() && mode != "static" {
-        errors.add("ip_address", "Cannot use in mode '{mode}'.".replace("{mode}", &mode));
-    }
     let mut ip = None;
     if let (Some(s), true) = (&subnet, mode == "static") {
         let net: Option<IpNet> = s.cidr.parse().ok();
         match asked.as_deref().map(str::parse::<IpAddr>) {
             Some(Err(_)) => errors.add("ip_address", "Enter a valid IPv4 or IPv6 address."),
             Some(Ok(a)) if !net.is_some_and(|n| n.contains(&a)) => {
-                errors.add("ip_address", format!("IP address is not in the given subnet '{} ({})'.", s.name, s.cidr));
+                errors.add("ip_address", format!("IP address is not in the given subnet '{}'.", described(call, s)));
             }
-            Some(Ok(a)) => ip = Some(a.to_string()),
+            Some(Ok(a)) => {
+                if let Some((start, end)) = dynamic_range(call, s.id, a) {
+                    errors.add("ip_address", format!("IP address is inside a dynamic range {start} to {end}."));
+                }
+                ip = Some(a.to_string());
+            }
             None => ip = free_address(&call.core.world, s.id, false),
         }
     }
     errors.check()?;
-    if let (Some(a), Some(s)) = (&ip, &subnet) {
-        if used(call, a) {
-            // The recorded answer is a 404.
-            return Err(Reply::text(404, "IP address is already in use."));
-        }
-        if in_dynamic_range(call, s.id, a) {
-            return Err(bad_request(format!("{a} is within the dynamic range of subnet {}", s.cidr)));
-        }
+    if ip.as_ref().is_some_and(|a| used(call, a)) {
+        // The recorded answer is a 404.
+        return Err(Reply::text(404, "IP address is already in use."));
     }
     let link_id = call.core.take_id("link");
     let n = call.node_mut(id)?;
     let i = n.interfaces.get_mut(&interface).ok_or_else(|| missing("Interface"))?;
-    if force {
+    if force || mode == "link_up" {
         i.links.clear();
     }
     if i.vlan.is_none() || force {
@@ -111,12 +118,18 @@ fn used(call: &Call<'_>, ip: &str) -> bool {
         .any(|l| l.ip.as_deref() == Some(ip))
 }
 
-fn in_dynamic_range(call: &Call<'_>, subnet: i64, ip: &str) -> bool {
-    let Ok(a) = ip.parse::<IpAddr>() else { return false };
-    call.core.world.site.ipranges.values().filter(|r| r.subnet == subnet && r.kind == "dynamic").any(|r| {
-        let (Ok(s), Ok(e)) = (r.start.parse::<IpAddr>(), r.end.parse::<IpAddr>()) else { return false };
-        number(s) <= number(a) && number(a) <= number(e)
+/// The dynamic range of a subnet that an address lies in.
+fn dynamic_range<'c>(call: &'c Call<'_>, subnet: i64, address: IpAddr) -> Option<(&'c str, &'c str)> {
+    call.core.world.site.ipranges.values().filter(|r| r.subnet == subnet && r.kind == "dynamic").find_map(|r| {
+        let (start, end) = (r.start.parse::<IpAddr>().ok()?, r.end.parse::<IpAddr>().ok()?);
+        (number(start) <= number(address) && number(address) <= number(end)).then_some((r.start.as_str(), r.end.as_str()))
     })
+}
+
+/// A subnet in texts.
+fn described(call: &Call<'_>, s: &Subnet) -> String {
+    let vid = call.core.world.site.vlans.get(&s.vlan).map_or(0, |v| v.vid);
+    format!("{}:{}(vid={vid})", s.name, s.cidr)
 }
 
 pub(super) fn unlink(call: &mut Call<'_>, id: &str, interface: i64) -> Answer {

@@ -59,8 +59,12 @@ fn operation(call: &mut Call<'_>, id: &str, op: &str) -> Answer {
         "release" => release(call, id)?,
         "abort" => abort(call, id)?,
         "lock" | "unlock" => {
-            if op == "lock" && !matches!(call.node(id)?.status, Status::Deployed | Status::Deploying) {
-                return Err(conflict("Can't lock, machine is not deployed or deploying"));
+            let n = call.node(id)?;
+            if n.locked == (op == "lock") {
+                return Err(conflict(if n.locked { "Machine is already locked" } else { "Machine is not locked" }));
+            }
+            if op == "lock" && !matches!(n.status, Status::Deployed | Status::Deploying) {
+                return Err(conflict("Can't lock, node is not deployed or deploying"));
             }
             call.node_mut(id)?.locked = op == "lock";
             note(call, id, op);
@@ -105,7 +109,14 @@ fn operation(call: &mut Call<'_>, id: &str, op: &str) -> Answer {
         }
         "set_storage_layout" => storage_layout(call, id)?,
         "restore_networking_configuration" | "restore_storage_configuration" | "restore_default_configuration" => {
-            need_ready(call, id, "restore the configuration of")?;
+            if !matches!(call.node(id)?.status, Status::Ready | Status::FailedTesting) {
+                let what = match op {
+                    "restore_networking_configuration" => "networking configuration",
+                    "restore_storage_configuration" => "storage configuration.",
+                    _ => "default networking and storage configuration.",
+                };
+                return Err(conflict(format!("Machine must be in a ready or failed testing state to restore {what}")));
+            }
             if op != "restore_storage_configuration" {
                 inventory::initial_networking(call.core, id);
             }
@@ -132,13 +143,6 @@ fn operation(call: &mut Call<'_>, id: &str, op: &str) -> Answer {
 fn note(call: &mut Call<'_>, id: &str, op: &str) {
     let label = call.label(id);
     call.core.effect(format!("{op} {label}"));
-}
-
-fn need_ready(call: &Call<'_>, id: &str, what: &str) -> Result<(), Reply> {
-    if render::is_ready_or_allocated(call.node(id)?) {
-        return Ok(());
-    }
-    Err(conflict(format!("Cannot {what} a machine that is not Ready or Allocated.")))
 }
 
 fn update(call: &mut Call<'_>, id: &str) -> Answer {
@@ -273,12 +277,17 @@ fn deploy(call: &mut Call<'_>, id: &str) -> Result<(), Reply> {
         let on = |f: &Option<crate::sim::db::Filesystem>| f.as_ref().is_some_and(|f| f.mount_point.as_deref() == Some(p));
         n.block_devices.values().any(|d| on(&d.filesystem) || d.partitions.iter().any(|x| on(&x.filesystem)))
     };
+    if !n.interfaces.values().flat_map(|i| &i.links).any(|l| l.mode != "link_up" && l.subnet.is_some()) {
+        return Err(form_error("network", "Node must be configured to use a network"));
+    }
+    let mut issues = FormErrors::default();
     if n.block_devices.is_empty() {
-        return Err(form_error("__all__", "Specify a storage device to be able to deploy this node."));
+        issues.add("storage", "Specify a storage device to be able to deploy this node.");
     }
     if !mounted("/") {
-        return Err(form_error("__all__", "Mount the root '/' filesystem to be able to deploy this node."));
+        issues.add("storage", "Mount the root '/' filesystem to be able to deploy this node.");
     }
+    issues.check()?;
     let user_data = call.form.filled("user_data").map(|u| (u.len(), hex::encode(Sha256::digest(u.as_bytes()))));
     claim_addresses(call, id)?;
     let result = call.core.take_id("result");
@@ -438,8 +447,8 @@ fn rescue(call: &mut Call<'_>, id: &str, op: &str) -> Result<(), Reply> {
 
 fn storage_layout(call: &mut Call<'_>, id: &str) -> Result<(), Reply> {
     let layout = call.form.get("storage_layout").unwrap_or_default().to_owned();
-    if !render::is_ready_or_allocated(call.node(id)?) {
-        return Err(conflict("Cannot change the storage layout on a machine that is not Ready or Allocated."));
+    if call.node(id)?.status != Status::Ready {
+        return Err(conflict("Cannot change the storage layout on a machine that is not Ready."));
     }
     if !LAYOUTS.contains(&layout.as_str()) {
         return Err(form_error("storage_layout", choices(&layout, "storage_layout", &LAYOUTS)));

@@ -171,28 +171,37 @@ fn fill(call: &Call<'_>, v: &mut Vlan) -> Result<(), Reply> {
         v.space = found;
     }
     racks(call, v, &mut errors);
+    let was_on = v.dhcp_on;
     if let Some(on) = f.flag("dhcp_on") {
         v.dhcp_on = on;
+        let subnets: Vec<i64> = w.site.subnets.values().filter(|s| s.vlan == v.id).map(|s| s.id).collect();
+        if on && !w.site.ipranges.values().any(|r| r.kind == "dynamic" && subnets.contains(&r.subnet)) {
+            errors.add("dhcp_on", "dhcp can only be turned on when a dynamic IP range is defined.");
+        }
     }
     if let Some(relay) = f.get("relay_vlan") {
-        let target = id_of(relay).and_then(|i| w.site.vlans.get(&i)).map(|t| t.id);
+        // A VLAN with DHCP is not relayed, and relays do not lead to relays.
+        let offered = |t: &&Vlan| t.id != v.id && t.relay_vlan.is_none() && !was_on;
+        let target = id_of(relay).and_then(|i| w.site.vlans.get(&i)).filter(offered).map(|t| t.id);
         if target.is_none() && !relay.is_empty() {
             errors.add("relay_vlan", "Select a valid choice. That choice is not one of the available choices.");
         }
         v.relay_vlan = target;
     }
-    if v.dhcp_on && v.primary_rack.is_none() {
+    if f.flag("dhcp_on") == Some(true) && v.primary_rack.is_none() {
         errors.add("__all__", "dhcp can only be turned on when a primary rack controller is set.");
     }
-    if v.dhcp_on && v.relay_vlan.is_some() && errors.is_empty() {
-        errors.add("relay_vlan", "'relay_vlan' cannot be set when dhcp is on.");
+    if v.dhcp_on {
+        v.relay_vlan = None;
     }
     errors.check()
 }
 
-/// Only a rack controller with an interface in the VLAN may serve it.
+/// Only a rack controller with an interface in a VLAN of that tag may be named; whether it reaches this one shows when DHCP is asked.
 fn racks(call: &Call<'_>, v: &mut Vlan, errors: &mut FormErrors) {
-    let present = call.core.world.site.rack_interfaces.iter().any(|i| i.vlan == Some(v.id));
+    let site = &call.core.world.site;
+    let vid = |id: i64| site.vlans.get(&id).map(|v| v.vid);
+    let present = site.rack_interfaces.iter().any(|i| i.vlan.and_then(vid) == Some(v.vid));
     for (name, target) in [("primary_rack", &mut v.primary_rack), ("secondary_rack", &mut v.secondary_rack)] {
         match call.form.get(name) {
             Some("") => *target = None,

@@ -89,12 +89,28 @@ fn fill(call: &Call<'_>, r: &mut IpRange) -> Result<(), Reply> {
     };
     let subnet = world.site.subnets.get(&r.subnet).ok_or_else(|| missing("Subnet"))?;
     let net: Option<IpNet> = subnet.cidr.parse().ok();
-    if number(end) < number(start) {
-        return both("End IP address must not be less than Start IP address.");
+    if start.is_ipv4() != end.is_ipv4() {
+        return both("Start IP address and end IP address must be in the same address family.");
     }
-    if !net.is_some_and(|n| n.contains(&start) && n.contains(&end)) {
-        return both("IP addresses must be within subnet: ")
-            .map_err(|_| form_error("__all__", format!("IP range {}-{} is not within subnet {}.", r.start, r.end, subnet.cidr)));
+    if number(end) < number(start) {
+        return Err(form_error("end_ip", "End IP address must not be less than Start IP address."));
+    }
+    if let Some(net) = net {
+        match (net.contains(&start), net.contains(&end)) {
+            (false, false) => return both(&format!("IP addresses must be within subnet: {net}.")),
+            (false, true) => return Err(form_error("start_ip", format!("Start IP address must be within subnet: {net}."))),
+            (true, false) => return Err(form_error("end_ip", format!("End IP address must be within subnet: {net}."))),
+            (true, true) => {}
+        }
+        if start == net.network() {
+            return Err(form_error("start_ip", "Reserved network address cannot be included in IP range."));
+        }
+        if end.is_ipv4() && end == net.broadcast() {
+            return Err(form_error("end_ip", "Broadcast address cannot be included in IP range."));
+        }
+        if start.is_ipv6() && r.kind == "dynamic" && number(end) - number(start) < 255 {
+            return both("IPv6 dynamic range must be at least 256 addresses in size.");
+        }
     }
     let covers = |a: &str| a.parse::<IpAddr>().is_ok_and(|a| number(start) <= number(a) && number(a) <= number(end));
     let clash = world.site.ipranges.values().filter(|o| o.id != r.id && o.subnet == r.subnet).any(|o| {
@@ -104,6 +120,7 @@ fn fill(call: &Call<'_>, r: &mut IpRange) -> Result<(), Reply> {
     let dynamic = r.kind == "dynamic";
     let assigned = dynamic
         && (subnet.gateway_ip.as_deref().is_some_and(covers)
+            || world.site.static_routes.values().any(|x| x.source == r.subnet && covers(&x.gateway_ip))
             || world
                 .site
                 .rack_interfaces

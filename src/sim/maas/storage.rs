@@ -1,7 +1,7 @@
 //! Block devices and partitions of a machine.
 
 use super::call::{Answer, Call, FormErrors, REQUIRED, conflict, deleted, form_error, invalid_choice, list, missing};
-use crate::sim::db::{BlockDevice, Filesystem, Node};
+use crate::sim::db::{BlockDevice, Filesystem, Node, Status};
 use crate::sim::http::Reply;
 use crate::sim::{inventory, names, render, sizes};
 
@@ -14,18 +14,22 @@ enum Place {
     Partition(i64, i64),
 }
 
-/// Storage may be changed only in some states.
-pub(super) fn changeable(n: &Node, what: &str) -> Result<(), Reply> {
+/// The structure of the storage may be changed only on a machine that is ready.
+pub(super) fn need_ready(n: &Node, what: &str) -> Result<(), Reply> {
+    if n.status == Status::Ready {
+        return Ok(());
+    }
+    // MAAS says "node" where partitions are made (recorded), "machine" elsewhere.
+    let whose = if what == "create partition" { "node" } else { "machine" };
+    Err(conflict(format!("Cannot {what} because the {whose} is not Ready.")))
+}
+
+/// Filesystems may be changed also on a machine that is allocated.
+fn need_ready_or_allocated(n: &Node, what: &str, whose: &str) -> Result<(), Reply> {
     if render::is_ready_or_allocated(n) {
         return Ok(());
     }
-    let text = match what {
-        // These two are recorded.
-        "create partition" => "Cannot create partition because the node is not Ready.".to_owned(),
-        "create volume group" => "Cannot create volume group because the node is not Ready.".to_owned(),
-        _ => format!("Cannot {what} because the node is not Ready or Allocated."),
-    };
-    Err(conflict(text))
+    Err(conflict(format!("Cannot {what} because the {whose} is not Ready or Allocated.")))
 }
 
 pub(super) fn block_devices(call: &mut Call<'_>, id: &str) -> Answer {
@@ -65,7 +69,7 @@ pub(super) fn block_device(call: &mut Call<'_>, id: &str, device_id: i64) -> Ans
     match call.signature() {
         ("GET", None) => device_reply(call, id, device_id),
         ("PUT", None) => {
-            changeable(n, "update block device")?;
+            need_ready(n, "update block device")?;
             let (model, name) = (call.form.filled("model").map(str::to_owned), call.form.filled("name").map(str::to_owned));
             if let Some(d) = call.node_mut(id)?.block_devices.get_mut(&device_id) {
                 d.model = model.or_else(|| d.model.take());
@@ -77,7 +81,7 @@ pub(super) fn block_device(call: &mut Call<'_>, id: &str, device_id: i64) -> Ans
             device_reply(call, id, device_id)
         }
         ("DELETE", None) => {
-            changeable(n, "delete block device")?;
+            need_ready(n, "delete block device")?;
             if d.volume_group.is_none() {
                 return Err(conflict("Cannot delete a physical block device that is part of a machine."));
             }
@@ -86,9 +90,9 @@ pub(super) fn block_device(call: &mut Call<'_>, id: &str, device_id: i64) -> Ans
             Ok(deleted())
         }
         ("POST", Some("set_boot_disk")) => {
-            changeable(n, "set boot disk on block device")?;
+            need_ready(n, "set as boot disk")?;
             if d.volume_group.is_some() {
-                return Err(super::call::bad_request("Cannot set a block device that is not a physical disk as the boot disk."));
+                return Err(super::call::bad_request("Cannot set a virtual block device as the boot disk."));
             }
             call.node_mut(id)?.boot_disk = Some(device_id);
             note(call, id, device_id, "set_boot_disk");
@@ -108,7 +112,11 @@ pub(super) fn block_device(call: &mut Call<'_>, id: &str, device_id: i64) -> Ans
         }
         ("POST", Some(op @ ("format" | "unformat" | "mount" | "unmount"))) => {
             let op = op.to_owned();
-            changeable(n, &format!("{op} block device"))?;
+            need_ready_or_allocated(n, &format!("{op} block device"), "machine")?;
+            if op == "format" && inventory::boot_disk(n).is_some_and(|b| b.id == device_id) {
+                let text = "Cannot place filesystem directly on the boot disk. Create a partition on the boot disk first and then format the partition.";
+                return Err(form_error("__all__", text));
+            }
             if op == "format" && d.partition_table.is_some() {
                 return Err(form_error("__all__", "Cannot format block device with a partition table."));
             }
@@ -175,27 +183,43 @@ fn filesystem_operation(call: &mut Call<'_>, id: &str, place: Place, op: &str) -
         }
         "unformat" => match fs {
             None => return Err(super::call::bad_request(format!("{what} is not formatted."))),
+            Some(f) if f.mount_point.is_some() => {
+                let text = format!(
+                    "Filesystem is mounted and cannot be unformatted. Unmount the filesystem before unformatting the {}.",
+                    what.to_lowercase()
+                );
+                return Err(super::call::bad_request(text));
+            }
             Some(_) if in_group => {
-                return Err(super::call::bad_request("Filesystem is part of a filesystem group, and cannot be deleted."));
+                let what = what.to_lowercase();
+                let text = format!(
+                    "Filesystem is part of a volume group, and cannot be unformatted. Remove {what} from volume group before unformatting the {what}."
+                );
+                return Err(super::call::bad_request(text));
             }
             Some(_) => *fs = None,
         },
         "mount" => {
             let Some(f) = fs.as_mut().filter(|f| f.volume_group.is_none()) else {
-                let text = format!("Cannot mount an unformatted {}.", what.to_lowercase());
+                let text = if in_group {
+                    "Filesystem is part of a filesystem group, and cannot be mounted."
+                } else {
+                    "Cannot mount an unformatted partition or block device."
+                };
                 return Err(form_error("__all__", text));
             };
             let mut errors = FormErrors::default();
             match mount_point.as_deref() {
                 None | Some("") => errors.add("mount_point", REQUIRED),
                 Some(m) if !m.starts_with('/') && f.fstype != "swap" => errors.add("mount_point", "Enter a valid value."),
-                Some(_) if taken => errors.add("mount_point", "Another filesystem is already mounted there."),
+                Some(m) if taken => errors.add("__all__", format!("Another filesystem is already mounted at {m}.")),
                 Some(_) => {}
             }
             errors.check()?;
-            f.mount_point = mount_point;
+            f.mount_point = if f.fstype == "swap" { Some("none".to_owned()) } else { mount_point };
             f.mount_options = Some(mount_options.unwrap_or_default());
         }
+        _ if fs.is_none() => return Err(super::call::bad_request(format!("{what} is not formatted."))),
         _ => match fs.as_mut().filter(|f| f.mount_point.is_some()) {
             Some(f) => {
                 f.mount_point = None;
@@ -213,7 +237,7 @@ pub(super) fn partitions(call: &mut Call<'_>, id: &str, device_id: i64) -> Answe
     match call.signature() {
         ("GET", None) => Ok(list(d.partitions.iter().map(|p| render::partition(n, d, p)).collect())),
         ("POST", None) => {
-            changeable(n, "create partition")?;
+            need_ready(n, "create partition")?;
             if d.filesystem.is_some() {
                 return Err(form_error("__all__", "Cannot create partition on a formatted block device."));
             }
@@ -269,7 +293,7 @@ pub(super) fn partition(call: &mut Call<'_>, id: &str, device_id: i64, partition
     match call.signature() {
         ("GET", None) => partition_reply(call, id, device_id, partition_id),
         ("DELETE", None) => {
-            changeable(n, "delete partition")?;
+            need_ready(n, "delete partition")?;
             if p.filesystem.as_ref().is_some_and(|f| f.volume_group.is_some()) {
                 return Err(super::call::bad_request("Cannot delete a partition that is in use by a volume group."));
             }
@@ -297,7 +321,7 @@ pub(super) fn partition(call: &mut Call<'_>, id: &str, device_id: i64, partition
         }
         ("POST", Some(op @ ("format" | "unformat" | "mount" | "unmount"))) => {
             let op = op.to_owned();
-            changeable(n, &format!("{op} partition"))?;
+            need_ready_or_allocated(n, &format!("{op} partition"), "node")?;
             filesystem_operation(call, id, Place::Partition(device_id, partition_id), &op)?;
             note(call, id, device_id, &format!("{op}_partition"));
             partition_reply(call, id, device_id, partition_id)

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 
-use super::call::{Answer, Call, FormErrors, REQUIRED, bad_request, deleted, form_error, id_of, invalid_choice, list, missing};
-use super::storage::{changeable, size_parameter};
+use super::call::{Answer, Call, FormErrors, REQUIRED, deleted, form_error, id_of, invalid_choice, list, missing};
+use super::storage::{need_ready, size_parameter};
 use crate::sim::db::{BlockDevice, Filesystem, Node, VolumeGroup};
 use crate::sim::http::Reply;
-use crate::sim::{names, render, sizes};
+use crate::sim::{inventory, names, render, sizes};
 
 pub(super) fn groups(call: &mut Call<'_>, id: &str) -> Answer {
     let n = call.node(id)?;
     match call.signature() {
         ("GET", None) => Ok(list(n.volume_groups.values().map(|g| render::volume_group(n, g)).collect())),
         ("POST", None) => {
-            changeable(n, "create volume group")?;
+            need_ready(n, "create volume group")?;
             create(call, id)
         }
         _ => Err(call.unrecognised(&["GET", "POST"])),
@@ -90,7 +90,8 @@ fn create(call: &mut Call<'_>, id: &str) -> Answer {
     if n.volume_groups.values().any(|g| g.name == name) {
         errors.add("name", "A volume group with that name already exists.");
     }
-    let (disks, partitions) = members(call, n, ("block_devices", "partitions"), &mut errors);
+    let (mut disks, mut partitions) = members(call, n, ("block_devices", "partitions"), &mut errors);
+    let boot = inventory::boot_disk(n).map(|d| d.id);
     if disks.is_empty() && partitions.is_empty() && errors.is_empty() {
         errors.add("__all__", "At least one valid block device or partition is required.");
     }
@@ -98,6 +99,11 @@ fn create(call: &mut Call<'_>, id: &str) -> Answer {
     let seed = call.core.world.meta.options.seed;
     let group = call.core.take_id("volume_group");
     let uuid = call.form.filled("uuid").map_or_else(|| names::uuid(seed, &format!("vg {id} {group}")), str::to_owned);
+    // The boot disk cannot be a physical volume itself: MAAS makes a partition of all of it.
+    if let Some(boot) = boot.filter(|b| disks.contains(b)) {
+        disks.retain(|d| *d != boot);
+        partitions.extend(inventory::add_partition(call.core, id, boot, None, false, None));
+    }
     call.node_mut(id)?.volume_groups.insert(group, VolumeGroup { id: group, uuid, name: name.clone() });
     add_members(call, id, group, &disks, &partitions)?;
     let label = call.label(id);
@@ -118,7 +124,7 @@ pub(super) fn group(call: &mut Call<'_>, id: &str, group: i64) -> Answer {
     match call.signature() {
         ("GET", None) => reply(call, id, group),
         ("PUT", None) => {
-            changeable(n, "update volume group")?;
+            need_ready(n, "update volume group")?;
             let mut errors = FormErrors::default();
             let (disks, partitions) = members(call, n, ("add_block_devices", "add_partitions"), &mut errors);
             errors.check()?;
@@ -137,9 +143,9 @@ pub(super) fn group(call: &mut Call<'_>, id: &str, group: i64) -> Answer {
             reply(call, id, group)
         }
         ("DELETE", None) => {
-            changeable(n, "delete volume group")?;
+            need_ready(n, "delete volume group")?;
             if n.block_devices.values().any(|d| d.volume_group == Some(group)) {
-                return Err(bad_request("This volume group has logical volumes; it cannot be deleted."));
+                return Err(form_error("__all__", "This volume group has logical volumes; it cannot be deleted."));
             }
             let n = call.node_mut(id)?;
             remove_members(n, group, |_, _| true);
@@ -149,11 +155,11 @@ pub(super) fn group(call: &mut Call<'_>, id: &str, group: i64) -> Answer {
             Ok(deleted())
         }
         ("POST", Some("create_logical_volume")) => {
-            changeable(n, "create logical volume")?;
+            need_ready(n, "create logical volume")?;
             create_logical_volume(call, id, group, &name)
         }
         ("POST", Some("delete_logical_volume")) => {
-            changeable(n, "delete logical volume")?;
+            need_ready(n, "delete logical volume")?;
             let volume = call.form.filled("id").and_then(id_of).ok_or_else(|| form_error("id", REQUIRED))?;
             // 204 also where there is no such volume.
             let n = call.node_mut(id)?;
