@@ -17,7 +17,7 @@ use crate::store::{Ack, Journal, Record, StoreError, Write};
 
 use super::EngineError;
 use super::context::{Context, wall_ms};
-use super::executor::{Job, Report, Verdict, attempt, inconclusive};
+use super::executor::{Job, Report, Verdict, attempt, has_purpose, inconclusive};
 use super::outcome::{DoneAction, writes_when_done, writes_when_failed};
 use super::poll::{Pollers, Seen};
 
@@ -44,6 +44,8 @@ enum Phase {
     Intent(oneshot::Sender<bool>),
     /// It goes on at the site.
     Waiting(Box<Call>),
+    /// It goes on at the site; an executor is to look whether its purpose is served meanwhile.
+    Looking(Box<Call>),
     /// A new attempt comes.
     Backoff,
 }
@@ -60,6 +62,8 @@ struct Live {
     /// Since when polls have shown nothing of what was begun, in engine time.
     missing_since: Option<u64>,
     missing: u32,
+    /// When to look whether its purpose is served, and after how long again.
+    look: Option<(u64, u64)>,
     /// What the last poll could not tell.
     unknown: Option<String>,
     poll_failing: bool,
@@ -101,6 +105,9 @@ pub(super) struct Dispatcher {
     graceful: CancellationToken,
     now: CancellationToken,
 }
+
+/// After how long of waiting it is looked for the first time whether an action has served its purpose, and at most between two looks.
+const LOOK_MS: (u64, u64) = (500, 30_000);
 
 /// Polls that must show nothing before an effect is taken for lost.
 const MISSING_POLLS: u32 = 5;
@@ -255,7 +262,7 @@ impl Dispatcher {
     fn start_what_may(&mut self) {
         while let Some(grant) = self.scheduler.start_next() {
             match grant {
-                Grant::Start(index) => self.execute(index),
+                Grant::Start(index) => self.execute(index, None),
                 Grant::Continue(index) => match std::mem::replace(&mut self.live[index as usize].phase, Phase::Executing) {
                     Phase::Intent(reply) => {
                         let _ = reply.send(true);
@@ -266,19 +273,20 @@ impl Dispatcher {
                         self.live[index as usize].phase = Phase::Idle;
                         self.scheduler.cancelled(index);
                     }
-                    _ => self.execute(index),
+                    Phase::Looking(call) => self.execute(index, Some(call)),
+                    _ => self.execute(index, None),
                 },
             }
         }
     }
 
-    /// Starts an attempt.
-    fn execute(&mut self, index: u32) {
+    /// Starts an attempt, or looks whether one that waits has served its purpose.
+    fn execute(&mut self, index: u32, look: Option<Box<Call>>) {
         let now = self.cx.now();
         let action = &self.cx.plan.actions[index as usize];
         let live = &mut self.live[index as usize];
         let (_, deadline) = *live.since.get_or_insert((now, now + u64::from(action.timeout_s) * 1000));
-        live.attempt += 1;
+        live.attempt += u32::from(look.is_none());
         live.phase = Phase::Executing;
         let task = self.state.task(index as usize);
         let served_by = action
@@ -296,6 +304,7 @@ impl Dispatcher {
             resolved: task.resolved.clone(),
             binding: action.node.as_ref().and_then(|n| self.bindings.get(n)).cloned().unwrap_or_default(),
             served_by,
+            look,
             deadline: self.cx.instant(deadline),
         };
         self.executing += 1;
@@ -346,6 +355,7 @@ impl Dispatcher {
                 self.done(index, outcome, outputs, build_data);
             }
             Verdict::Wait { reason, call } => self.wait(index, reason, call),
+            Verdict::Unserved { call } => self.poll(index, call),
             Verdict::Failed(error) => self.failed(index, error),
             Verdict::Cancelled => {
                 self.live[index as usize].phase = Phase::Idle;
@@ -359,6 +369,17 @@ impl Dispatcher {
 
     fn wait(&mut self, index: u32, reason: String, call: Box<Call>) {
         let now = self.cx.now();
+        let live = &mut self.live[index as usize];
+        (live.missing, live.missing_since, live.unknown) = (0, None, None);
+        live.look = Some((now + LOOK_MS.0, LOOK_MS.0));
+        let (action, attempt) = (self.action(index).id.clone(), self.live[index as usize].attempt);
+        self.poll(index, call);
+        self.record(EventKind::AttemptWaiting { action, attempt, reason }, Vec::new());
+    }
+
+    /// From now on polls look at an action.
+    fn poll(&mut self, index: u32, call: Box<Call>) {
+        let now = self.cx.now();
         let name = self.action(index).driver.clone();
         let Some(driver) = self.cx.drivers.get(&name) else {
             // The executor has just used it.
@@ -366,14 +387,25 @@ impl Dispatcher {
         };
         self.scheduler.park(index);
         self.pollers.add(&name, driver, index, now);
-        let (action, attempt) = (self.action(index).id.clone(), self.live[index as usize].attempt);
         let live = &mut self.live[index as usize];
         live.phase = Phase::Waiting(call);
-        (live.missing, live.missing_since, live.unknown) = (0, None, None);
         if let Some((_, deadline)) = live.since {
             self.deadlines.insert((deadline, index));
         }
-        self.record(EventKind::AttemptWaiting { action, attempt, reason }, Vec::new());
+    }
+
+    /// What polls look for may have come and gone between two of them: a machine that was switched on, enlisted and switched off again.
+    fn look(&mut self, index: u32, now: u64) {
+        let live = &mut self.live[index as usize];
+        let Some((at, gap)) = live.look.filter(|(at, _)| *at <= now) else { return };
+        if !has_purpose(&self.cx.plan.actions[index as usize]) {
+            return;
+        }
+        live.look = Some((at.max(now) + gap * 2, (gap * 2).min(LOOK_MS.1)));
+        if let Some(call) = self.end_wait(index) {
+            self.live[index as usize].phase = Phase::Looking(call);
+            self.scheduler.wake(index);
+        }
     }
 
     fn end_wait(&mut self, index: u32) -> Option<Box<Call>> {
@@ -412,6 +444,7 @@ impl Dispatcher {
                         if self.state.task(index as usize).detail != detail {
                             self.record(EventKind::AttemptProgress { action, detail }, Vec::new());
                         }
+                        self.look(index, now);
                     }
                     Observation::NotStarted => self.seen_nothing(index, now),
                     Observation::Failed(error) => {
@@ -467,6 +500,8 @@ impl Dispatcher {
             self.end_wait(index);
             let message = format!("{} was accepted, and the site shows nothing of it", self.action(index).kind);
             self.failed(index, DriverError::new(ErrorClass::NotReady, message));
+        } else {
+            self.look(index, now);
         }
     }
 

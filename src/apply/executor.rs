@@ -28,6 +28,8 @@ pub(super) struct Job {
     pub binding: Binding,
     /// Actions whose being done shows that this one has served its purpose: index, whether begun, resolved parameters.
     pub served_by: Vec<(u32, bool, Option<Value>)>,
+    /// What the action waits for: the attempt only looks whether its purpose is served.
+    pub look: Option<Box<Call>>,
     /// End of the time limit.
     pub deadline: Instant,
 }
@@ -38,6 +40,8 @@ pub(super) enum Verdict {
     Done { already: bool, evidence: String, outputs: BTreeMap<String, String>, build_data: BTreeMap<String, String> },
     /// It goes on at the site.
     Wait { reason: String, call: Box<Call> },
+    /// It still goes on at the site, and its purpose is not served.
+    Unserved { call: Box<Call> },
     /// It failed; nothing of it runs.
     Failed(DriverError),
     /// The run stops; nothing was begun by this attempt.
@@ -82,7 +86,14 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
     })?;
     let mut reads = Reads::new(cx, action, &job.binding, job.deadline);
 
-    if (!action.fulfilled_by.is_empty() || action.preconditions.contains(&Precondition::NotEnlisted))
+    if let Some(call) = job.look.take() {
+        // That it cannot be looked up says nothing about what goes on.
+        return Ok(match served(cx, action, &job, &mut reads).await.ok().flatten() {
+            Some(evidence) => Verdict::Done { already: true, evidence, outputs: BTreeMap::new(), build_data: BTreeMap::new() },
+            None => Verdict::Unserved { call },
+        });
+    }
+    if has_purpose(action)
         && let Some(evidence) = served(cx, action, &job, &mut reads).await?
     {
         return Ok(Verdict::Done { already: true, evidence, outputs: BTreeMap::new(), build_data: BTreeMap::new() });
@@ -144,6 +155,11 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
             }
         },
     }
+}
+
+/// Whether something else than its own effect shows that an action has served its purpose.
+pub(super) fn has_purpose(action: &Action) -> bool {
+    !action.fulfilled_by.is_empty() || action.preconditions.contains(&Precondition::NotEnlisted)
 }
 
 /// What shows that an action has served its purpose already.

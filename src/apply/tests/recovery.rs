@@ -121,9 +121,8 @@ async fn a_lease_shorter_than_a_request_starts_no_effect() {
     drop(run);
 }
 
-#[tokio::test]
-async fn a_power_cycle_is_not_repeated_for_a_machine_that_appeared_meanwhile() {
-    let world = World::new();
+/// One node whose machine is off and unknown to the provisioner.
+fn plan_for_an_unknown_machine(world: &World) -> Plan {
     let mut plan = site_plan(1);
     for action in &mut plan.actions[1..4] {
         action.fulfilled_by = vec!["r0-n0.3".to_owned()];
@@ -137,6 +136,13 @@ async fn a_power_cycle_is_not_repeated_for_a_machine_that_appeared_meanwhile() {
     };
     plan.bindings.insert("r0-n0".to_owned(), binding);
     world.site.inner().bmcs.insert("r0-n0".to_owned(), crate::apply::fake::bmc("u", PowerState::Off));
+    plan
+}
+
+#[tokio::test]
+async fn a_power_cycle_is_not_repeated_for_a_machine_that_appeared_meanwhile() {
+    let world = World::new();
+    let plan = plan_for_an_unknown_machine(&world);
     // Crash right after the intent of `power_on_node`: nobody knows whether it happened, and the machine is enlisted before the resume.
     let failing = Arc::new(FullAfter { inner: world.store(), left: AtomicU64::new(8) });
     world.apply_with(&plan, failing, options()).await.unwrap_err();
@@ -146,4 +152,25 @@ async fn a_power_cycle_is_not_repeated_for_a_machine_that_appeared_meanwhile() {
     let report = world.resume(&plan, &world.only_run().id).await.unwrap();
     assert_eq!(report.outcome, RunOutcome::Success, "{:?}", report.state.statuses());
     assert_eq!(world.site.effects("r0-n0.2"), before);
+}
+
+#[tokio::test]
+async fn a_power_on_that_no_poll_sees_is_done_when_the_machine_is_enlisted() {
+    let world = World::new();
+    let plan = plan_for_an_unknown_machine(&world);
+    world.site.script("r0-n0.2", Script { hangs: true, ..Script::default() });
+    let site = world.site.clone();
+    tokio::spawn(async move {
+        while site.effects("r0-n0.2") == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // Enlisted and off again before anybody looked.
+        site.inner().machines.insert("r0-n0".to_owned(), crate::apply::fake::machine("m-r0-n0", "aa:bb", MachineStatus::New));
+    });
+    let report = tokio::time::timeout(Duration::from_secs(30), world.apply(&plan)).await.expect("the run ends").unwrap();
+    assert_eq!(report.outcome, RunOutcome::Success, "{:?}", report.state.statuses());
+    assert_eq!(world.site.effects("r0-n0.2"), 1);
+    let waits =
+        world.events().iter().filter(|e| matches!(&e.event, EventKind::AttemptWaiting { action, .. } if action == "r0-n0.2")).count();
+    assert_eq!(waits, 1, "looking is no attempt");
 }
