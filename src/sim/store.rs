@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,9 @@ pub struct RequestRecord {
     /// What it did: `power_on compute01`, `deploy compute01`, `create fabric dc1`.
     pub effects: Vec<String>,
 }
+
+/// Bytes at the end of the request log that are looked at when it is opened.
+const TAIL: u64 = 4 << 20;
 
 #[derive(Serialize)]
 struct SnapshotRef<'a> {
@@ -167,8 +170,7 @@ impl Store {
         fs::create_dir_all(dir).map_err(file_error("create", dir))?;
         let generation = last_generation(dir);
         let log = open_log(dir, generation + 1)?;
-        let path = dir.join("requests.jsonl");
-        let requests = OpenOptions::new().create(true).append(true).open(&path).map_err(file_error("open", &path))?;
+        let requests = open_requests(dir, world.meta.requests)?;
         let mut store = Self { dir: dir.to_owned(), generation, log, log_bytes: 0, snapshot_bytes: 0, requests, _lock: lock };
         store.snapshot(world)?;
         Ok(store)
@@ -214,6 +216,25 @@ impl Store {
         line.push(b'\n');
         self.requests.write_all(&line).map_err(file_error("write", &path()))
     }
+}
+
+/// Opens the request log behind the last request that the world remembers: a process that died between the two files has written a record,
+/// or a part of one, whose effect does not exist.
+fn open_requests(dir: &Path, last: u64) -> Result<File, SimError> {
+    let path = dir.join("requests.jsonl");
+    let mut file = OpenOptions::new().create(true).read(true).append(true).open(&path).map_err(file_error("open", &path))?;
+    let length = file.metadata().map_err(file_error("read", &path))?.len();
+    // What was not remembered is a few records at most, a fraction of a second's where durability is lazy.
+    let mut tail = Vec::new();
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL))).map_err(file_error("read", &path))?;
+    file.read_to_end(&mut tail).map_err(file_error("read", &path))?;
+    let remembered =
+        |line: &[u8]| serde_json::from_slice::<RequestRecord>(line).is_ok_and(|record| line.ends_with(b"\n") && record.seq <= last);
+    let lost: usize = tail.split_inclusive(|b| *b == b'\n').rev().take_while(|line| !remembered(line)).map(<[u8]>::len).sum();
+    if lost > 0 {
+        file.set_len(length - lost as u64).map_err(file_error("write", &path))?;
+    }
+    Ok(file)
 }
 
 fn open_log(dir: &Path, generation: u64) -> Result<File, SimError> {

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use super::fixture::site;
 use crate::sim::options::{FaultRule, Moment, SimOptions};
-use crate::sim::{Running, Server, generate, read_requests};
+use crate::sim::{RequestRecord, Running, Server, generate, read_requests};
 
 /// A request over a socket; status and body, or the error.
 fn http(url: &str, method: &str, path: &str, header: &str, body: &str) -> std::io::Result<(u16, String)> {
@@ -88,6 +88,10 @@ async fn a_torn_last_line_of_the_log_is_a_request_that_never_was() {
     let world = Server::reopen(copy.path()).await.unwrap().world().unwrap();
     let names: Vec<&str> = world.site.fabrics.values().map(|f| f.name.as_str()).collect();
     assert!(names.contains(&"dc1") && !names.contains(&"dc2"), "{names:?}");
+    // Its record was written before, and goes with it.
+    let effects = |records: &[RequestRecord]| records.iter().flat_map(|r| r.effects.clone()).collect::<Vec<_>>();
+    assert_eq!(effects(&read_requests(copy.path()).unwrap()), ["create fabric dc1"]);
+    assert_eq!(effects(&read_requests(dir.path()).unwrap()), ["create fabric dc1", "create fabric dc2"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
