@@ -9,6 +9,7 @@ mod cli_endpoints;
 mod cli_plan;
 mod cli_support;
 mod cli_usage;
+mod crash;
 mod idempotence;
 mod layers;
 mod odd_designs;
