@@ -162,6 +162,8 @@ impl Dispatcher {
                 _ = self.messages.recv_many(&mut inbox, 1024) => {
                     for message in inbox.drain(..) {
                         self.handle(message);
+                        // At once: a slot that waits for the rest of the inbox is lost time.
+                        self.start_what_may();
                     }
                 }
                 Some(ended) = self.executors.join_next(), if !self.executors.is_empty() => {
@@ -325,7 +327,7 @@ impl Dispatcher {
                     self.record(EventKind::AttemptResolved { action: action.clone(), params }, Vec::new());
                 }
                 // Being made durable is no call of a driver: the slot is free meanwhile.
-                self.scheduler.park(index);
+                self.scheduler.commit(index);
                 let live = &mut self.live[index as usize];
                 live.phase = Phase::Intent(reply);
                 live.begun_here = true;

@@ -41,6 +41,8 @@ enum Phase {
     Active,
     /// In flight without a slot.
     Parked,
+    /// As parked: its intent is being made durable.
+    Committing,
     /// In flight, wants a slot again.
     Queued,
     Done,
@@ -112,6 +114,7 @@ pub struct Scheduler {
     max_failures: u32,
     calls: u32,
     in_flight: u32,
+    committing: u32,
     nodes_now: u32,
     failed_nodes: u32,
     stopping: bool,
@@ -183,6 +186,7 @@ impl Scheduler {
             max_failures: limits.max_failures.max(1),
             calls: 0,
             in_flight: 0,
+            committing: 0,
             nodes_now: 0,
             failed_nodes: 0,
             stopping: false,
@@ -200,24 +204,32 @@ impl Scheduler {
         if self.calls >= self.parallelism {
             return None;
         }
-        if let Some(i) = self.queue.pop_front() {
-            self.tasks[i as usize].phase = Phase::Active;
-            self.calls += 1;
-            return Some(Grant::Continue(i));
+        // Intents are made durable ahead of need, as many as there are slots: otherwise slots would idle while the disk works.
+        let ahead = self.committing as usize + self.queue.len();
+        if self.queue.is_empty() || (!self.stopping && ahead < self.parallelism as usize) {
+            if let Some(i) = self.next_start() {
+                self.start(i);
+                return Some(Grant::Start(i));
+            }
         }
+        let i = self.queue.pop_front()?;
+        self.tasks[i as usize].phase = Phase::Active;
+        self.calls += 1;
+        Some(Grant::Continue(i))
+    }
+
+    fn next_start(&mut self) -> Option<u32> {
         if self.stopping {
             return None;
         }
-        let i = self.best().or_else(|| {
+        self.best().or_else(|| {
             if self.in_flight > 0 {
                 return None;
             }
             // Nothing moves: nodes that are in flight all wait for what others hold. Let those go first that can.
             self.give_places_back();
             self.best()
-        })?;
-        self.start(i);
-        Some(Grant::Start(i))
+        })
     }
 
     /// The ready action that may start and comes first. A branch that was started comes before a new one.
@@ -252,10 +264,21 @@ impl Scheduler {
         }
     }
 
-    /// A parked action wants a slot again; it goes before new ones.
-    pub fn wake(&mut self, i: u32) {
+    /// An action gives its slot back while its intent is made durable; [`Self::wake`] when it is.
+    pub fn commit(&mut self, i: u32) {
+        self.park(i);
         if self.tasks[i as usize].phase == Phase::Parked {
-            self.tasks[i as usize].phase = Phase::Queued;
+            self.tasks[i as usize].phase = Phase::Committing;
+            self.committing += 1;
+        }
+    }
+
+    /// A parked action wants a slot again.
+    pub fn wake(&mut self, i: u32) {
+        let phase = &mut self.tasks[i as usize].phase;
+        if matches!(phase, Phase::Parked | Phase::Committing) {
+            self.committing -= u32::from(*phase == Phase::Committing);
+            *phase = Phase::Queued;
             self.queue.push_back(i);
         }
     }
@@ -398,6 +421,7 @@ impl Scheduler {
     fn leave(&mut self, i: u32, phase: Phase) -> bool {
         match self.tasks[i as usize].phase {
             Phase::Active => self.calls -= 1,
+            Phase::Committing => self.committing -= 1,
             Phase::Parked => {
                 if let Some(at) = self.tasks[i as usize].timer.take() {
                     self.timers.remove(&(at, i));

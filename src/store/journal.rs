@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::run::{Event, EventKind};
 
@@ -16,6 +17,9 @@ pub type Listener = Box<dyn FnMut(&Event) + Send>;
 
 /// Records in one transaction at most.
 const BATCH: usize = 2048;
+
+/// How long a transaction waits for more records.
+const GATHER: Duration = Duration::from_micros(500);
 
 /// Appends to one run from a thread of its own. All records that arrive while a transaction is being made durable go into the next one.
 ///
@@ -86,6 +90,8 @@ struct Writer {
 impl Writer {
     fn work(mut self, records: &Receiver<(Record, Option<Ack>)>) {
         while let Ok(first) = records.recv() {
+            // Records come in bursts; one commit costs far more than this.
+            std::thread::sleep(GATHER);
             let (mut batch, mut acks) = (vec![first.0], vec![first.1]);
             while batch.len() < BATCH
                 && let Ok((record, ack)) = records.try_recv()
