@@ -88,10 +88,10 @@ impl Default for Options {
         Self {
             command: String::new(),
             parallelism: None,
-            longest_request: Duration::from_secs(60),
-            lease: Duration::from_secs(300),
+            longest_request: Duration::from_mins(1),
+            lease: Duration::from_mins(5),
             retry: RetryPolicy::default(),
-            lost_after: Duration::from_secs(60),
+            lost_after: Duration::from_mins(1),
             failpoints: Failpoints::default(),
             events: None,
             graceful: CancellationToken::new(),

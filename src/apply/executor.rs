@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -48,6 +49,9 @@ pub(super) enum Verdict {
     Cancelled,
 }
 
+/// After how long, spent waiting for the journal, a slot or the lease, what was read before an effect is read again.
+const STALE: Duration = Duration::from_secs(2);
+
 /// What executors tell the dispatcher.
 pub(super) enum Report {
     /// An effect is about to be begun: journal it, and answer when it is durable and a slot is free; `false` when it must not be begun.
@@ -84,17 +88,17 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
         DriverError::new(ErrorClass::Settings, format!("no driver named {} is configured", action.driver))
             .hint("see `drivers` in drydock.yaml")
     })?;
-    let mut reads = Reads::new(cx, action, &job.binding, job.deadline);
+    let reads = Reads::new(cx, action, &job.binding, job.deadline);
 
     if let Some(call) = job.look.take() {
         // That it cannot be looked up says nothing about what goes on.
-        return Ok(match served(cx, action, &job, &mut reads).await.ok().flatten() {
+        return Ok(match served(cx, action, &job, &reads).await.ok().flatten() {
             Some(evidence) => Verdict::Done { already: true, evidence, outputs: BTreeMap::new(), build_data: BTreeMap::new() },
             None => Verdict::Unserved { call },
         });
     }
     if has_purpose(action)
-        && let Some(evidence) = served(cx, action, &job, &mut reads).await?
+        && let Some(evidence) = served(cx, action, &job, &reads).await?
     {
         return Ok(Verdict::Done { already: true, evidence, outputs: BTreeMap::new(), build_data: BTreeMap::new() });
     }
@@ -130,6 +134,7 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
         Observation::Unknown(_) | Observation::NotStarted => {}
     }
     reads.preconditions().await?;
+    let checked = Instant::now();
 
     let (reply, durable) = oneshot::channel();
     let intent = Report::Intent { index: job.index, resolved: newly_resolved, reply };
@@ -138,6 +143,11 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
         || !cx.lease.permits_effect().await
     {
         return Ok(Verdict::Cancelled);
+    }
+    if checked.elapsed() > STALE {
+        let reads = Reads::new(cx, action, &job.binding, job.deadline);
+        reads.identity().await?;
+        reads.preconditions().await?;
     }
     let begun = within(job.deadline, driver.begin(&call)).await;
     cx.failpoints.pass(Failpoint::AfterBegin);
@@ -163,7 +173,7 @@ pub(super) fn has_purpose(action: &Action) -> bool {
 }
 
 /// What shows that an action has served its purpose already.
-async fn served(cx: &Context, action: &Action, job: &Job, reads: &mut Reads<'_>) -> Result<Option<String>, DriverError> {
+async fn served(cx: &Context, action: &Action, job: &Job, reads: &Reads<'_>) -> Result<Option<String>, DriverError> {
     if action.preconditions.contains(&Precondition::NotEnlisted)
         && let Some(machine) = reads.machine().await?
     {

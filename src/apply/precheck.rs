@@ -1,5 +1,6 @@
 //! What must hold just before an effect, read from the site.
 
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::action::{Action, ActionKind, Effect, ErrorClass, Precondition};
@@ -14,8 +15,8 @@ pub(super) struct Reads<'a> {
     action: &'a Action,
     binding: &'a Binding,
     deadline: Instant,
-    machine: Option<Option<Machine>>,
-    bmc: Option<Option<Bmc>>,
+    machine: OnceCell<Option<Machine>>,
+    bmc: OnceCell<Option<Bmc>>,
 }
 
 /// Awaits a call of a driver no longer than the attempt may last.
@@ -33,34 +34,34 @@ fn refused(message: String) -> DriverError {
 
 impl<'a> Reads<'a> {
     pub(super) fn new(cx: &'a Context, action: &'a Action, binding: &'a Binding, deadline: Instant) -> Self {
-        Self { cx, action, binding, deadline, machine: None, bmc: None }
+        Self { cx, action, binding, deadline, machine: OnceCell::new(), bmc: OnceCell::new() }
     }
 
     /// The machine at the provisioner.
-    pub(super) async fn machine(&mut self) -> Result<Option<&Machine>, DriverError> {
-        if self.machine.is_none() {
+    pub(super) async fn machine(&self) -> Result<Option<&Machine>, DriverError> {
+        let read = async {
             let driver = self.cx.drivers.provisioner(&self.action.driver).ok_or_else(|| {
                 DriverError::new(ErrorClass::Settings, "no provisioner is configured").hint("name one under `drivers.node` in drydock.yaml")
             })?;
-            self.machine = Some(within(self.deadline, driver.machine(self.binding)).await?);
-        }
-        Ok(self.machine.as_ref().and_then(Option::as_ref))
+            within(self.deadline, driver.machine(self.binding)).await
+        };
+        self.machine.get_or_try_init(|| read).await.map(Option::as_ref)
     }
 
     /// What its BMC reports; `None` if the node has none.
-    async fn bmc(&mut self) -> Result<Option<&Bmc>, DriverError> {
-        if self.bmc.is_none() {
-            let node = self.action.node.as_deref().unwrap_or_default();
-            self.bmc = Some(match (self.cx.drivers.bmc(node), &self.binding.bmc_address) {
-                (Some(driver), Some(_)) => Some(within(self.deadline, driver.interrogate(node)).await?),
-                _ => None,
-            });
-        }
-        Ok(self.bmc.as_ref().and_then(Option::as_ref))
+    async fn bmc(&self) -> Result<Option<&Bmc>, DriverError> {
+        let node = self.action.node.as_deref().unwrap_or_default();
+        let read = async {
+            match (self.cx.drivers.bmc(node), &self.binding.bmc_address) {
+                (Some(driver), Some(_)) => within(self.deadline, driver.interrogate(node)).await.map(Some),
+                _ => Ok(None),
+            }
+        };
+        self.bmc.get_or_try_init(|| read).await.map(Option::as_ref)
     }
 
     /// Whether BMC and provisioner show the bound machine. The BMC is asked for effects of class reboot or higher and for what acts through it.
-    pub(super) async fn identity(&mut self) -> Result<(), DriverError> {
+    pub(super) async fn identity(&self) -> Result<(), DriverError> {
         let Some(node) = self.action.node.clone() else { return Ok(()) };
         let disruptive = self.action.effect >= Effect::Reboot;
         if !disruptive && !self.action.preconditions.contains(&Precondition::Identity) {
@@ -86,7 +87,7 @@ impl<'a> Reads<'a> {
     }
 
     /// Whether everything but the identity holds.
-    pub(super) async fn preconditions(&mut self) -> Result<(), DriverError> {
+    pub(super) async fn preconditions(&self) -> Result<(), DriverError> {
         let action = self.action;
         let node = action.node.as_deref().unwrap_or(&action.resource);
         for precondition in &action.preconditions {
@@ -118,7 +119,7 @@ impl<'a> Reads<'a> {
         Ok(())
     }
 
-    async fn holds_nothing(&mut self, node: &str) -> Result<(), DriverError> {
+    async fn holds_nothing(&self, node: &str) -> Result<(), DriverError> {
         if let Some(machine) = self.machine().await? {
             return match machine.status {
                 MachineStatus::New

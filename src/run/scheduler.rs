@@ -206,11 +206,11 @@ impl Scheduler {
         }
         // Intents are made durable ahead of need, as many as there are slots: otherwise slots would idle while the disk works.
         let ahead = self.committing as usize + self.queue.len();
-        if self.queue.is_empty() || (!self.stopping && ahead < self.parallelism as usize) {
-            if let Some(i) = self.next_start() {
-                self.start(i);
-                return Some(Grant::Start(i));
-            }
+        if (self.queue.is_empty() || ahead < self.parallelism as usize)
+            && let Some(i) = self.next_start()
+        {
+            self.start(i);
+            return Some(Grant::Start(i));
         }
         let i = self.queue.pop_front()?;
         self.tasks[i as usize].phase = Phase::Active;

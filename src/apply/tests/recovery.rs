@@ -110,7 +110,7 @@ async fn a_removed_lock_stops_the_run() {
 async fn a_lease_shorter_than_a_request_starts_no_effect() {
     let world = World::new();
     let plan = site_plan(1);
-    let options = Options { lease: Duration::from_millis(50), longest_request: Duration::from_secs(3600), ..options() };
+    let options = Options { lease: Duration::from_millis(50), longest_request: Duration::from_hours(1), ..options() };
     let graceful = options.graceful.clone();
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(150)).await;

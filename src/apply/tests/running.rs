@@ -260,7 +260,7 @@ async fn a_graceful_stop_lets_calls_finish_and_resume_goes_on() {
 async fn a_stop_at_once_does_not_wait_for_calls() {
     let world = World::new();
     let plan = site_plan(1);
-    world.site.script("r0-n0.2", Script { latency: Duration::from_secs(3600), ..Script::default() });
+    world.site.script("r0-n0.2", Script { latency: Duration::from_hours(1), ..Script::default() });
     let options = options();
     let now = options.now.clone();
     let site = world.site.clone();
