@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::action::{Action, ActionKind, ErrorClass, RetryClass};
+use crate::action::{Action, ActionKind, ErrorClass, Precondition, RetryClass};
 use crate::build::Binding;
 use crate::driver::{Call, DriverError, Observation};
 use crate::run::{AttemptOutcome, EVENT_VERSION, Event, EventKind, Grant, RetryPolicy, RunOutcome, RunState, Scheduler, Severity};
@@ -19,7 +19,7 @@ use super::EngineError;
 use super::context::{Context, wall_ms};
 use super::executor::{Job, Report, Verdict, attempt, has_purpose, inconclusive};
 use super::outcome::{DoneAction, writes_when_done, writes_when_failed};
-use super::poll::{Pollers, Seen};
+use super::poll::{Pollers, Question, Seen};
 
 /// What reaches the dispatcher.
 pub(super) enum Message {
@@ -593,12 +593,15 @@ impl Dispatcher {
         if !self.scheduler.is_stopping() {
             self.scheduler.tick(now);
         }
-        let live = &self.live;
-        let call = |index: u32| match &live[index as usize].phase {
-            Phase::Waiting(call) => Some((Call::clone(call), live[index as usize].attempt)),
-            _ => None,
+        let (live, cx) = (&self.live, &self.cx);
+        let question = |index: u32| {
+            let Phase::Waiting(call) = &live[index as usize].phase else { return None };
+            let action = &cx.plan.actions[index as usize];
+            let enlists = action.kind == ActionKind::PowerOnNode && action.preconditions.contains(&Precondition::NotEnlisted);
+            let enlisted_at = if enlists { cx.drivers.provisioner(&action.driver).cloned() } else { None };
+            Some(Question { call: Call::clone(call), attempt: live[index as usize].attempt, enlisted_at })
         };
-        self.pollers.due(now, call, &self.sender);
+        self.pollers.due(now, question, &self.sender);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::driver::{Call, Driver, DriverError, Observation};
+use crate::driver::{Call, Driver, DriverError, NodeDriver, Observation};
 
 use super::dispatcher::Message;
 
@@ -15,6 +15,14 @@ pub(super) struct Seen {
     /// The attempt that was asked about.
     pub attempt: u32,
     pub observation: Result<Observation, DriverError>,
+}
+
+/// What is asked about one waiter.
+pub(super) struct Question {
+    pub call: Call,
+    pub attempt: u32,
+    /// The provisioner, if its having the node's machine shows that the action has served its purpose.
+    pub enlisted_at: Option<Arc<dyn NodeDriver>>,
 }
 
 struct Poller {
@@ -58,8 +66,8 @@ impl Pollers {
         self.by_driver.values().filter_map(|p| p.next).min()
     }
 
-    /// Starts every poll whose time has come; `call` gives a waiter's call and the number of its attempt.
-    pub(super) fn due(&mut self, now: u64, call: impl Fn(u32) -> Option<(Call, u32)>, messages: &UnboundedSender<Message>) {
+    /// Starts every poll whose time has come; `question` says what to ask about a waiter.
+    pub(super) fn due(&mut self, now: u64, question: impl Fn(u32) -> Option<Question>, messages: &UnboundedSender<Message>) {
         for (name, poller) in &mut self.by_driver {
             if poller.next.is_none_or(|next| next > now) {
                 continue;
@@ -68,8 +76,8 @@ impl Pollers {
             let mut asked = Vec::with_capacity(poller.waiters.len());
             let mut calls = Vec::with_capacity(poller.waiters.len());
             for &index in &poller.waiters {
-                if let Some((call, attempt)) = call(index) {
-                    asked.push((index, attempt));
+                if let Some(Question { call, attempt, enlisted_at }) = question(index) {
+                    asked.push((index, attempt, enlisted_at));
                     calls.push(call);
                 }
             }
@@ -79,9 +87,21 @@ impl Pollers {
             poller.polling = true;
             let (driver, name, messages) = (Arc::clone(&poller.driver), name.clone(), messages.clone());
             tokio::spawn(async move {
-                let seen = driver.observe(&calls).await;
-                let seen =
-                    asked.into_iter().zip(seen).map(|((index, attempt), observation)| Seen { index, attempt, observation }).collect();
+                let mut answers = Vec::with_capacity(calls.len());
+                for (((index, attempt, enlisted_at), call), observation) in asked.into_iter().zip(&calls).zip(driver.observe(&calls).await) {
+                    let observation = match (observation, enlisted_at) {
+                        (Ok(seen @ (Observation::InProgress { .. } | Observation::NotStarted)), Some(provisioner)) => {
+                            // A machine that was switched on, has enlisted and is off again shows nothing of it at its BMC.
+                            match provisioner.machine(&call.binding).await {
+                                Ok(Some(_)) => Ok(Observation::done()),
+                                Ok(None) | Err(_) => Ok(seen),
+                            }
+                        }
+                        (observation, _) => observation,
+                    };
+                    answers.push(Seen { index, attempt, observation });
+                }
+                let seen = answers;
                 // Nobody listens when the run was stopped at once.
                 let _ = messages.send(Message::Polled { driver: name, seen });
             });

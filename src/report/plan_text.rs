@@ -374,15 +374,17 @@ fn held_back(page: &mut Page, plan: &Plan, verbose: bool) {
         }
     }
     for ((reason, hint), changes) in &whys {
-        let name = |text: &str| match changes.as_slice() {
-            [one] => text.replace("<node>", one.node.as_deref().unwrap_or("<node>")),
-            _ => text.to_owned(),
-        };
         for group in view::group(changes.iter().copied()) {
             one_group(page, &group, verbose, false);
         }
+        let mut nodes: Vec<&str> = changes.iter().filter_map(|c| c.node.as_deref()).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        let name = |text: &str| match nodes.as_slice() {
+            [one] => text.replace("<node>", one),
+            _ => text.to_owned(),
+        };
         page.to(INDENT).put(Look::Yellow, "held back: ").words(Look::Plain, &name(reason), INDENT + 2).end();
-        let nodes: Vec<&str> = changes.iter().filter_map(|c| c.node.as_deref()).collect();
         let hint = for_all(hint, &nodes).unwrap_or_else(|| name(hint));
         page.to(INDENT).put(Look::Cyan, "what to do: ").words(Look::Plain, &hint, INDENT + 2).end();
     }
