@@ -286,6 +286,9 @@ fn advance(
     let operation = if in_use { Operation::Replace } else { Operation::Create };
     let identify = now == Stage::Absent
         || machine.is_some_and(|m| m.hostname != *name || node.domain.as_ref().is_some_and(|d| !m.domain.eq_ignore_ascii_case(&d.value)));
+    // Disks of an allocated machine cannot be changed; released, it is ready again.
+    let release =
+        matches!(now, Stage::FailedDeployment | Stage::FailedReleasing) || (now == Stage::Allocated && aspects.storage.is_some());
     let work = NodeWork {
         now,
         target,
@@ -294,10 +297,14 @@ fn advance(
         identify,
         networking: aspects.networking.as_ref().map(|(p, _)| p.clone()),
         storage: aspects.storage.as_ref().map(|(p, _)| p.clone()),
-        platform: aspects.platform.as_ref().map(|(p, _)| p.clone()),
+        // A release drops owner data, so all of it is set again.
+        platform: if release {
+            Some(platform::wanted(node, cx.memory.last_applied.get(&format!("node.{name}/platform"))).0)
+        } else {
+            aspects.platform.as_ref().map(|(p, _)| p.clone())
+        },
         deploy,
-        // Disks of an allocated machine cannot be changed; released, it is ready again.
-        release: matches!(now, Stage::FailedDeployment | Stage::FailedReleasing) || (now == Stage::Allocated && aspects.storage.is_some()),
+        release,
         boot_from_disk: target == Stage::Deployed && identity.bmc.is_some(),
         power_on: false,
         effect,
