@@ -355,7 +355,7 @@ fn next(page: &mut Page, run: &RunInfo, actions: &[Action], state: &RunState) {
             .text("drydock plan")
             .put(
                 Look::Dim,
-                if run.goal == "destroy_nodes" { "  (shows what the design still wants)" } else { "  (says that nothing is left to do)" },
+                if run.goal == "destroy_nodes" { "  (shows what the design still wants)" } else { "  (says what is left, if anything)" },
             )
             .end();
     }

@@ -147,7 +147,7 @@ fn bmc_endpoint(
     };
     let shown = address.to_string();
     let url = if let Some(simulated) = simulated {
-        simulated.bmc_url(&node.name.value).ok_or_else(|| "the simulated site has no BMC for it".to_owned())?
+        simulated.bmc_url(&shown).ok_or_else(|| format!("the simulated site has no BMC at {shown}"))?
     } else if let Some(url) = settings.drivers.redfish.endpoints.get(&shown) {
         url.clone()
     } else {
