@@ -88,7 +88,8 @@ impl Pollers {
             let (driver, name, messages) = (Arc::clone(&poller.driver), name.clone(), messages.clone());
             tokio::spawn(async move {
                 let mut answers = Vec::with_capacity(calls.len());
-                for (((index, attempt, enlisted_at), call), observation) in asked.into_iter().zip(&calls).zip(driver.observe(&calls).await) {
+                for (((index, attempt, enlisted_at), call), observation) in asked.into_iter().zip(&calls).zip(driver.observe(&calls).await)
+                {
                     let observation = match (observation, enlisted_at) {
                         (Ok(seen @ (Observation::InProgress { .. } | Observation::NotStarted)), Some(provisioner)) => {
                             // A machine that was switched on, has enlisted and is off again shows nothing of it at its BMC.

@@ -287,8 +287,7 @@ fn advance(
     let identify = now == Stage::Absent
         || machine.is_some_and(|m| m.hostname != *name || node.domain.as_ref().is_some_and(|d| !m.domain.eq_ignore_ascii_case(&d.value)));
     // Disks of an allocated machine cannot be changed; released, it is ready again.
-    let release =
-        matches!(now, Stage::FailedDeployment | Stage::FailedReleasing) || (now == Stage::Allocated && aspects.storage.is_some());
+    let release = matches!(now, Stage::FailedDeployment | Stage::FailedReleasing) || (now == Stage::Allocated && aspects.storage.is_some());
     let work = NodeWork {
         now,
         target,
