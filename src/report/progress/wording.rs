@@ -59,7 +59,7 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
             let long = before.label(action).is_some_and(|l| is_long(l.kind.default_timeout_minutes()));
             let active = before.in_progress(action);
             let again = active.is_some_and(|a| a.retrying);
-            if active.is_some() && !again || !long && !again {
+            if !again && (active.is_some() || !long) {
                 return None;
             }
             let again = if again { format!(" again, attempt {attempt}") } else { String::new() };
