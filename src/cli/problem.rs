@@ -79,7 +79,7 @@ pub fn problems(error: &anyhow::Error) -> Vec<Problem> {
     for cause in error.chain() {
         let text = cause.to_string();
         // Many errors already quote their source.
-        if !parts.iter().any(|p| p.ends_with(&text)) {
+        if !parts.iter().any(|p| p.contains(&text)) {
             parts.push(text);
         }
         if let Some(p) = cause.downcast_ref::<Problem>() {
