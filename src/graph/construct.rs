@@ -181,11 +181,7 @@ fn finish(drafts: Vec<Draft>, keep: &BTreeSet<usize>, comparison: &Comparison, o
         let after: Vec<String> = draft.after.iter().map(|d| ids[*d].clone()).filter(|id| !id.is_empty()).collect();
         let timeout_s = options.timeouts_s.get(&draft.kind).copied().unwrap_or(draft.kind.default_timeout_minutes() * 60);
         let retry = match draft.kind {
-            ActionKind::DeployNode
-            | ActionKind::DestroyNode
-            | ActionKind::ConfigureHardware
-            | ActionKind::PowerOnNode
-            | ActionKind::PowerOffNode => RetryClass::ObserveFirst,
+            ActionKind::DeployNode | ActionKind::DestroyNode | ActionKind::ConfigureHardware => RetryClass::ObserveFirst,
             _ => RetryClass::Repeatable,
         };
         if draft.node.is_none() {

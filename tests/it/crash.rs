@@ -6,6 +6,7 @@
 //! `DRYDOCK_EXHAUSTIVE=1` adds the places behind every event.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Mutex;
@@ -267,38 +268,39 @@ fn suffer(story: Story, calm: &Calm, death: &Death) -> Result<bool, String> {
     if died {
         let output = site.run(&["resume"], None);
         if output.status.code() != Some(0) {
-            wrong += &format!("resume ended with {:?}\n{}\n", output.status.code(), text(&output));
+            let _ = write!(wrong, "resume ended with {:?}\n{}\n", output.status.code(), text(&output));
         }
     }
     let plan = site.run(&["plan", "--detailed-exitcode"], None);
     if plan.status.code() != Some(story.then) {
-        wrong += &format!("plan ended with {:?}\n{}\n", plan.status.code(), text(&plan));
+        let _ = write!(wrong, "plan ended with {:?}\n{}\n", plan.status.code(), text(&plan));
     }
     let world = site.world();
     for difference in if story.then == 0 { oracle::differences(&design(site.dir.path(), &["design"]).site, &world) } else { Vec::new() } {
-        wrong += &format!("{difference}\n");
+        let _ = write!(wrong, "{difference}\n");
     }
     let requests = site.requests();
     let effects = effects(&requests);
     for (effect, times) in &effects {
         let calm = calm.effects.get(effect).copied().unwrap_or(0);
         if *times != calm {
-            wrong += &format!("{effect}: {times} times, undisturbed {calm}\n");
+            let _ = write!(wrong, "{effect}: {times} times, undisturbed {calm}\n");
         }
     }
     for effect in calm.effects.keys().filter(|e| !effects.contains_key(*e)) {
-        wrong += &format!("{effect}: never\n");
+        let _ = write!(wrong, "{effect}: never\n");
     }
     let objects = objects(&world);
     if objects != calm.objects {
         let diff = similar::TextDiff::from_lines(&calm.objects.join("\n"), &objects.join("\n")).unified_diff().to_string();
-        wrong += &format!("objects differ:\n{diff}\n");
+        let _ = write!(wrong, "objects differ:\n{diff}\n");
     }
     if wrong.is_empty() {
         return Ok(died);
     }
     for record in requests.iter().rev().take(40).rev() {
-        wrong += &format!("  {} {} {} {:?} {} {:?}\n", record.server, record.method, record.path, record.op, record.status, record.effects);
+        let _ =
+            write!(wrong, "  {} {} {} {:?} {} {:?}\n", record.server, record.method, record.path, record.op, record.status, record.effects);
     }
     Err(wrong)
 }
