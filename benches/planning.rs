@@ -61,7 +61,7 @@ fn main() {
     let plan = assemble(&Inputs {
         site: &site,
         sources: &sources,
-        design_digest: &design_digest(&sources),
+        design_digest: &design_digest(&site),
         build: &build,
         memory: &Memory::default(),
         policy: &policy,

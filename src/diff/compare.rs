@@ -247,6 +247,11 @@ fn orphans(
         if !marked && bound.is_none() {
             continue;
         }
+        // The machine of a node whose identity is in doubt is no orphan.
+        let of_design = memory.bindings.iter().any(|(n, b)| b.machine.as_deref() == Some(&machine.id) && site.nodes.contains_key(n));
+        if of_design || (bound.is_none() && site.nodes.contains_key(&machine.hostname)) {
+            continue;
+        }
         if matches!(machine.status, MachineStatus::New | MachineStatus::Ready) && !marked {
             continue;
         }

@@ -1,6 +1,6 @@
 //! Interfaces of a node: what the design wants, what the provisioner has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -182,8 +182,10 @@ pub(super) type FabricNames = BTreeMap<u64, (String, u16)>;
 pub(super) fn present(machine: &Machine, wanted: &ApplyNodeNetworking, fabrics: &FabricNames) -> Result<PresentMap, String> {
     let mut out = PresentMap::new();
     let mut seen: Vec<&str> = Vec::new();
+    let mut used: BTreeSet<&str> = BTreeSet::new();
     for interface in &wanted.interfaces {
         let members = interface.members.iter().map(|m| find_nic(machine, m)).collect::<Result<Vec<_>, _>>()?;
+        used.extend(members.iter().map(|m| m.name.as_str()));
         let name = &interface.name;
         let actual = if interface.bond.is_some() {
             machine.interfaces.iter().find(|i| i.kind == InterfaceKind::Bond && i.name == *name)
@@ -230,8 +232,18 @@ pub(super) fn present(machine: &Machine, wanted: &ApplyNodeNetworking, fabrics: 
             }
         }
     }
+    // What is on NICs that the design does not configure is not ours to change.
+    loop {
+        let before = used.len();
+        let above: Vec<&str> =
+            machine.interfaces.iter().filter(|i| i.parents.iter().any(|p| used.contains(p.as_str()))).map(|i| i.name.as_str()).collect();
+        used.extend(above);
+        if used.len() == before {
+            break;
+        }
+    }
     for extra in &machine.interfaces {
-        if extra.kind != InterfaceKind::Physical && !seen.contains(&extra.name.as_str()) {
+        if extra.kind != InterfaceKind::Physical && used.contains(extra.name.as_str()) && !seen.contains(&extra.name.as_str()) {
             out.insert(format!("{}.kind", extra.name), json!(extra.kind));
         }
     }

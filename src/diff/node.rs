@@ -442,6 +442,14 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
             }
         }
     }
+    // A BMC that has answered before and does not now: an empty plan must not hide that.
+    if let (None, Some(error), Some(_)) = (identity.bmc, identity.bmc_error, &identity.binding.bmc_address) {
+        blocked.push(Blocked {
+            resource: format!("node.{name}/power"),
+            reason: format!("its power and boot source are not known: {error}"),
+            hint: "make the BMC answer, then plan again".into(),
+        });
+    }
     let confirmed = !matches!(identity.found, Match::Machine { confirmed: false, .. });
     let allowed = !redeploy.is_empty() && cx.policy.allows(Effect::Redeploy, &selection.as_ref());
     let mut changes = online;

@@ -1,5 +1,7 @@
 //! Canonical JSON (RFC 8785) and its SHA-256.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -22,16 +24,20 @@ pub(super) fn digest_of_text(text: &str) -> String {
     hex::encode(Sha256::digest(text.as_bytes()))
 }
 
-/// Digest of a design: paths and texts of its files, in order of path.
-pub fn design_digest(sources: &crate::yaml::SourceMap) -> String {
-    let mut files: Vec<_> = sources.files().iter().map(|f| (f.path.as_str(), &f.text)).collect();
-    files.sort_by_key(|(path, _)| *path);
-    let mut hash = Sha256::new();
-    for (path, text) in files {
-        hash.update((path.len() as u64).to_be_bytes());
-        hash.update(path.as_bytes());
-        hash.update((text.len() as u64).to_be_bytes());
-        hash.update(text.as_bytes());
+struct HashText(Sha256);
+
+impl std::fmt::Write for HashText {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.update(text.as_bytes());
+        Ok(())
     }
-    hex::encode(hash.finalize())
+}
+
+/// Digest of a design: of what it means, not of how it is written. Secrets print as `***`, so none is in it, and two designs that differ in a
+/// password alone have one digest.
+pub fn design_digest(site: &crate::model::Site) -> String {
+    let mut hash = HashText(Sha256::new());
+    // Writing to a hash cannot fail.
+    let _ = write!(hash, "{site:?}");
+    hex::encode(hash.0.finalize())
 }

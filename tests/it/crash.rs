@@ -268,39 +268,39 @@ fn suffer(story: Story, calm: &Calm, death: &Death) -> Result<bool, String> {
     if died {
         let output = site.run(&["resume"], None);
         if output.status.code() != Some(0) {
-            let _ = write!(wrong, "resume ended with {:?}\n{}\n", output.status.code(), text(&output));
+            let _ = writeln!(wrong, "resume ended with {:?}\n{}", output.status.code(), text(&output));
         }
     }
     let plan = site.run(&["plan", "--detailed-exitcode"], None);
     if plan.status.code() != Some(story.then) {
-        let _ = write!(wrong, "plan ended with {:?}\n{}\n", plan.status.code(), text(&plan));
+        let _ = writeln!(wrong, "plan ended with {:?}\n{}", plan.status.code(), text(&plan));
     }
     let world = site.world();
     for difference in if story.then == 0 { oracle::differences(&design(site.dir.path(), &["design"]).site, &world) } else { Vec::new() } {
-        let _ = write!(wrong, "{difference}\n");
+        let _ = writeln!(wrong, "{difference}");
     }
     let requests = site.requests();
     let effects = effects(&requests);
     for (effect, times) in &effects {
         let calm = calm.effects.get(effect).copied().unwrap_or(0);
         if *times != calm {
-            let _ = write!(wrong, "{effect}: {times} times, undisturbed {calm}\n");
+            let _ = writeln!(wrong, "{effect}: {times} times, undisturbed {calm}");
         }
     }
     for effect in calm.effects.keys().filter(|e| !effects.contains_key(*e)) {
-        let _ = write!(wrong, "{effect}: never\n");
+        let _ = writeln!(wrong, "{effect}: never");
     }
     let objects = objects(&world);
     if objects != calm.objects {
-        let diff = similar::TextDiff::from_lines(&calm.objects.join("\n"), &objects.join("\n")).unified_diff().to_string();
-        let _ = write!(wrong, "objects differ:\n{diff}\n");
+        let diff = similar::TextDiff::from_lines(calm.objects.join("\n").as_str(), objects.join("\n").as_str()).unified_diff().to_string();
+        let _ = writeln!(wrong, "objects differ:\n{diff}");
     }
     if wrong.is_empty() {
         return Ok(died);
     }
     for record in requests.iter().rev().take(40).rev() {
         let _ =
-            write!(wrong, "  {} {} {} {:?} {} {:?}\n", record.server, record.method, record.path, record.op, record.status, record.effects);
+            writeln!(wrong, "  {} {} {} {:?} {} {:?}", record.server, record.method, record.path, record.op, record.status, record.effects);
     }
     Err(wrong)
 }

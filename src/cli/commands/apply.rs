@@ -23,7 +23,7 @@ pub async fn run(args: &Apply, printer: &Printer, interrupts: &Interrupts) -> an
                 let message = format!("the plan is for site `{}`, and the design is of `{}`", plan.site, design.site.name.value);
                 return Err(Problem::refused(message).at(file.display().to_string()).help("use the plan in the folder of its site").into());
             }
-            if plan.digests.design != design_digest(&design.map) {
+            if plan.digests.design != design_digest(&design.site) {
                 printer.note("the design was changed since the plan was made; the plan is applied as it is");
             }
             if plan.actions.is_empty() {

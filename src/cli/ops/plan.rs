@@ -35,7 +35,7 @@ pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptio
     Ok(plan::assemble(&Inputs {
         site: &design.site,
         sources: &design.map,
-        design_digest: &plan::design_digest(&design.map),
+        design_digest: &plan::design_digest(&design.site),
         build,
         memory,
         policy: &policy,

@@ -57,7 +57,7 @@ pub(crate) fn plan(design: &Design, build: &drydock::build::Build, memory: &Memo
     assemble(&Inputs {
         site: &design.site,
         sources: &design.sources,
-        design_digest: &design_digest(&design.sources),
+        design_digest: &design_digest(&design.site),
         build,
         memory,
         policy,

@@ -88,22 +88,51 @@ fn bond_fits(now: &BondParameters, wanted: &BondValues) -> bool {
         && same(now.downdelay.as_ref(), wanted.downdelay.as_ref())
 }
 
-/// NICs that are neither wanted themselves nor in a wanted bond.
-fn idle<'a>(machine: &'a Machine, targets: &'a [Target]) -> impl Iterator<Item = &'a MachineInterface> {
-    machine.interfaces.iter().filter(|i| i.kind == InterfaceKind::Physical).filter(|i| {
-        !targets.iter().any(|t| match &t.kind {
-            TargetKind::Nic { id } => *id == i.id,
-            TargetKind::Bond { members, .. } => members.iter().any(|(id, _)| *id == i.id),
-            TargetKind::Vlan { .. } => false,
-        })
-    })
+/// The NICs that the wanted configuration uses.
+fn used(targets: &[Target]) -> BTreeSet<u64> {
+    let mut out = BTreeSet::new();
+    for target in targets {
+        match &target.kind {
+            TargetKind::Nic { id } => drop(out.insert(*id)),
+            TargetKind::Bond { members, .. } => out.extend(members.iter().map(|(id, _)| *id)),
+            TargetKind::Vlan { .. } => {}
+        }
+    }
+    out
 }
 
-/// Interfaces that are not wanted, children before parents.
+/// Whether a link holds an address that is wanted on some interface.
+fn holds_wanted(link: &SubnetLink, targets: &[Target]) -> bool {
+    let wanted = |t: &Target| matches!(t.link.as_ref().map(|l| &l.mode), Some(LinkKind::Static(a)) if link.address == Some(*a));
+    link.mode != LinkMode::LinkUp && targets.iter().any(wanted)
+}
+
+/// Links of NICs that the wanted configuration does not use. Such NICs are not ours to change, but an address that is wanted elsewhere has to go.
+fn in_the_way<'a>(machine: &'a Machine, targets: &'a [Target]) -> impl Iterator<Item = (&'a MachineInterface, &'a SubnetLink)> {
+    let used = used(targets);
+    let idle = machine.interfaces.iter().filter(move |i| i.kind == InterfaceKind::Physical && !used.contains(&i.id));
+    idle.flat_map(move |i| i.links.iter().filter(|l| holds_wanted(l, targets)).map(move |l| (i, l)))
+}
+
+/// Interfaces that are not wanted, children before parents: on NICs that the wanted configuration uses, or with a name or address that it
+/// uses. Whatever is on other NICs is not ours to change.
 fn surplus<'a>(machine: &'a Machine, targets: &[Target]) -> Vec<&'a MachineInterface> {
     let kept: BTreeSet<u64> = targets.iter().filter_map(|t| present(machine, t, targets)).map(|i| i.id).collect();
-    let mut left: Vec<&MachineInterface> =
-        machine.interfaces.iter().filter(|i| i.kind != InterfaceKind::Physical && !kept.contains(&i.id)).collect();
+    let used = used(targets);
+    let mut touched: BTreeSet<&str> = machine.interfaces.iter().filter(|i| used.contains(&i.id)).map(|i| i.name.as_str()).collect();
+    let virtual_ones = || machine.interfaces.iter().filter(|i| i.kind != InterfaceKind::Physical && !kept.contains(&i.id));
+    let taken = |i: &&MachineInterface| targets.iter().any(|t| t.name == i.name) || i.links.iter().any(|l| holds_wanted(l, targets));
+    touched.extend(virtual_ones().filter(taken).map(|i| i.name.as_str()));
+    loop {
+        let before = touched.len();
+        let above: Vec<&str> =
+            machine.interfaces.iter().filter(|i| i.parents.iter().any(|p| touched.contains(p.as_str()))).map(|i| i.name.as_str()).collect();
+        touched.extend(above);
+        if touched.len() == before {
+            break;
+        }
+    }
+    let mut left: Vec<&MachineInterface> = virtual_ones().filter(|i| touched.contains(i.name.as_str())).collect();
     let mut out = Vec::new();
     while !left.is_empty() {
         let (parents, leaves): (Vec<_>, Vec<_>) = left.iter().partition(|i| left.iter().any(|c| c.parents.contains(&i.name)));
@@ -117,7 +146,7 @@ fn surplus<'a>(machine: &'a Machine, targets: &[Target]) -> Vec<&'a MachineInter
 /// What differs from the wanted configuration, in words; empty when nothing does.
 pub(in super::super) fn differences(machine: &Machine, targets: &[Target]) -> Vec<String> {
     let mut out: Vec<String> = surplus(machine, targets).iter().map(|i| format!("{} is not wanted", i.name)).collect();
-    out.extend(idle(machine, targets).filter(|i| !unwanted(i, None).is_empty()).map(|i| format!("{} has an address", i.name)));
+    out.extend(in_the_way(machine, targets).map(|(i, _)| format!("{} has an address that is wanted elsewhere", i.name)));
     for target in targets {
         let name = &target.name;
         let Some(now) = present(machine, target, targets) else {
@@ -157,9 +186,7 @@ pub(in super::super) fn plan(machine: &Machine, targets: &[Target]) -> Vec<NetSt
     let unlink = |steps: &mut Vec<NetStep>, i: &MachineInterface, wanted: Option<&TargetLink>| {
         steps.extend(unwanted(i, wanted).iter().map(|l| NetStep::Unlink { interface: i.name.clone(), link: l.id }));
     };
-    for nic in idle(machine, targets) {
-        unlink(&mut steps, nic, None);
-    }
+    steps.extend(in_the_way(machine, targets).map(|(i, l)| NetStep::Unlink { interface: i.name.clone(), link: l.id }));
     for target in targets {
         match (&target.kind, present(machine, target, targets)) {
             // A change of VLAN takes the links away.

@@ -440,7 +440,33 @@ fn steps_are_in_the_order_that_maas_accepts() {
         ]
     );
     let plain = ApplyNodeNetworking { interfaces: vec![bonded.interfaces[0].clone()] };
-    assert_eq!(words(&model.reach(&plain)), ["delete bond0.100", "delete bond0"]);
+    // What is on NICs that are no longer configured is left as it is, until it is in the way.
+    assert_eq!(words(&model.reach(&plain)), Vec::<String>::new());
+    let mut moved = plain.clone();
+    moved.interfaces[0].members = vec![nic(1)];
+    assert_eq!(words(&model.reach(&moved)), ["delete bond0.100", "delete bond0", "update eth1 Some(1000) None", "link eth1 Dhcp"]);
+    assert!(model.at("eth0").links.iter().any(|l| l.mode == LinkMode::Dhcp), "a NIC that is not configured keeps its link");
+}
+
+#[test]
+fn an_address_is_taken_from_a_nic_that_is_not_configured_only_if_it_is_wanted_elsewhere() {
+    let mut model = Model::new();
+    let on = |i: u64, host| ApplyNodeNetworking {
+        interfaces: vec![InterfaceParams {
+            name: "lan".into(),
+            members: vec![Late::Value(Device { id: i + 1, name: format!("eth{i}") })],
+            bond: None,
+            fabric: "f1".into(),
+            mtu: None,
+            link: link(1, 0, 1, host),
+            vlans: vec![],
+        }],
+    };
+    model.reach(&on(0, 1));
+    let other = model.reach(&on(1, 2));
+    assert!(!other.iter().any(|s| matches!(s, NetStep::Unlink { .. })), "{other:?}");
+    let same = model.reach(&on(2, 1));
+    assert!(matches!(&same[0], NetStep::Unlink { interface, .. } if interface == "eth0"), "{same:?}");
 }
 
 #[test]
