@@ -447,11 +447,11 @@ fn rescue(call: &mut Call<'_>, id: &str, op: &str) -> Result<(), Reply> {
 
 fn storage_layout(call: &mut Call<'_>, id: &str) -> Result<(), Reply> {
     let layout = call.form.get("storage_layout").unwrap_or_default().to_owned();
-    if call.node(id)?.status != Status::Ready {
-        return Err(conflict("Cannot change the storage layout on a machine that is not Ready."));
-    }
     if !LAYOUTS.contains(&layout.as_str()) {
         return Err(form_error("storage_layout", choices(&layout, "storage_layout", &LAYOUTS)));
+    }
+    if call.node(id)?.status != Status::Ready {
+        return Err(conflict("Cannot change the storage layout on a machine that is not Ready."));
     }
     if let Some(disk) = call.form.filled("root_device").and_then(id_of) {
         if !call.node(id)?.block_devices.contains_key(&disk) {

@@ -175,7 +175,12 @@ fn fill(call: &Call<'_>, v: &mut Vlan) -> Result<(), Reply> {
     if let Some(on) = f.flag("dhcp_on") {
         v.dhcp_on = on;
         let subnets: Vec<i64> = w.site.subnets.values().filter(|s| s.vlan == v.id).map(|s| s.id).collect();
-        if on && !w.site.ipranges.values().any(|r| r.kind == "dynamic" && subnets.contains(&r.subnet)) {
+        // As recorded, what is wrong with the rack controller is said alone.
+        if on
+            && v.primary_rack.is_some()
+            && errors.is_empty()
+            && !w.site.ipranges.values().any(|r| r.kind == "dynamic" && subnets.contains(&r.subnet))
+        {
             errors.add("dhcp_on", "dhcp can only be turned on when a dynamic IP range is defined.");
         }
     }
