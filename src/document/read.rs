@@ -109,7 +109,7 @@ pub fn read(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Document> 
         }
     };
     let (schema, form) = schema(mapping, node, diagnostics)?;
-    let metadata = mapping.get("metadata").cloned().unwrap_or(Node { span: node.span, value: Value::Null });
+    let metadata = mapping.get("metadata").cloned().unwrap_or(Node::new(node.span, Value::Null));
     if is_abstract(&metadata) {
         return None;
     }
@@ -122,7 +122,7 @@ pub fn read(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Document> 
     let labels = labels(&metadata);
     let Schema::Drydock(kind) = schema else {
         let (name, name_span) = metadata.get("name").and_then(name_text).unwrap_or_else(|| (String::new(), node.span));
-        let data = data.unwrap_or(Node { span: node.span, value: Value::Null });
+        let data = data.unwrap_or(Node::new(node.span, Value::Null));
         return Some(Document { schema, form, name, name_span, span, metadata, labels, data });
     };
     let name = name(kind, mapping, &metadata, node.span, diagnostics);

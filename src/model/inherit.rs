@@ -37,15 +37,15 @@ pub(super) fn root(tree: &Node, idle: &mut Vec<Idle>) -> Node {
 fn merge_value(parent: &Node, child: &Node, key: &str, idle: &mut Vec<Idle>) -> Node {
     match (&parent.value, &child.value) {
         (Value::Map(p), Value::Map(c)) => {
-            Node { span: child.span, value: if c.entries.is_empty() { parent.value.clone() } else { merge_maps(p, c, idle) } }
+            Node::new(child.span, if c.entries.is_empty() { parent.value.clone() } else { merge_maps(p, c, idle) })
         }
-        (Value::Seq(p), Value::Seq(c)) if c.is_empty() => Node { span: child.span, value: Value::Seq(Arc::clone(p)) },
+        (Value::Seq(p), Value::Seq(c)) if c.is_empty() => Node::new(child.span, Value::Seq(Arc::clone(p))),
         (Value::Seq(p), Value::Seq(c)) => {
             let members = if NAMED_LISTS.contains(&key) { merge_named(p, c, idle) } else { merge_plain(p, c, idle) };
-            Node { span: child.span, value: Value::Seq(Arc::new(members)) }
+            Node::new(child.span, Value::Seq(Arc::new(members)))
         }
-        _ if is_clean(child, key) => child.clone(),
-        _ => clean(child, key, idle),
+        _ if is_clean(child, key) => child.clone().over(parent),
+        _ => clean(child, key, idle).over(parent),
     }
 }
 
@@ -208,5 +208,5 @@ fn clean(node: &Node, key: &str, idle: &mut Vec<Idle>) -> Node {
         }
         other => other.clone(),
     };
-    Node { span: node.span, value }
+    Node { value, ..node.clone() }
 }

@@ -15,7 +15,7 @@ fn at(file: u32) -> Span {
 }
 
 fn node(file: u32, value: Value) -> Node {
-    Node { span: at(file), value }
+    Node::new(at(file), value)
 }
 
 fn text(file: u32, text: &str) -> Node {

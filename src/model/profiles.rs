@@ -154,7 +154,7 @@ fn without_own_keys(data: &Node) -> Node {
         return data.clone();
     }
     let entries = mapping.entries.iter().filter(|(key, _)| !OWN_KEYS.contains(&&*key.name)).cloned().collect();
-    Node { span: data.span, value: Value::Map(Arc::new(Mapping { entries })) }
+    Node { value: Value::Map(Arc::new(Mapping { entries })), ..data.clone() }
 }
 
 fn report_idle(idle: Vec<Idle>, resource: &str, sink: &mut Sink) {

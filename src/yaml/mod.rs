@@ -13,4 +13,4 @@ mod tree;
 mod tests;
 
 pub use parse::{MAX_ALIASED_NODES, MAX_DEPTH, Parsed, parse};
-pub use tree::{FileId, Key, Mapping, Node, SourceFile, SourceMap, Span, Value};
+pub use tree::{FileId, Key, Mapping, Node, Past, SourceFile, SourceMap, Span, Step, Value};

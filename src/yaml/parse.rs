@@ -229,7 +229,7 @@ impl<'a> Builder<'a> {
             None if plain => resolve::plain(text).unwrap_or_else(|| Value::Str(text.into())),
             None => Value::Str(text.into()),
         };
-        let node = Node { span, value };
+        let node = Node::new(span, value);
         if anchor != 0 {
             self.anchors.insert(anchor, Anchor { node: node.clone(), size: 1, height: 0 });
         }
@@ -307,7 +307,7 @@ impl<'a> Builder<'a> {
             Body::Seq(items) => Value::Seq(Arc::new(items)),
             Body::Map(map) => Value::Map(Arc::new(Mapping { entries: merged(map) })),
         };
-        let node = Node { span, value };
+        let node = Node::new(span, value);
         let height = height + 1;
         if anchor != 0 {
             self.anchors.insert(anchor, Anchor { node: node.clone(), size: self.size - size_before, height });

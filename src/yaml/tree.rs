@@ -73,10 +73,38 @@ impl SourceMap {
 /// A value with its position. Equality compares values only, not positions.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// Where the value stands.
+    /// Where the value is written: of a value that was inherited, layered or substituted, the file that holds its text.
     pub span: Span,
     /// The value.
     pub value: Value,
+    /// How it came here, if it was not simply written here.
+    pub past: Option<Arc<Past>>,
+}
+
+/// The last thing that happened to a value on its way here.
+#[derive(Debug, Clone)]
+pub struct Past {
+    /// What happened.
+    pub step: Step,
+    /// What stood here before, with its own past.
+    pub before: Option<Node>,
+}
+
+/// What can happen to a value.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// A child (a layer, a host profile, a node) wrote it over what it inherits.
+    Overrode {
+        /// What had happened to it in the child itself.
+        own: Option<Arc<Past>>,
+    },
+    /// A substitution put it here.
+    Substituted {
+        /// Where the substitution is written.
+        by: Span,
+        /// The value that it took, with its own past. With a `pattern`, only a part of the text here came from it.
+        source: Node,
+    },
 }
 
 impl PartialEq for Node {
@@ -139,9 +167,21 @@ impl Mapping {
 }
 
 impl Node {
+    /// A value that is written at `span`.
+    pub fn new(span: Span, value: Value) -> Self {
+        Self { span, value, past: None }
+    }
+
     /// A node that stands nowhere.
     pub fn nowhere(value: Value) -> Self {
-        Self { span: Span::NOWHERE, value }
+        Self::new(Span::NOWHERE, value)
+    }
+
+    /// This value, written over `before`.
+    #[must_use]
+    pub fn over(self, before: &Self) -> Self {
+        let past = Past { step: Step::Overrode { own: self.past }, before: Some(before.clone()) };
+        Self { past: Some(Arc::new(past)), span: self.span, value: self.value }
     }
 
     /// The mapping, if this is one.

@@ -79,7 +79,7 @@ fn replace(node: &Node, at: &mut usize, value: &Value) -> Node {
         Value::Seq(members) => Value::Seq(Arc::new(members.iter().map(|child| replace(child, at, value)).collect())),
         other => other.clone(),
     };
-    Node { span: node.span, value }
+    Node::new(node.span, value)
 }
 
 proptest! {

@@ -170,7 +170,7 @@ pub(in crate::model) fn network(document: &Document, r: &mut Reader<'_>) -> RawN
     let cidr = match data.get("cidr") {
         Some(node) if !node.is_null() => r.cidr(node),
         _ => {
-            let place = Node { span: document.name_span, value: Value::Null };
+            let place = Node::new(document.name_span, Value::Null);
             r.missing(&place, format!("network `{}` without `cidr`", document.name), "give its address block, such as `10.0.0.0/24`");
             None
         }
@@ -253,7 +253,7 @@ fn dns_servers(node: &Node, r: &mut Reader<'_>) -> Vec<Located<IpAddr>> {
     }
     let Some(text) = node.as_str() else { return Vec::new() };
     let words = text.split([',', ' ']).map(str::trim).filter(|word| !word.is_empty());
-    words.filter_map(|word| r.ip(&Node { span: node.span, value: Value::Str(word.into()) })).collect()
+    words.filter_map(|word| r.ip(&Node::new(node.span, Value::Str(word.into())))).collect()
 }
 
 pub(in crate::model) fn hardware_profile(document: &Document, r: &mut Reader<'_>) -> HardwareProfile {
