@@ -114,9 +114,17 @@ impl MaasDriver {
     async fn read(&self, batch: &[(&Call, &Wanted)]) -> Batch {
         let needs = batch.iter().map(|(_, w)| w.needs()).fold(Needs::default(), Needs::or);
         let bindings: Vec<&Binding> = batch.iter().filter(|(_, w)| w.is_of_node()).map(|(c, _)| &c.binding).collect();
-        let (lists, machines) = tokio::join!(self.api.lists(needs), async {
+        let (mut lists, machines) = tokio::join!(self.api.lists(needs), async {
             if bindings.is_empty() { Ok(Machines::default()) } else { self.api.bound(&bindings).await }
         });
+        // Whose a machine in use is that bears no mark is told by its owner.
+        let unmarked = |(call, _): &(&Call, &Wanted)| {
+            let found = machines.as_ref().ok().and_then(|m| m.find(&call.binding).ok().flatten());
+            found.is_some_and(|f| machine_actions::is_unmarked(&f.machine))
+        };
+        if lists.user.is_none() && batch.iter().filter(|(_, w)| w.is_of_node()).any(unmarked) {
+            lists.user = Some(self.api.user().await);
+        }
         let mut out = Batch { lists, machines, stored: BTreeMap::new(), inventoried: BTreeMap::new() };
         let mut tasks = JoinSet::new();
         for (call, wanted) in batch {
@@ -225,6 +233,13 @@ impl Batch {
     fn decide(&self, call: &Call, wanted: &Wanted) -> Result<Decision, DriverError> {
         let lists = &self.lists;
         let found = if wanted.is_of_node() { self.machine(call)? } else { None };
+        if let Some(found) = found {
+            // Not read where no machine of the batch makes it necessary.
+            let user = if machine_actions::is_unmarked(&found.machine) { lists.user()?.name.as_str() } else { "" };
+            if let Some(refusal) = machine_actions::foreign(&call.site, user, &found.machine) {
+                return Ok(refusal);
+            }
+        }
         let there = || found.ok_or_else(|| absent(call));
         match wanted {
             Wanted::Verify(p) => site_actions::verify(p, lists),

@@ -44,6 +44,50 @@ fn held(machine: &Machine, what: &str) -> Decision {
     Decision::precondition(format!("machine {} ({}) is {}, {what}", machine.hostname, machine.id, machine.status_name))
 }
 
+/// Whether a machine is somebody's: allocated, or with an operating system on it or on its way.
+fn in_use(machine: &Machine) -> bool {
+    use MachineStatus as S;
+    match machine.status {
+        S::Allocated | S::Deploying | S::Deployed | S::FailedDeployment | S::FailedReleasing => true,
+        // Free machines come here as well; theirs have no owner.
+        S::Broken | S::Rescue | S::Other => machine.owner.is_some(),
+        S::New | S::Commissioning | S::FailedCommissioning | S::Ready | S::Releasing => false,
+    }
+}
+
+/// Whether only its owner tells whose a machine is.
+pub(super) fn is_unmarked(machine: &Machine) -> bool {
+    in_use(machine) && !machine.owner_data.contains_key(SITE_KEY)
+}
+
+/// Refuses a machine that somebody else has taken since the plan was made: it bears another site's mark, or none and another owner than
+/// `user`, the one that drydock acts as.
+pub(super) fn foreign(site: &str, user: &str, machine: &Machine) -> Option<Decision> {
+    if !in_use(machine) {
+        return None;
+    }
+    let owner = machine.owner.as_deref();
+    let why = match machine.owner_data.get(SITE_KEY) {
+        Some(marked) if marked == site => return None,
+        Some(marked) => format!("drydock manages it for site {marked}"),
+        None if owner == Some(user) => return None,
+        None => "it was not taken by drydock for this site".to_owned(),
+    };
+    Some(Decision::Failed(
+        DriverError::new(
+            ErrorClass::Precondition,
+            format!(
+                "machine {} ({}) is {}, owned by {}: {why}",
+                machine.hostname,
+                machine.id,
+                machine.status_name,
+                owner.unwrap_or("nobody")
+            ),
+        )
+        .hint("ask its owner; when the machine is released, make a new plan"),
+    ))
+}
+
 /// Gives an enlisted machine its name.
 pub(super) fn identify(params: &IdentifyNode, found: Option<&Found>) -> Decision {
     let Some(found) = found else {
@@ -216,6 +260,7 @@ pub(super) fn deploy(call: &Call, params: &DeployNode, found: &Found) -> Decisio
         S::FailedDeployment if call.begun && (this || !ours) => {
             Decision::Failed(DriverError::new(ErrorClass::Failed, failure(found)).hint("see the installation log of the machine in MAAS"))
         }
+        S::FailedDeployment if !ours => held(machine, "and not by drydock for this site"),
         // MAAS deploys a machine again only after it was released.
         S::FailedDeployment => Decision::AfterRelease(release(machine, &call.action, false)),
         S::Releasing => Decision::InProgress(format!("{} before it is deployed again", progress(found))),

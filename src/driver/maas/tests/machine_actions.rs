@@ -23,7 +23,7 @@ pub(super) fn call(kind: ActionKind, params: &impl Serialize) -> Call {
     }
 }
 
-/// `machines/` with the recorded machine in another state.
+/// `machines/` with the recorded machine in another state; one in use is the key's user's.
 pub(super) fn machine(status: u64, name: &str, change: Value) -> Recorded {
     let mut list = recorded("machines");
     list.body.as_array_mut().unwrap().truncate(1);
@@ -31,6 +31,9 @@ pub(super) fn machine(status: u64, name: &str, change: Value) -> Recorded {
     machine.insert("status".into(), json!(status));
     machine.insert("status_name".into(), json!(name));
     machine.insert("status_message".into(), json!(name));
+    if ![0, 1, 2, 4, 21, 22].contains(&status) {
+        machine.insert("owner".into(), json!("admin"));
+    }
     if let Value::Object(fields) = change {
         machine.extend(fields);
     }
@@ -197,7 +200,7 @@ async fn deployment_by_status() {
     ] {
         assert_eq!(observe(&Server::start(vec![list]).await, call).await, expected);
     }
-    let foreign = machine(6, "Deployed", json!({"owner": "bob", "osystem": "ubuntu", "distro_series": "noble"}));
+    let foreign = machine(6, "Deployed", json!({"osystem": "ubuntu", "distro_series": "noble"}));
     let error = failed(observe(&Server::start(vec![foreign]).await, &begun).await);
     assert_eq!(error.class, ErrorClass::Precondition);
     assert!(error.message.contains("deployed by somebody else"), "{error}");

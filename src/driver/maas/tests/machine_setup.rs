@@ -14,7 +14,7 @@ fn device(id: u64, name: &str) -> Late<Device> {
     Late::Value(Device { id, name: name.into() })
 }
 
-fn networking() -> ApplyNodeNetworking {
+pub(super) fn networking() -> ApplyNodeNetworking {
     ApplyNodeNetworking {
         interfaces: vec![InterfaceParams {
             name: "bond0".into(),
@@ -91,6 +91,7 @@ async fn configured_interfaces_are_done() {
     let mut deployed = configured();
     deployed.body[0]["status"] = json!(6);
     deployed.body[0]["status_name"] = json!("Deployed");
+    deployed.body[0]["owner"] = json!("admin");
     let server = Server::start(vec![deployed.clone(), fabrics(&[dc1()]), recorded("subnets")]).await;
     assert_eq!(observe(&server, &apply).await, Observation::done());
     deployed.body[0]["interface_set"][3]["params"]["bond_mode"] = json!("active-backup");
@@ -122,7 +123,7 @@ fn filesystem(fstype: &str, point: &str, label: Option<&str>, options: &str) -> 
     }
 }
 
-fn storage() -> ApplyNodeStorage {
+pub(super) fn storage() -> ApplyNodeStorage {
     let partition = |name: &str, bytes, bootable, filesystem| PartitionParams {
         name: name.into(),
         size: SizeParam::Bytes(bytes),
@@ -223,6 +224,7 @@ async fn a_layout_that_is_there_is_done() {
     let mut deployed = laid_out();
     deployed[0].body[0]["status"] = json!(6);
     deployed[0].body[0]["status_name"] = json!("Deployed");
+    deployed[0].body[0]["owner"] = json!("admin");
     let error = failed(observe(&Server::start(deployed).await, &call(ActionKind::ApplyNodeStorage, &other)).await);
     assert_eq!(error.class, ErrorClass::Precondition);
     assert!(error.message.contains("partition root of sda has another filesystem"), "{error}");

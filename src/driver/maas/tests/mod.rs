@@ -6,6 +6,7 @@ mod machine_actions;
 mod machine_setup;
 mod server;
 mod site_actions;
+mod takeover;
 
 use crate::build::{Machine, MachineStatus, PowerState};
 

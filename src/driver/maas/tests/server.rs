@@ -153,6 +153,8 @@ impl Script {
                 self.used.insert(*i, true);
                 self.answers[*i].clone()
             }
+            // Who the key belongs to is asked in many situations, and is always the same.
+            None if asked.op.as_deref() == Some("whoami") => recorded("users-whoami"),
             None => Recorded {
                 status: 404,
                 content_type: "text/plain".into(),
