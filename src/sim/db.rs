@@ -5,12 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// System id of the only region and rack controller.
-pub(crate) const RACK: &str = "qx8d88";
+/// System id of the controller in worlds that were made before each had one of its own.
+fn earlier_controller() -> String {
+    "qx8d88".to_owned()
+}
 
 /// Everything of MAAS that is no machine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MaasSite {
+    /// System id of the only region and rack controller: what tells this MAAS from others.
+    #[serde(default = "earlier_controller")]
+    pub controller: String,
     /// API tokens.
     pub tokens: Vec<Token>,
     /// Fabrics.

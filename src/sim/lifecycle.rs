@@ -144,7 +144,7 @@ pub(crate) fn enlist(core: &mut Core, name: &str) {
 pub(crate) fn new_system_id(world: &World, seed: u64, text: &str) -> String {
     (0..=u32::MAX)
         .map(|n| names::system_id(seed, text, n))
-        .find(|id| id != super::db::RACK && !world.nodes.contains_key(id))
+        .find(|id| *id != world.site.controller && !world.nodes.contains_key(id))
         .unwrap_or_default()
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn furnish(world: &mut World, site: &Site) {
         world.meta.next_id.insert(kind.to_owned(), first);
     }
     let db = &mut world.site;
+    db.controller = names::system_id(seed, &format!("controller of {}", site.name.value), 0);
     db.tokens = [("admin", "admin", true), ("other", "other-team", false)]
         .into_iter()
         .map(|(key, user, admin)| Token {
@@ -251,7 +252,7 @@ fn rack_networks(world: &mut World, site: &Site) {
             && let Some(v) = world.site.vlans.get_mut(&vlan)
         {
             v.dhcp_on = true;
-            v.primary_rack = Some(super::db::RACK.into());
+            v.primary_rack = Some(world.site.controller.clone());
         }
         let ranges = site.networks.values().filter(|n| known && n.cidr.value.trunc() == net).flat_map(|n| &n.ranges);
         for r in ranges.filter(|r| r.kind.value == RangeKind::Dhcp) {

@@ -18,4 +18,5 @@ mod planning;
 mod redfish_sushy;
 mod rules;
 mod sample_sites;
+mod simulated_worlds;
 mod support;

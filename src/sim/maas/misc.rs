@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::call::{Answer, Call, FormErrors, REQUIRED, bad_request, deleted, form_error, id_of, list, missing};
-use crate::sim::db::{Domain, RACK, Repository};
+use crate::sim::db::{Domain, Repository};
 use crate::sim::http::Reply;
 use crate::sim::render;
 
@@ -367,7 +367,7 @@ pub(super) fn repository(call: &mut Call<'_>, which: &str) -> Answer {
 pub(super) fn controllers(call: &mut Call<'_>, kind: &str) -> Answer {
     match call.signature() {
         ("GET", None) => Ok(list(vec![render::controller(&call.core.world, kind)])),
-        ("GET", Some("power_parameters")) => Ok(Reply::json(&json!({ RACK: {} }))),
+        ("GET", Some("power_parameters")) => Ok(Reply::json(&json!({ &call.core.world.site.controller: {} }))),
         ("POST", Some("import_boot_images")) => Ok(Reply::text(202, "Import of boot images started on all rack controllers")),
         _ => Err(call.unrecognised(&["GET", "POST"])),
     }
@@ -375,7 +375,7 @@ pub(super) fn controllers(call: &mut Call<'_>, kind: &str) -> Answer {
 
 pub(super) fn controller(call: &mut Call<'_>, kind: &str, id: &str) -> Answer {
     let model = if kind == "rackcontrollers" { "RackController" } else { "RegionController" };
-    if id != RACK {
+    if id != call.core.world.site.controller {
         return Err(missing(model));
     }
     match call.signature() {

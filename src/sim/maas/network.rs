@@ -1,7 +1,7 @@
 //! Fabrics, VLANs and spaces.
 
 use super::call::{Answer, Call, FormErrors, REQUIRED, bad_request, deleted, form_error, id_of, invalid_choice, list, missing};
-use crate::sim::db::{RACK, Space, Vlan};
+use crate::sim::db::{Space, Vlan};
 use crate::sim::http::Reply;
 use crate::sim::inventory;
 use crate::sim::render;
@@ -210,7 +210,7 @@ fn racks(call: &Call<'_>, v: &mut Vlan, errors: &mut FormErrors) {
     for (name, target) in [("primary_rack", &mut v.primary_rack), ("secondary_rack", &mut v.secondary_rack)] {
         match call.form.get(name) {
             Some("") => *target = None,
-            Some(rack) if rack == RACK && present => *target = Some(rack.to_owned()),
+            Some(rack) if rack == site.controller && present => *target = Some(rack.to_owned()),
             Some(rack) => errors.add(name, invalid_choice(rack)),
             None => {}
         }

@@ -210,9 +210,10 @@ fn networks_answer_as_recorded() {
     r.fields("vlan-read-by-id", &lab.maas("GET", &format!("vlans/{vid}/"), None, &[]));
     r.fields("vlans", &lab.maas("GET", &vlans, None, &[]));
     r.same("vlan-dhcp-on-no-rack", &lab.maas("PUT", &format!("{vlans}100/"), None, &[("dhcp_on", "true")]));
-    let elsewhere = lab.maas("PUT", &format!("{vlans}100/"), None, &[("dhcp_on", "true"), ("primary_rack", "qx8d88")]);
+    let rack = lab.core.world.site.controller.clone();
+    let elsewhere = lab.maas("PUT", &format!("{vlans}100/"), None, &[("dhcp_on", "true"), ("primary_rack", &rack)]);
     r.same("vlan-dhcp-on-rack-elsewhere", &elsewhere);
-    r.fields("vlan-dhcp-on", &lab.maas("PUT", "fabrics/0/vlans/0/", None, &[("dhcp_on", "true"), ("primary_rack", "qx8d88")]));
+    r.fields("vlan-dhcp-on", &lab.maas("PUT", "fabrics/0/vlans/0/", None, &[("dhcp_on", "true"), ("primary_rack", &rack)]));
     r.fields("vlan-dhcp-off-on-default", &lab.maas("PUT", "fabrics/0/vlans/0/", None, &[("dhcp_on", "false")]));
     r.fields("space-create", &lab.maas("POST", "spaces/", None, &[("name", "space-a")]));
     r.fields("vlan-update-space", &lab.maas("PUT", &format!("{vlans}100/"), None, &[("space", "1")]));

@@ -238,7 +238,8 @@ impl Lab {
         let vlan = subnet["vlan"]["id"].to_string();
         let id = subnet["id"].to_string();
         self.ok("POST", "ipranges/", None, &[("type", "dynamic"), ("subnet", &id), ("start_ip", "10.10.0.100"), ("end_ip", "10.10.0.200")]);
-        self.ok("PUT", &format!("vlans/{vlan}/"), None, &[("dhcp_on", "true"), ("primary_rack", "qx8d88")]);
+        let rack = self.core.world.site.controller.clone();
+        self.ok("PUT", &format!("vlans/{vlan}/"), None, &[("dhcp_on", "true"), ("primary_rack", &rack)]);
     }
 
     /// Enlists a node over its BMC; its system id.

@@ -41,6 +41,21 @@ fn the_same_input_gives_the_same_world_and_another_seed_another() {
 }
 
 #[test]
+fn every_world_has_a_region_of_its_own() {
+    let id = |site: &_, seed| generate(site, &SimOptions { seed, ..SimOptions::default() }).site.controller;
+    let mut elsewhere = site();
+    elsewhere.name.value = "elsewhere".into();
+    let ids = [id(&site(), 1), id(&site(), 2), id(&elsewhere, 1)];
+    let distinct: std::collections::BTreeSet<&String> = ids.iter().collect();
+    assert_eq!(distinct.len(), 3, "{ids:?}");
+    // A world of an earlier version keeps the one that it had.
+    let mut stored = serde_json::to_value(generate(&site(), &SimOptions::default())).unwrap();
+    stored["site"].as_object_mut().unwrap().remove("controller");
+    let world: crate::sim::World = serde_json::from_value(stored).unwrap();
+    assert_eq!(world.site.controller, "qx8d88");
+}
+
+#[test]
 fn disks_hold_the_layout() {
     let w = generate(&site_with("", "eth_a, eth_b", "3t"), &SimOptions::default());
     assert_eq!(w.machines["node01"].disks[0].size, 3_840_000_000_000);
