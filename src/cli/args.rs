@@ -34,6 +34,9 @@ pub struct Global {
     /// Work in this folder, the one with drydock.yaml; other paths are relative to it
     #[arg(short = 'C', long = "directory", value_name = "DIR", default_value = ".", global = true, hide_default_value = true)]
     pub directory: PathBuf,
+    /// Where the design is read from.
+    #[command(flatten)]
+    pub sources: Sources,
     /// Format of the result
     #[arg(long, value_enum, default_value_t = Format::Text, global = true, hide_default_value = true)]
     pub format: Format,
@@ -49,6 +52,20 @@ pub struct Global {
     /// Say more about what is done
     #[arg(short, long, action = ArgAction::Count, global = true, conflicts_with = "quiet")]
     pub verbose: u8,
+}
+
+/// Where the design is read from.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Sources {
+    /// The site, where the design is a tree with several (`site/NAME/site-definition.yaml`)
+    #[arg(long, value_name = "NAME", global = true)]
+    pub site: Option<String>,
+    /// Read the design as it is at this commit, branch or tag of the folder's git repository
+    #[arg(long = "ref", value_name = "GITREF", global = true)]
+    pub reference: Option<String>,
+    /// Let commands that need no site fetch parts of the design that are elsewhere
+    #[arg(long, global = true)]
+    pub fetch: bool,
 }
 
 /// Formats of results.
@@ -101,8 +118,8 @@ pub enum Command {
 /// `drydock validate`.
 #[derive(Debug, Args)]
 pub struct Validate {
-    /// Files and directories to check instead of the design in drydock.yaml
-    pub paths: Vec<PathBuf>,
+    /// Files, directories and URLs to check instead of the design in drydock.yaml
+    pub paths: Vec<String>,
 }
 
 /// `drydock discover`.

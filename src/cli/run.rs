@@ -48,18 +48,19 @@ fn enter(directory: &Path) -> Result<(), Problem> {
 async fn dispatch(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
     // Commands that never wait keep the system's way of being interrupted.
     let listen = || Interrupts::listen(printer);
+    let from = &cli.global.sources;
     match &cli.command {
-        Command::Validate(args) => commands::validate::run(args, printer),
+        Command::Validate(args) => commands::validate::run(args, from, printer).await,
         Command::Show(args) => commands::show::run(args, printer),
-        Command::Plan(args) => Box::pin(unless_interrupted(&listen()?, commands::plan::run(args, printer))).await,
-        Command::Discover(_) => Box::pin(unless_interrupted(&listen()?, commands::discover::run(printer))).await,
-        Command::Apply(args) => commands::apply::run(args, printer, &listen()?).await,
-        Command::Resume(args) => commands::resume::run(args, printer, &listen()?).await,
-        Command::Destroy(args) => commands::destroy::run(args, printer, &listen()?).await,
-        Command::Unlock(args) => commands::unlock::run(args, printer),
-        Command::State(args) => commands::state::run(args, printer),
-        Command::Sim(args) => commands::sim::run(args, printer, &listen()?).await,
-        Command::Runs(args) => commands::runs::run(args, printer),
+        Command::Plan(args) => Box::pin(unless_interrupted(&listen()?, commands::plan::run(args, from, printer))).await,
+        Command::Discover(_) => Box::pin(unless_interrupted(&listen()?, commands::discover::run(from, printer))).await,
+        Command::Apply(args) => commands::apply::run(args, from, printer, &listen()?).await,
+        Command::Resume(args) => commands::resume::run(args, from, printer, &listen()?).await,
+        Command::Destroy(args) => commands::destroy::run(args, from, printer, &listen()?).await,
+        Command::Unlock(args) => commands::unlock::run(args, from, printer).await,
+        Command::State(args) => commands::state::run(args, from, printer).await,
+        Command::Sim(args) => commands::sim::run(args, from, printer, &listen()?).await,
+        Command::Runs(args) => commands::runs::run(args, from, printer).await,
     }
 }
 

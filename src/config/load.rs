@@ -9,11 +9,14 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{ConfigError, Problem};
-use super::types::{Drivers, File, MaasSettings, RedfishSettings, Settings, Transport};
+use super::types::{DesignEntry, Drivers, File, MaasSettings, RedfishSettings, Settings, Transport};
 use crate::yaml::{self, Node, SourceMap, Span};
 
 /// Name of the settings file.
 pub const SETTINGS_FILE: &str = "drydock.yaml";
+
+/// The state file, if the settings name none.
+pub const DEFAULT_STATE: &str = ".drydock/state.db";
 
 /// A settings file is small; what is larger is something else.
 const MAX_BYTES: u64 = 4 << 20;
@@ -209,10 +212,14 @@ impl Checker<'_> {
     fn run(mut self) -> Vec<Problem> {
         let settings = self.settings;
         if settings.design.is_empty() {
-            self.push(&["design"], "`design` names no file or directory", "name the directory of the design: `design: [design]`");
+            self.push(&["design"], "`design` names nothing", "name the directory of the design: `design: [design]`");
         }
-        if settings.design.iter().any(|p| p.as_os_str().is_empty()) {
+        if settings.design.iter().any(|entry| matches!(entry, DesignEntry::Path(path) if path.as_os_str().is_empty())) {
             self.push(&["design"], "`design` has an empty path", "name the directory of the design: `design: [design]`");
+        }
+        for entry in &settings.design {
+            let (DesignEntry::Url(from) | DesignEntry::Deckhand(from)) = entry else { continue };
+            self.url(&["design"], &from.url, from.transport.allow_plain_http);
         }
         if settings.state.as_os_str().is_empty() {
             self.push(&["state"], "`state` is empty", "name a file, such as `.drydock/state.db`, or leave the key out");

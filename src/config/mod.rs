@@ -12,9 +12,9 @@ mod units;
 mod tests;
 
 pub use error::{ConfigError, Problem};
-pub use load::{SETTINGS_FILE, load, parse};
+pub use load::{DEFAULT_STATE, SETTINGS_FILE, load, parse};
 pub use types::{
-    Credentials, Drivers, FailureLimit, Guards, LimitSettings, MaasSettings, OobOverride, OobSettings, RedfishSettings, SecretRef,
-    Settings, Transport,
+    Credentials, DesignEntry, Drivers, FailureLimit, Guards, LimitSettings, MaasSettings, OobOverride, OobSettings, PeglegEntry,
+    RedfishSettings, SecretRef, Settings, Transport, UrlEntry,
 };
 pub use units::{Minutes, TimeSpan};

@@ -19,7 +19,7 @@ fn read(text: &str) -> Result<Settings, String> {
 fn defaults() {
     for text in ["", "# nothing\n", "{}\n"] {
         let settings = read(text).unwrap();
-        assert_eq!(settings.design, [PathBuf::from("design")]);
+        assert_eq!(settings.design, [DesignEntry::Path(PathBuf::from("design"))]);
         assert_eq!(settings.state_file(), Path::new("/site/.drydock/state.db"));
         assert_eq!(settings.guards.max_absent, 10);
         assert!(!settings.simulated);
@@ -67,7 +67,7 @@ fn what_is_wrong_has_a_place_and_a_remedy() {
         ("site: a\n---\nsite: b\n", "drydock.yaml:3:1: a second YAML document | "),
         ("limits:\n  parallelism: 0\n", "drydock.yaml:2:3: `limits.parallelism` is 0"),
         ("limits:\n  max_failures: 0%\n", "drydock.yaml:2:17: limits.max_failures: `0%` is neither a number"),
-        ("design: []\n", "drydock.yaml:1:1: `design` names no file or directory"),
+        ("design: []\n", "drydock.yaml:1:1: `design` names nothing"),
         ("site: [a\n", "drydock.yaml:1:7: `[` is never closed"),
         (
             "simulate: {}\ndrivers:\n  maas:\n    url: https://maas.example.net/MAAS\n",
@@ -126,4 +126,49 @@ fn the_simulated_section_keeps_its_places() {
 fn a_missing_file_is_named() {
     let error = load(Path::new("/nonexistent-folder")).unwrap_err();
     assert_eq!(error.to_string(), "/nonexistent-folder/drydock.yaml does not exist");
+}
+
+#[test]
+fn the_design_comes_from_paths_trees_and_servers() {
+    let settings = read(
+        "design:\n- design\n- pegleg: {root: ../tree, site: lab, repositories: {global: ../global}}\n- pegleg: {}\n- https://web.example.net/site.yaml\n\
+         - {url: 'https://web.example.net/b.yaml', token: {env: T}, ca_file: ca.pem}\n\
+         - deckhand: {url: 'https://dh.example.net/api/v1.0', revision: 7, token: {env: T}}\n\
+         - deckhand+https://dh.example.net/api/v1.0/revisions/9/rendered-documents\n",
+    )
+    .unwrap();
+    let [
+        DesignEntry::Path(path),
+        DesignEntry::Pegleg(tree),
+        DesignEntry::Pegleg(bare),
+        DesignEntry::Url(plain),
+        DesignEntry::Url(url),
+        DesignEntry::Deckhand(seven),
+        DesignEntry::Deckhand(nine),
+    ] = settings.design.as_slice()
+    else {
+        panic!("{:?}", settings.design)
+    };
+    assert_eq!(path, Path::new("design"));
+    assert_eq!((tree.root.as_path(), tree.site.as_deref()), (Path::new("../tree"), Some("lab")));
+    assert_eq!(tree.repositories["global"], Path::new("../global"));
+    assert_eq!((bare.root.as_path(), bare.site.as_deref()), (Path::new("."), None));
+    assert_eq!(plain.url, "https://web.example.net/site.yaml");
+    assert_eq!((&url.token, url.transport.ca_file.as_deref()), (&Some(SecretRef::Env("T".into())), Some(Path::new("ca.pem"))));
+    assert_eq!(seven.url, "https://dh.example.net/api/v1.0/revisions/7/rendered-documents");
+    assert_eq!((nine.url.as_str(), &nine.token), ("https://dh.example.net/api/v1.0/revisions/9/rendered-documents", &None));
+
+    for (text, message) in [
+        ("design: [{pegleg: {root: a}, url: 'https://x.example.net'}]", "has one of `pegleg`, `url` and `deckhand`"),
+        ("design: [{pegleg: {roots: a}}]", "unknown key `roots`"),
+        ("design: [{deckhand: {url: 'https://x.example.net/api/v1.0'}}]", "needs `revision: NUMBER`"),
+        ("design: [{deckhand: {url: 'https://x.example.net/revisions/3/rendered-documents', revision: 4}}]", "write one of them"),
+        ("design: [{pegleg: {}, token: {env: T}}]", "do not belong beside it"),
+        ("design: ['http://web.example.net/site.yaml']", "is plain HTTP"),
+        ("design: ['https://me:pw@web.example.net/site.yaml']", "has credentials in it"),
+    ] {
+        let found = read(text).unwrap_err();
+        assert!(found.contains(message), "{text}: {found}");
+        assert!(!found.contains("pw"), "{found}");
+    }
 }

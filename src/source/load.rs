@@ -1,11 +1,13 @@
 //! Reading files and directories.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use crate::yaml::{FileId, SourceMap};
+use super::files::{Disk, FileKind, Files};
+use super::git::Commit;
+use super::pegleg;
+use super::types::{Entry, Loaded, Request, SourceError};
 
 /// The settings file, which is no part of a design.
 pub const SETTINGS_FILE: &str = "drydock.yaml";
@@ -14,132 +16,72 @@ pub const SETTINGS_FILE: &str = "drydock.yaml";
 pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Directories below an entry; a file system that is a loop of bind mounts ends here.
-const MAX_DIRECTORY_DEPTH: usize = 64;
+pub(super) const MAX_DIRECTORY_DEPTH: usize = 64;
 
-/// The files of a design.
-#[derive(Debug, Clone, Default)]
-pub struct Loaded {
-    /// All texts.
-    pub map: SourceMap,
-    /// The files, in the order in which they are read: entries as given, directories sorted by name.
-    pub files: Vec<FileId>,
-}
-
-/// Why a design could not be read from disk. Paths are as given or relative to the root.
-#[derive(Debug, thiserror::Error)]
-pub enum SourceError {
-    /// An entry that is not there.
-    #[error("{path}: no such file or directory; correct the path, which is relative to {root}")]
-    Missing {
-        /// The entry.
-        path: String,
-        /// What it is relative to.
-        root: String,
-    },
-    /// A symbolic link that points nowhere.
-    #[error("{path}: a symbolic link to {target}, which does not exist; correct or remove the link")]
-    BrokenLink {
-        /// The link.
-        path: String,
-        /// Where it points.
-        target: String,
-    },
-    /// The system refuses.
-    #[error("{path}: cannot be read: {error}; check the permissions of the file and of the directories above it")]
-    Unreadable {
-        /// The file or directory.
-        path: String,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// Something else than a file or directory, such as a socket.
-    #[error("{path}: neither a file nor a directory; name a YAML file or a directory of YAML files")]
-    NotAFile {
-        /// The entry.
-        path: String,
-    },
-    /// A file that is not UTF-8.
-    #[error("{path}: not UTF-8 text: byte {offset} (line {line}) starts no character; convert the file to UTF-8")]
-    NotUtf8 {
-        /// The file.
-        path: String,
-        /// 0-based offset of the first wrong byte.
-        offset: usize,
-        /// 1-based line of that byte.
-        line: usize,
-    },
-    /// A file beyond [`MAX_FILE_BYTES`].
-    #[error("{path}: larger than {} MiB; split it, or keep it out of the design", MAX_FILE_BYTES / (1024 * 1024))]
-    TooLarge {
-        /// The file.
-        path: String,
-    },
-    /// A directory that contains itself through a symbolic link.
-    #[error("{path}: a symbolic link that leads back to a directory above it; remove the link")]
-    Loop {
-        /// The link.
-        path: String,
-    },
-    /// More directory levels than any design has.
-    #[error("{path}: more than {MAX_DIRECTORY_DEPTH} directories deep; name the directories of the design one by one")]
-    TooDeep {
-        /// The directory.
-        path: String,
-    },
-    /// A directory without any YAML file.
-    #[error("{path}: no *.yaml or *.yml file in this directory; name the directory that holds the design")]
-    NoFiles {
-        /// The entry.
-        path: String,
-    },
-}
-
-/// Reads files and directories (recursively, `*.yaml` and `*.yml`).
+/// Reads a design.
 ///
-/// Relative entries are relative to `root`. In directories hidden entries (so also `.drydock` and `.git`) and the settings file are skipped. A file that two
-/// entries name is read once. Paths are kept relative to `root` where it contains them, with `/`.
+/// Directories are read recursively, `*.yaml` and `*.yml`; hidden entries (so also `.drydock` and `.git`) and the settings file are skipped. A file that two
+/// entries name is read once. Paths are kept relative to the root where it contains them, with `/`.
 ///
 /// # Errors
 /// The first thing that cannot be read: a design that is read in part must never be planned from.
-pub fn load(root: &Path, entries: &[PathBuf]) -> Result<Loaded, SourceError> {
-    let mut loader = Loader { root, loaded: Loaded::default(), seen: BTreeSet::new() };
+pub fn load(request: Request<'_>, entries: &[Entry]) -> Result<Loaded, SourceError> {
+    let mut loader = Loader { request, loaded: Loaded::default(), seen: BTreeSet::new() };
+    let commit = request.reference.map(|reference| Commit::of_folder(request.root, reference)).transpose()?;
+    let real;
+    let root = match &commit {
+        // The commit's paths are those that git sees, without links above them.
+        Some(_) => {
+            let unreadable = |error| SourceError::Unreadable { path: slashes(request.root), error };
+            real = std::fs::canonicalize(request.root).map_err(unreadable)?;
+            Root { path: real.as_path(), files: commit.as_ref().map_or(&Disk as &dyn Files, |commit| commit), label: "", rule: Rule::Any }
+        }
+        None => Root { path: request.root, files: &Disk, label: "", rule: Rule::Any },
+    };
     for entry in entries {
-        loader.entry(entry)?;
+        match entry {
+            Entry::Path(path) => loader.entry(&root, path)?,
+            Entry::Pegleg(site) => pegleg::collect(&mut loader, &root, commit.as_ref(), site)?,
+            Entry::Text { name, text, rendered } => {
+                let id = loader.loaded.map.add(name.clone(), text.clone());
+                loader.loaded.files.push(id);
+                if *rendered {
+                    loader.loaded.rendered.insert(id);
+                }
+            }
+        }
     }
     Ok(loader.loaded)
 }
 
-struct Loader<'a> {
-    root: &'a Path,
-    loaded: Loaded,
-    /// Real paths of the files and directories read so far: links must not multiply them.
-    seen: BTreeSet<PathBuf>,
+/// Which files of a directory belong to a design.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// `*.yaml` and `*.yml`, but not the settings.
+    Any,
+    /// `*.yaml`, but nothing below a folder `tools`: the Pegleg layout.
+    Pegleg,
 }
 
-impl Loader<'_> {
-    fn entry(&mut self, entry: &Path) -> Result<(), SourceError> {
-        let path = self.root.join(entry);
-        let metadata = match fs::metadata(&path) {
-            Ok(metadata) => metadata,
-            Err(error) => return Err(self.missing(&path, entry, error)),
-        };
-        if metadata.is_dir() {
-            let files = self.loaded.files.len();
-            self.directory(&path, &mut Vec::new())?;
-            if self.loaded.files.len() == files && !self.holds_seen(&path) {
-                return Err(SourceError::NoFiles { path: self.shown(&path) });
-            }
-            Ok(())
-        } else if metadata.is_file() {
-            self.file(&path)
-        } else {
-            Err(SourceError::NotAFile { path: self.shown(&path) })
-        }
+/// What paths are relative to, and where they are read.
+#[derive(Clone, Copy)]
+pub(super) struct Root<'a> {
+    pub(super) path: &'a Path,
+    pub(super) files: &'a dyn Files,
+    /// Stands before the paths that are shown.
+    pub(super) label: &'a str,
+    pub(super) rule: Rule,
+}
+
+impl Root<'_> {
+    pub(super) fn shown(&self, path: &Path) -> String {
+        let relative = path.strip_prefix(self.path).unwrap_or(path);
+        let shown = if relative.as_os_str().is_empty() { ".".to_owned() } else { slashes(relative) };
+        format!("{}{shown}", self.label)
     }
 
-    /// Whether an earlier entry has read files of this directory.
-    fn holds_seen(&self, directory: &Path) -> bool {
-        fs::canonicalize(directory).is_ok_and(|directory| self.seen.iter().any(|seen| seen.starts_with(&directory) && seen.is_file()))
+    pub(super) fn is_directory(&self, path: &Path) -> bool {
+        self.files.kind(path).is_ok_and(|kind| kind == FileKind::Directory)
     }
 
     fn missing(&self, path: &Path, entry: &Path, error: io::Error) -> SourceError {
@@ -147,60 +89,92 @@ impl Loader<'_> {
         if error.kind() != io::ErrorKind::NotFound {
             return if is_loop(&error) { SourceError::Loop { path: shown } } else { SourceError::Unreadable { path: shown, error } };
         }
-        match fs::read_link(path) {
-            Ok(target) => SourceError::BrokenLink { path: shown, target: slashes(&target) },
-            Err(_) => SourceError::Missing { path: slashes(entry), root: slashes(self.root) },
+        match self.files.link(path) {
+            Some(target) => SourceError::BrokenLink { path: shown, target: slashes(&target) },
+            None => SourceError::Missing { path: slashes(entry), root: slashes(self.path) },
+        }
+    }
+}
+
+pub(super) struct Loader<'a> {
+    pub(super) request: Request<'a>,
+    pub(super) loaded: Loaded,
+    /// Real paths of the files and directories read so far: links must not multiply them.
+    seen: BTreeSet<PathBuf>,
+}
+
+impl Loader<'_> {
+    pub(super) fn entry(&mut self, root: &Root<'_>, entry: &Path) -> Result<(), SourceError> {
+        let path = root.path.join(entry);
+        match root.files.kind(&path) {
+            Ok(FileKind::Directory) => {
+                let files = self.loaded.files.len();
+                self.directory(root, &path, &mut Vec::new())?;
+                if self.loaded.files.len() == files && !self.holds_seen(root, &path) {
+                    return Err(SourceError::NoFiles { path: root.shown(&path) });
+                }
+                Ok(())
+            }
+            Ok(FileKind::File) => self.file(root, &path),
+            Ok(FileKind::Other) => Err(SourceError::NotAFile { path: root.shown(&path) }),
+            Err(error) => Err(root.missing(&path, entry, error)),
         }
     }
 
-    fn directory(&mut self, path: &Path, above: &mut Vec<PathBuf>) -> Result<(), SourceError> {
-        let unreadable = |loader: &Self, path: &Path, error| SourceError::Unreadable { path: loader.shown(path), error };
+    /// Whether an earlier entry has read files of this directory.
+    fn holds_seen(&self, root: &Root<'_>, directory: &Path) -> bool {
+        let is_file = |path: &Path| root.files.kind(path).is_ok_and(|kind| kind == FileKind::File);
+        root.files.real(directory).is_ok_and(|directory| self.seen.iter().any(|seen| seen.starts_with(&directory) && is_file(seen)))
+    }
+
+    pub(super) fn directory(&mut self, root: &Root<'_>, path: &Path, above: &mut Vec<PathBuf>) -> Result<(), SourceError> {
+        let unreadable = |path: &Path, error| SourceError::Unreadable { path: root.shown(path), error };
         if above.len() >= MAX_DIRECTORY_DEPTH {
-            return Err(SourceError::TooDeep { path: self.shown(path) });
+            return Err(SourceError::TooDeep { path: root.shown(path) });
         }
-        let real = fs::canonicalize(path).map_err(|error| unreadable(self, path, error))?;
+        let real = root.files.real(path).map_err(|error| unreadable(path, error))?;
         if above.contains(&real) {
-            return Err(SourceError::Loop { path: self.shown(path) });
+            return Err(SourceError::Loop { path: root.shown(path) });
         }
         if !self.seen.insert(real.clone()) {
             return Ok(());
         }
         above.push(real);
-        let mut names = Vec::new();
-        for entry in fs::read_dir(path).map_err(|error| unreadable(self, path, error))? {
-            let entry = entry.map_err(|error| unreadable(self, path, error))?;
-            names.push(entry.file_name());
-        }
+        let mut names = root.files.names(path).map_err(|error| unreadable(path, error))?;
         names.sort();
         for name in names {
             let shown = name.to_string_lossy();
-            if shown.starts_with('.') || shown == SETTINGS_FILE {
+            let is_settings = root.rule == Rule::Any && shown == SETTINGS_FILE;
+            if shown.starts_with('.') || is_settings {
                 continue;
             }
             let child = path.join(&name);
-            let is_yaml = child.extension().is_some_and(|ext| ext.eq_ignore_ascii_case("yaml") || ext.eq_ignore_ascii_case("yml"));
-            match fs::metadata(&child) {
-                Ok(metadata) if metadata.is_dir() => self.directory(&child, above)?,
-                Ok(metadata) if metadata.is_file() && is_yaml => self.file(&child)?,
+            let is_yaml = child.extension().is_some_and(|ext| match root.rule {
+                Rule::Any => ext.eq_ignore_ascii_case("yaml") || ext.eq_ignore_ascii_case("yml"),
+                Rule::Pegleg => ext == "yaml",
+            });
+            match root.files.kind(&child) {
+                Ok(FileKind::Directory) if root.rule == Rule::Pegleg && shown == "tools" => {}
+                Ok(FileKind::Directory) => self.directory(root, &child, above)?,
+                Ok(FileKind::File) if is_yaml => self.file(root, &child)?,
                 Ok(_) => {}
                 // What is no YAML file is not ours to complain about.
                 Err(_) if !is_yaml => {}
-                Err(error) => return Err(self.missing(&child, &child, error)),
+                Err(error) => return Err(root.missing(&child, &child, error)),
             }
         }
         above.pop();
         Ok(())
     }
 
-    fn file(&mut self, path: &Path) -> Result<(), SourceError> {
-        let shown = self.shown(path);
+    fn file(&mut self, root: &Root<'_>, path: &Path) -> Result<(), SourceError> {
+        let shown = root.shown(path);
         let unreadable = |error| SourceError::Unreadable { path: shown.clone(), error };
-        let real = fs::canonicalize(path).map_err(unreadable)?;
+        let real = root.files.real(path).map_err(unreadable)?;
         if !self.seen.insert(real) {
             return Ok(());
         }
-        let mut bytes = Vec::new();
-        fs::File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+        let bytes = root.files.bytes(path).map_err(unreadable)?;
         if bytes.len() as u64 > MAX_FILE_BYTES {
             return Err(SourceError::TooLarge { path: shown });
         }
@@ -213,15 +187,10 @@ impl Loader<'_> {
         self.loaded.files.push(id);
         Ok(())
     }
-
-    fn shown(&self, path: &Path) -> String {
-        let relative = path.strip_prefix(self.root).unwrap_or(path);
-        if relative.as_os_str().is_empty() { ".".to_owned() } else { slashes(relative) }
-    }
 }
 
 /// The path with `/` and without `.` components.
-fn slashes(path: &Path) -> String {
+pub(super) fn slashes(path: &Path) -> String {
     let clean: PathBuf = path.components().filter(|c| !matches!(c, Component::CurDir)).collect();
     let text = clean.to_string_lossy();
     if text.is_empty() {

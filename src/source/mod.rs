@@ -1,11 +1,19 @@
 //! Files of a design to text.
 //!
-//! In: a root directory and the entries of `design:`. Out: a [`SourceMap`](crate::yaml::SourceMap) with all YAML files found there, in an order that does not
-//! depend on the file system. The only module that reads design files. Imports [`crate::yaml`].
+//! In: a root directory and the entries of a design: files, directories, sites of a Pegleg tree, texts that were fetched. Out: a
+//! [`SourceMap`](crate::yaml::SourceMap) with all YAML files found there, in an order that does not depend on the file system. Reads the disk, or with `git` a
+//! commit. The only module that reads design files. Imports [`crate::yaml`].
 
+mod files;
+mod git;
 mod load;
+mod pegleg;
+mod types;
 
+#[cfg(test)]
+mod pegleg_tests;
 #[cfg(test)]
 mod tests;
 
-pub use load::{Loaded, MAX_FILE_BYTES, SETTINGS_FILE, SourceError, load};
+pub use load::{MAX_FILE_BYTES, SETTINGS_FILE, load};
+pub use types::{Entry, Loaded, Pegleg, Request, SourceError};

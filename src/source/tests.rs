@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::load;
+use super::{Entry, Request, load};
 
 fn site(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -16,13 +16,13 @@ fn site(files: &[(&str, &[u8])]) -> tempfile::TempDir {
 }
 
 fn paths(root: &Path, entries: &[&str]) -> Vec<String> {
-    let entries: Vec<PathBuf> = entries.iter().map(PathBuf::from).collect();
-    let loaded = load(root, &entries).unwrap();
+    let entries: Vec<Entry> = entries.iter().map(|e| Entry::Path(PathBuf::from(e))).collect();
+    let loaded = load(Request::disk(root), &entries).unwrap();
     loaded.files.iter().map(|id| loaded.map.get(*id).unwrap().path.clone()).collect()
 }
 
 fn refused(root: &Path, entry: &str) -> String {
-    let message = load(root, &[PathBuf::from(entry)]).unwrap_err().to_string();
+    let message = load(Request::disk(root), &[Entry::Path(PathBuf::from(entry))]).unwrap_err().to_string();
     message.replace(&*root.to_string_lossy(), "ROOT")
 }
 
@@ -46,7 +46,7 @@ fn directories_are_read_in_order_and_without_what_is_no_design() {
     assert_eq!(paths(dir.path(), &["drydock.yaml"]), ["drydock.yaml"]);
     // An entry that names what another has read is no mistake.
     assert_eq!(paths(dir.path(), &["a/z.yml", "a"]), ["a/z.yml"]);
-    let loaded = load(dir.path(), &[PathBuf::from("b.yaml")]).unwrap();
+    let loaded = load(Request::disk(dir.path()), &[Entry::Path(PathBuf::from("b.yaml"))]).unwrap();
     assert_eq!(&*loaded.map.files()[0].text, "b: 1");
 }
 

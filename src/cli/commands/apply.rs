@@ -1,7 +1,7 @@
 //! `drydock apply`: carry out a plan.
 
 use crate::build::Build;
-use crate::cli::args::{Apply, Format, PlanOptions, RunOptions};
+use crate::cli::args::{Apply, Format, PlanOptions, RunOptions, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::design::{self, Design};
 use crate::cli::ops::drivers::Drivers;
@@ -14,11 +14,11 @@ use crate::plan::{Plan, design_digest};
 use crate::store::Store;
 
 /// Runs the command.
-pub async fn run(args: &Apply, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
+pub async fn run(args: &Apply, from: &Sources, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
     match &args.plan {
         Some(file) => {
             let plan = plan::read(file)?;
-            let design = design::load(printer)?;
+            let design = design::load(from, printer).await?;
             if plan.site != design.site.name.value {
                 let message = format!("the plan is for site `{}`, and the design is of `{}`", plan.site, design.site.name.value);
                 return Err(Problem::refused(message).at(file.display().to_string()).help("use the plan in the folder of its site").into());
@@ -33,7 +33,7 @@ pub async fn run(args: &Apply, printer: &Printer, interrupts: &Interrupts) -> an
             let drivers = Drivers::connect(&design, printer).await?;
             finish(plan, &design, drivers, &args.run, printer, interrupts).await
         }
-        None => planned(&args.options, &args.run, "Apply this plan?", None, printer, interrupts).await,
+        None => planned(&args.options, &args.run, "Apply this plan?", None, from, printer, interrupts).await,
     }
 }
 
@@ -43,6 +43,7 @@ pub(super) async fn planned(
     run: &RunOptions,
     question: &str,
     typed: Option<&str>,
+    from: &Sources,
     printer: &Printer,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
@@ -50,7 +51,7 @@ pub(super) async fn planned(
     if ask && !approve::can_ask() {
         return Err(approve::nobody());
     }
-    let design = design::load(printer)?;
+    let design = design::load(from, printer).await?;
     let drivers = Drivers::connect(&design, printer).await?;
     let plan = match interrupts.unless(make(&design, &drivers, options)).await {
         Some(Ok(plan)) => plan,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::build::{Build, Fact};
-use crate::cli::args::Format;
+use crate::cli::args::{Format, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::drivers::Drivers;
 use crate::cli::ops::{build_file, design, discover};
@@ -11,8 +11,8 @@ use crate::cli::output::{Printer, write_file};
 use crate::cli::problem::{self, Problem};
 
 /// Runs the command.
-pub async fn run(printer: &Printer) -> anyhow::Result<Exit> {
-    let design = design::load(printer)?;
+pub async fn run(from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
+    let design = design::load(from, printer).await?;
     let drivers = Drivers::connect(&design, printer).await?;
     let found = discover::discover(&design, &drivers).await;
     drivers.close().await?;

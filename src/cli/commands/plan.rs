@@ -1,14 +1,14 @@
 //! `drydock plan`: show what would be done, and write it to a plan file.
 
-use crate::cli::args::Plan;
+use crate::cli::args::{Plan, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::drivers::Drivers;
 use crate::cli::ops::{build_file, design, discover, plan, state};
 use crate::cli::output::{Printer, write_file};
 
 /// Runs the command.
-pub async fn run(args: &Plan, printer: &Printer) -> anyhow::Result<Exit> {
-    let design = design::load(printer)?;
+pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
+    let design = design::load(from, printer).await?;
     let memory = state::memory(&design.settings, &design.site.name.value)?;
     let build = if let Some(file) = &args.build {
         build_file::read(file)?

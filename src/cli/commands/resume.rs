@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cli::args::Resume;
+use crate::cli::args::{Resume, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::drivers::Drivers;
 use crate::cli::ops::run::{self, Work};
@@ -14,8 +14,8 @@ use crate::run::RunOutcome;
 use crate::store::Store;
 
 /// Runs the command.
-pub async fn run(args: &Resume, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
-    let design = design::load(printer)?;
+pub async fn run(args: &Resume, from: &Sources, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
+    let design = design::load(from, printer).await?;
     let Some(store) = state::existing(&design.settings, &design.site.name.value)? else {
         return Err(Problem::new("there is no run yet").help("`drydock apply` begins one").into());
     };

@@ -1,6 +1,6 @@
 //! `drydock runs`: what was done before.
 
-use crate::cli::args::{Format, Runs, RunsCommand};
+use crate::cli::args::{Format, Runs, RunsCommand, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::{run as runs, state};
 use crate::cli::output::Printer;
@@ -9,16 +9,16 @@ use crate::report;
 use crate::store::Store as _;
 
 /// Runs the command.
-pub fn run(args: &Runs, printer: &Printer) -> anyhow::Result<Exit> {
+pub async fn run(args: &Runs, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     match &args.command {
-        None | Some(RunsCommand::List) => list(printer),
-        Some(RunsCommand::Show { run }) => show(run.as_deref(), printer),
+        None | Some(RunsCommand::List) => list(from, printer).await,
+        Some(RunsCommand::Show { run }) => show(run.as_deref(), from, printer).await,
     }
 }
 
-fn list(printer: &Printer) -> anyhow::Result<Exit> {
+async fn list(from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     let mut infos = Vec::new();
-    if let Some(store) = state::of_folder()? {
+    if let Some(store) = state::of_folder(from).await? {
         for run in store.runs()?.iter().rev() {
             infos.push(state::info(store.as_ref(), run)?);
         }
@@ -30,8 +30,8 @@ fn list(printer: &Printer) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn show(id: Option<&str>, printer: &Printer) -> anyhow::Result<Exit> {
-    let Some(store) = state::of_folder()? else {
+async fn show(id: Option<&str>, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
+    let Some(store) = state::of_folder(from).await? else {
         return Err(Problem::new("there is no run yet").help("`drydock apply` begins one").into());
     };
     let run = state::run(store.as_ref(), id)?;

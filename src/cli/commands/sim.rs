@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::args::{Format, Sim};
+use crate::cli::args::{Format, Sim, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::{design, simulated};
 use crate::cli::output::Printer;
@@ -10,8 +10,8 @@ use crate::cli::problem::Problem;
 use crate::cli::signals::Interrupts;
 
 /// Runs the command.
-pub async fn run(args: &Sim, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
-    let design = design::load(printer)?;
+pub async fn run(args: &Sim, from: &Sources, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
+    let design = design::load(from, printer).await?;
     let folder = simulated::folder(&design.settings);
     if args.reset {
         simulated::reset(&folder)?;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::cli::args::{Format, State, StateCommand};
+use crate::cli::args::{Format, Sources, State, StateCommand};
 use crate::cli::exit::Exit;
 use crate::cli::ops::{design, state};
 use crate::cli::output::Printer;
@@ -12,10 +12,10 @@ use crate::diff::{Memory, Origin};
 use crate::report::clean;
 
 /// Runs the command.
-pub fn run(args: &State, printer: &Printer) -> anyhow::Result<Exit> {
+pub async fn run(args: &State, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     let StateCommand::Show = args.command;
-    let settings = design::settings()?;
-    let site = design::site_name(&settings)?;
+    let settings = design::settings(from)?;
+    let site = design::site_name(&settings, from).await?;
     let memory = state::memory(&settings, &site)?;
     printer.result(&match printer.format() {
         Format::Json => format!("{:#}\n", json!({"site": site, "memory": memory})),

@@ -1,6 +1,6 @@
 //! `drydock unlock`: remove the lock of a run that will never end by itself.
 
-use crate::cli::args::Unlock;
+use crate::cli::args::{Sources, Unlock};
 use crate::cli::exit::Exit;
 use crate::cli::ops::state;
 use crate::cli::output::Printer;
@@ -8,8 +8,8 @@ use crate::cli::problem::Problem;
 use crate::store::Store as _;
 
 /// Runs the command.
-pub fn run(args: &Unlock, printer: &Printer) -> anyhow::Result<Exit> {
-    let store = state::of_folder()?;
+pub async fn run(args: &Unlock, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
+    let store = state::of_folder(from).await?;
     let locks = store.as_ref().map(|s| s.locks()).transpose()?.unwrap_or_default();
     let (Some(store), Some(lock)) = (store, locks.iter().find(|l| l.id == args.id)) else {
         let held: Vec<&str> = locks.iter().map(|l| l.id.as_str()).collect();

@@ -4,28 +4,32 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::cli::args::{Format, Validate};
+use crate::cli::args::{Format, Sources, Validate};
 use crate::cli::exit::Exit;
-use crate::cli::ops::design;
+use crate::cli::ops::design::{self, Network};
 use crate::cli::output::Printer;
+use crate::cli::problem::Problem;
+use crate::config::{self, DesignEntry};
 use crate::diag::has_errors;
 use crate::model::Site;
 use crate::report::diagnostics::{self, Style};
 
 /// Runs the command.
-pub fn run(args: &Validate, printer: &Printer) -> anyhow::Result<Exit> {
+pub async fn run(args: &Validate, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
+    let network = Network::only_if_asked(from);
     let checked = if args.paths.is_empty() {
-        let settings = design::settings()?;
-        // The simulated section is decoded late, and wrong settings should be seen here.
+        let settings = design::settings(from)?;
         // The simulated section is decoded late, and wrong settings should be seen here.
         settings.simulate::<crate::sim::SimOptions>()?;
-        let checked = design::check(&settings.root, &settings.design)?;
+        let checked = design::check(&settings, from, network).await?;
         if let Some(site) = checked.site.as_ref().filter(|_| !has_errors(&checked.diagnostics)) {
             design::expect_name(&settings, site, &checked.map)?;
         }
         checked
     } else {
-        design::check(Path::new("."), &args.paths)?
+        let entries = args.paths.iter().map(|text| DesignEntry::from_text(text)).collect::<Result<Vec<_>, _>>().map_err(Problem::usage)?;
+        let settings = config::parse("", config::SETTINGS_FILE, Path::new("."))?;
+        design::check_entries(&settings, &entries, from, network).await?
     };
     let invalid = has_errors(&checked.diagnostics) || checked.site.is_none();
     let text = match printer.format() {

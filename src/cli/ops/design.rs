@@ -1,16 +1,19 @@
 //! The settings and the design of a site folder.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::Path;
 
+use super::fetch;
 use crate::check;
+use crate::cli::args::Sources;
 use crate::cli::output::Printer;
 use crate::cli::problem::{DesignInvalid, Problem};
-use crate::config::{self, Settings};
+use crate::config::{self, ConfigError, DesignEntry, PeglegEntry, Settings};
 use crate::diag::{Diagnostic, Severity, has_errors};
 use crate::document::{self, Document};
 use crate::model::{self, Site};
 use crate::report;
-use crate::source;
+use crate::source::{self, Entry, Loaded, Pegleg, Request};
 use crate::yaml::SourceMap;
 
 /// A design as far as it could be read, with everything that is wrong with it.
@@ -41,14 +44,79 @@ pub struct Design {
     pub warnings: Vec<String>,
 }
 
-/// The settings of the working directory.
-pub fn settings() -> anyhow::Result<Settings> {
-    Ok(config::load(Path::new("."))?)
+/// Whether other hosts may be asked for parts of the design.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    /// Yes: the command talks to the site anyway, or `--fetch` says so.
+    Allowed,
+    /// No: a design that somebody proposes must be readable without any consequence.
+    Forbidden,
 }
 
-/// Reads and checks a design.
-pub fn check(root: &Path, entries: &[PathBuf]) -> anyhow::Result<Checked> {
-    let loaded = source::load(root, entries)?;
+impl Network {
+    /// For commands that need no site.
+    pub fn only_if_asked(from: &Sources) -> Self {
+        if from.fetch { Self::Allowed } else { Self::Forbidden }
+    }
+}
+
+/// The settings of the working directory.
+///
+/// A Pegleg tree needs none: with `--site`, a folder without `drydock.yaml` that has this site is read with default settings.
+pub fn settings(from: &Sources) -> anyhow::Result<Settings> {
+    let root = Path::new(".");
+    let mut settings = match (config::load(root), &from.site) {
+        (Err(ConfigError::Missing { .. }), Some(site)) if root.join("site").join(site).is_dir() => {
+            let mut settings = config::parse("", config::SETTINGS_FILE, root)?;
+            settings.design = vec![DesignEntry::Pegleg(PeglegEntry { root: root.to_owned(), site: None, repositories: BTreeMap::new() })];
+            settings
+        }
+        (settings, _) => settings?,
+    };
+    let own_state = settings.state == Path::new(config::DEFAULT_STATE);
+    let expected = settings.site.clone();
+    for entry in &mut settings.design {
+        let DesignEntry::Pegleg(pegleg) = entry else { continue };
+        match (&from.site, &pegleg.site) {
+            (Some(asked), Some(only)) if asked != only => {
+                let message = format!("`--site {asked}`, and the design of this folder is site `{only}`");
+                return Err(Problem::usage(message)
+                    .at(&settings.shown)
+                    .help("leave `site` out of `pegleg` to choose the site on the command line")
+                    .into());
+            }
+            (_, Some(_)) => {}
+            (Some(asked), None) => {
+                pegleg.site = Some(asked.clone());
+                // Sites that share a folder share no state.
+                if own_state {
+                    settings.state = Path::new(config::DEFAULT_STATE).with_file_name(asked).join("state.db");
+                }
+            }
+            (None, None) => pegleg.site.clone_from(&expected),
+        }
+    }
+    let is_tree = settings.design.iter().any(|entry| matches!(entry, DesignEntry::Pegleg(_)));
+    if let (Some(asked), false) = (&from.site, is_tree) {
+        match &settings.site {
+            Some(only) if only != asked => {
+                let message = format!("`--site {asked}`, and {} is for `{only}`", settings.shown);
+                return Err(Problem::usage(message).help("work in the folder of that site: `-C DIR`").into());
+            }
+            _ => settings.site = Some(asked.clone()),
+        }
+    }
+    Ok(settings)
+}
+
+/// Reads and checks the design of these settings.
+pub async fn check(settings: &Settings, from: &Sources, network: Network) -> anyhow::Result<Checked> {
+    check_entries(settings, &settings.design, from, network).await
+}
+
+/// Reads and checks a design that consists of these entries.
+pub async fn check_entries(settings: &Settings, entries: &[DesignEntry], from: &Sources, network: Network) -> anyhow::Result<Checked> {
+    let loaded = read(settings, entries, from, network).await?;
     let (documents, mut diagnostics) = document::read_all(&loaded.map, &loaded.files);
     let (site, found) = model::resolve(&documents);
     diagnostics.extend(found);
@@ -58,10 +126,38 @@ pub fn check(root: &Path, entries: &[PathBuf]) -> anyhow::Result<Checked> {
     Ok(Checked { map: loaded.map, documents, site, diagnostics })
 }
 
+/// Reads the files of a design.
+pub async fn read(settings: &Settings, entries: &[DesignEntry], from: &Sources, network: Network) -> anyhow::Result<Loaded> {
+    let mut sources = Vec::with_capacity(entries.len());
+    for entry in entries {
+        sources.push(match entry {
+            DesignEntry::Path(path) => Entry::Path(path.clone()),
+            DesignEntry::Pegleg(pegleg) => {
+                let Some(site) = pegleg.site.clone() else {
+                    return Err(Problem::new("the design is a tree with several sites, and none is named")
+                        .at(&settings.shown)
+                        .help("name it: `--site NAME`, or `pegleg: {root: …, site: NAME}`")
+                        .into());
+                };
+                Entry::Pegleg(Pegleg { root: pegleg.root.clone(), site, repositories: pegleg.repositories.clone() })
+            }
+            DesignEntry::Url(url) => fetch::text(settings, url, fetch::Service::Plain, network).await?,
+            DesignEntry::Deckhand(url) => fetch::text(settings, url, fetch::Service::Deckhand, network).await?,
+        });
+    }
+    let clones = settings.state_file().with_file_name("repositories");
+    let request = Request {
+        root: &settings.root,
+        reference: from.reference.as_deref(),
+        clones: (network == Network::Allowed).then_some(clones.as_path()),
+    };
+    Ok(source::load(request, &sources)?)
+}
+
 /// Reads the settings and a design without errors; shows the errors if there are any.
-pub fn load(printer: &Printer) -> anyhow::Result<Design> {
-    let settings = settings()?;
-    let Checked { map, documents, site, diagnostics } = check(&settings.root, &settings.design)?;
+pub async fn load(from: &Sources, printer: &Printer) -> anyhow::Result<Design> {
+    let settings = settings(from)?;
+    let Checked { map, documents, site, diagnostics } = check(&settings, from, Network::Allowed).await?;
     let Some(site) = site.filter(|_| !has_errors(&diagnostics)) else {
         let errors: Vec<Diagnostic> = diagnostics.into_iter().filter(|d| d.severity == Severity::Error).collect();
         let style = report::diagnostics::Style { color: printer.stderr_color(), width: printer.width() };
@@ -77,11 +173,11 @@ pub fn load(printer: &Printer) -> anyhow::Result<Design> {
 }
 
 /// The name of the site, also of one whose design has errors.
-pub fn site_name(settings: &Settings) -> anyhow::Result<String> {
+pub async fn site_name(settings: &Settings, from: &Sources) -> anyhow::Result<String> {
     if let Some(name) = &settings.site {
         return Ok(name.clone());
     }
-    let checked = check(&settings.root, &settings.design)?;
+    let checked = check(settings, from, Network::Allowed).await?;
     checked.site.map(|s| s.name.value).ok_or_else(|| {
         Problem::new("the design has no Region document, so the site has no name")
             .at(&settings.shown)

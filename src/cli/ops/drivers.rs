@@ -90,7 +90,8 @@ impl Drivers {
     }
 }
 
-fn transport(http: &mut HttpOptions, settings: Transport) {
+/// Copies what the settings say about a connection.
+pub(super) fn transport(http: &mut HttpOptions, settings: Transport) {
     let Transport { ca_file, pinned_sha256, insecure_skip_tls_verify, allow_plain_http } = settings;
     http.ca_file = ca_file;
     http.pinned_sha256 = pinned_sha256;

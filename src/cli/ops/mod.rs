@@ -5,6 +5,7 @@ pub mod build_file;
 pub mod design;
 pub mod discover;
 pub mod drivers;
+pub mod fetch;
 pub mod plan;
 pub mod progress;
 pub mod run;

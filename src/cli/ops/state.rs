@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::design;
+use crate::cli::args::Sources;
 use crate::cli::problem::Problem;
 use crate::config::Settings;
 use crate::diff::Memory;
@@ -21,9 +22,9 @@ pub fn existing(settings: &Settings, site: &str) -> anyhow::Result<Option<Arc<Sq
 }
 
 /// Opens the state of the folder without its design having to be right.
-pub fn of_folder() -> anyhow::Result<Option<Arc<SqliteStore>>> {
-    let settings = design::settings()?;
-    let site = design::site_name(&settings)?;
+pub async fn of_folder(from: &Sources) -> anyhow::Result<Option<Arc<SqliteStore>>> {
+    let settings = design::settings(from)?;
+    let site = design::site_name(&settings, from).await?;
     existing(&settings, &site)
 }
 

@@ -19,8 +19,8 @@ pub(crate) struct Design {
 
 /// Reads files or folders below `root`.
 pub(crate) fn design(root: &Path, entries: &[&str]) -> Design {
-    let entries: Vec<PathBuf> = entries.iter().map(PathBuf::from).collect();
-    let loaded = source::load(root, &entries).expect("the design can be read");
+    let entries: Vec<source::Entry> = entries.iter().map(|entry| source::Entry::Path(PathBuf::from(entry))).collect();
+    let loaded = source::load(source::Request::disk(root), &entries).expect("the design can be read");
     let (documents, mut diagnostics) = document::read_all(&loaded.map, &loaded.files);
     let (site, found) = resolve(&documents);
     diagnostics.extend(found);

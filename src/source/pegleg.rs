@@ -1,0 +1,211 @@
+//! A site of a tree in the Pegleg layout.
+//!
+//! The files of a site are those below `global/`, `type/TYPE/` and `site/SITE/`, in the tree itself and in every further repository that
+//! `site/SITE/site-definition.yaml` names. See <https://docs.airshipit.org/pegleg/>, "Artifact Organization".
+
+use std::path::{Component, Path, PathBuf};
+
+use super::files::{Disk, Files};
+use super::git::{Commit, without_userinfo};
+use super::load::{Loader, Root, Rule, slashes};
+use super::types::{Pegleg, SourceError};
+use crate::yaml::{self, Node};
+
+const DEFINITION: &str = "site-definition.yaml";
+
+/// A repository that a site definition names.
+struct Repository {
+    name: String,
+    /// URL or path.
+    location: String,
+    revision: Option<String>,
+    /// Where it is named.
+    at: String,
+}
+
+pub(super) fn collect(loader: &mut Loader<'_>, base: &Root<'_>, commit: Option<&Commit>, site: &Pegleg) -> Result<(), SourceError> {
+    let top = base.path.join(&site.root);
+    let root = Root { rule: Rule::Pegleg, ..*base };
+    if !is_name(&site.site) || !root.is_directory(&top.join("site").join(&site.site)) {
+        return Err(no_site(&root, &top, &site.site));
+    }
+    let folder = top.join("site").join(&site.site);
+    directory(loader, &root, &folder)?;
+    let definition = root.shown(&folder.join(DEFINITION));
+    let (kind, repositories) = definition_of(loader, &root, &top, &site.site, &definition)?;
+    let mut found = part(loader, &root, &top, &kind)?;
+
+    for repository in repositories {
+        let unusable =
+            |what: String, remedy: &str| SourceError::SiteDefinition { at: repository.at.clone(), what, remedy: remedy.to_owned() };
+        let mapped = site.repositories.get(&repository.name).map(|path| loader.request.root.join(path));
+        let (path, at) = match (mapped, &repository.revision) {
+            (Some(path), _) => (path, None),
+            (None, revision) if is_local(&repository.location) => (top.join(&repository.location), revision.as_deref()),
+            (None, revision) => {
+                let shown = without_userinfo(&repository.location);
+                let Some(clones) = loader.request.clones else {
+                    return Err(unusable(
+                        format!("repository `{}` is at {shown}, and nothing is fetched without being asked to", repository.name),
+                        "map it to a local folder (`repositories:` beside `root:` in the settings), or allow fetching with `--fetch`",
+                    ));
+                };
+                if repository.location.contains("REPO_USERNAME") {
+                    return Err(unusable(
+                        format!("the URL of repository `{}` has a placeholder for the user's name", repository.name),
+                        "clone it, and map it to that folder (`repositories:` beside `root:` in the settings)",
+                    ));
+                }
+                let commit = Commit::of_repository(&repository.location, revision.as_deref().unwrap_or("HEAD"), clones)?;
+                let label = label(&repository);
+                let root = Root { path: commit.top(), files: &commit, label: &label, rule: Rule::Pegleg };
+                found |= part(loader, &root, commit.top(), &kind)?;
+                directory_if_there(loader, &root, &commit.top().join("site").join(&site.site))?;
+                continue;
+            }
+        };
+        let other;
+        let label = label(&repository);
+        // Git names files by their real paths.
+        let path = if at.is_some() { std::fs::canonicalize(&path).unwrap_or(path) } else { path };
+        // What is part of the commit that is read is read from there; anything else as it is on disk, or at its revision.
+        let inside = commit.filter(|commit| commit.real(&path).is_ok());
+        let root = match (inside, at) {
+            (Some(commit), None) => Root { path: base.path, files: commit, label: "", rule: Rule::Pegleg },
+            (_, Some(revision)) if Disk.kind(&path).is_ok() => {
+                other = Commit::of_local(&path, revision)?;
+                Root { path: &path, files: &other, label: &label, rule: Rule::Pegleg }
+            }
+            _ => Root { path: base.path, files: &Disk, label: "", rule: Rule::Pegleg },
+        };
+        if !root.is_directory(&path) {
+            return Err(unusable(
+                format!("repository `{}` is not there: {} is no folder", repository.name, slashes(&path)),
+                "correct the path, or map the repository to a local folder (`repositories:` beside `root:` in the settings)",
+            ));
+        }
+        found |= part(loader, &root, &path, &kind)?;
+        directory_if_there(loader, &root, &path.join("site").join(&site.site))?;
+    }
+    if !found {
+        return Err(SourceError::SiteDefinition {
+            at: definition,
+            what: format!("site type `{kind}` is nowhere: there is no folder type/{kind}"),
+            remedy: "correct `site_type`, or name the repository that holds it under `repositories`".to_owned(),
+        });
+    }
+    Ok(())
+}
+
+/// Reads what all sites and those of a type have in common. Whether there is anything of the type.
+fn part(loader: &mut Loader<'_>, root: &Root<'_>, top: &Path, kind: &str) -> Result<bool, SourceError> {
+    let found = directory_if_there(loader, root, &top.join("type").join(kind))?;
+    directory_if_there(loader, root, &top.join("global"))?;
+    Ok(found)
+}
+
+fn directory(loader: &mut Loader<'_>, root: &Root<'_>, path: &Path) -> Result<(), SourceError> {
+    loader.directory(root, path, &mut Vec::new())
+}
+
+fn directory_if_there(loader: &mut Loader<'_>, root: &Root<'_>, path: &Path) -> Result<bool, SourceError> {
+    let there = root.is_directory(path);
+    if there {
+        directory(loader, root, path)?;
+    }
+    Ok(there)
+}
+
+/// `global@v1.9/`.
+fn label(repository: &Repository) -> String {
+    match &repository.revision {
+        Some(revision) => format!("{}@{revision}/", repository.name),
+        None => format!("{}/", repository.name),
+    }
+}
+
+fn no_site(root: &Root<'_>, top: &Path, site: &str) -> SourceError {
+    let mut sites: Vec<String> = root.files.names(&top.join("site")).map_or_else(
+        |_| Vec::new(),
+        |names| names.iter().map(|name| name.to_string_lossy().into_owned()).filter(|name| !name.starts_with('.')).collect(),
+    );
+    sites.sort();
+    let known = if sites.is_empty() {
+        "correct the root, which is the folder with `site/` in it".to_owned()
+    } else {
+        format!("the sites are {}", sites.join(", "))
+    };
+    SourceError::NoSite { root: root.shown(top), site: site.to_owned(), known }
+}
+
+/// Site type and further repositories.
+fn definition_of(
+    loader: &Loader<'_>,
+    root: &Root<'_>,
+    top: &Path,
+    site: &str,
+    definition: &str,
+) -> Result<(String, Vec<Repository>), SourceError> {
+    let map = &loader.loaded.map;
+    let Some(file) = loader.loaded.files.iter().find(|id| map.get(**id).is_some_and(|file| file.path == definition)) else {
+        return Err(no_site(root, top, site));
+    };
+    let at = |node: &Node| map.describe(node.span);
+    let wrong = |at: String, what: &str, remedy: &str| SourceError::SiteDefinition { at, what: what.to_owned(), remedy: remedy.to_owned() };
+    let parsed = yaml::parse(map, *file);
+    let is_definition = |node: &&Node| node.get("schema").and_then(Node::as_str).is_some_and(|s| s.starts_with("pegleg/SiteDefinition/"));
+    let Some(data) = parsed.documents.iter().find(is_definition).and_then(|node| node.get("data")) else {
+        return Err(wrong(
+            definition.to_owned(),
+            "no `pegleg/SiteDefinition/v1` document with `data`",
+            "add one that says `site_type: NAME`",
+        ));
+    };
+    let kind = match data.get("site_type") {
+        Some(kind) => kind
+            .as_str()
+            .filter(|kind| is_name(kind))
+            .ok_or_else(|| wrong(at(kind), "`site_type` is not the name of a folder", "write the name of a folder below type/"))?,
+        None => return Err(wrong(at(data), "`site_type` is missing", "add `site_type: NAME`, the name of a folder below type/")),
+    };
+    let mut repositories = Vec::new();
+    let listed = data.get("repositories").filter(|node| !node.is_null());
+    let Some(listed) = listed else { return Ok((kind.to_owned(), repositories)) };
+    let Some(listed) = listed.as_map() else {
+        return Err(wrong(at(listed), "`repositories` is not a mapping", "write `NAME: {url: …, revision: …}` lines below it"));
+    };
+    for (key, value) in &listed.entries {
+        // The tree itself is the site's repository.
+        if &*key.name == "site" {
+            continue;
+        }
+        let Some(location) = value.get("url").and_then(Node::as_str).filter(|url| !url.is_empty()) else {
+            return Err(wrong(map.describe(key.span), &format!("repository `{}` has no `url`", key.name), "add `url:`, a path or URL"));
+        };
+        let revision = match value.get("revision").map(|node| &node.value) {
+            Some(yaml::Value::Str(text)) if !text.is_empty() => Some(text.to_string()),
+            // A commit id of digits alone, or a tag such as 1.0, reads as a number; the text of the file is what was meant.
+            Some(yaml::Value::Int(_) | yaml::Value::Float(_)) => value.get("revision").and_then(|node| written(loader, node)),
+            _ => None,
+        };
+        repositories.push(Repository { name: key.name.to_string(), location: location.to_owned(), revision, at: map.describe(key.span) });
+    }
+    Ok((kind.to_owned(), repositories))
+}
+
+/// The text of a value as the file has it.
+fn written(loader: &Loader<'_>, node: &Node) -> Option<String> {
+    let text = &loader.loaded.map.get(node.span.file)?.text;
+    text.get(node.span.start as usize..node.span.end as usize).map(|text| text.trim().to_owned())
+}
+
+/// A path below a folder: `a` or `a/b`, nothing that leads out of it.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && PathBuf::from(name).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// A path, and neither a URL nor `user@host:path`.
+fn is_local(location: &str) -> bool {
+    let before_slash = location.split('/').next().unwrap_or("");
+    !location.contains("://") && (!before_slash.contains(':') || location.starts_with(['.', '/']))
+}
