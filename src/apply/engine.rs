@@ -25,6 +25,15 @@ pub struct RunReport {
     pub state: RunState,
 }
 
+/// Whose provisioner id of a machine is the newer one.
+#[derive(Clone, Copy)]
+enum ProvisionerId {
+    /// A run begins: what was applied since the plan was made has been refused already.
+    OfPlan,
+    /// A run goes on.
+    OfState,
+}
+
 /// Carries out one plan.
 pub struct Engine {
     plan: Arc<Plan>,
@@ -128,8 +137,9 @@ impl Engine {
         Ok(Lease::new(row.id, lease_until_ms, self.options.lease, self.options.longest_request))
     }
 
-    /// The machine of each node: what the state knows, where it knows something, else what the plan says.
-    fn bindings(&self, known: &BTreeMap<String, Binding>) -> Result<BTreeMap<String, Binding>, EngineError> {
+    /// The machine of each node: what the plan says, completed with what the state knows. Whether the provisioner's id is the state's or the
+    /// plan's is for the caller to say: a plan knows of records that were lost or made anew since the last run, and a run knows what it enlisted.
+    fn bindings(&self, known: &BTreeMap<String, Binding>, id: ProvisionerId) -> Result<BTreeMap<String, Binding>, EngineError> {
         let mut bindings = BTreeMap::new();
         for (node, planned) in &self.plan.bindings {
             let Some(known) = known.get(node) else {
@@ -138,10 +148,14 @@ impl Engine {
             };
             let differs = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
             let macs_differ = !known.macs.is_empty() && !planned.macs.is_empty() && !known.macs.iter().any(|m| planned.macs.contains(m));
+            let same = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
+            let same_hardware = same(&known.uuid, &planned.uuid)
+                || same(&known.serial, &planned.serial)
+                || known.macs.iter().any(|m| planned.macs.contains(m));
             if differs(&known.uuid, &planned.uuid)
                 || differs(&known.serial, &planned.serial)
-                || differs(&known.machine, &planned.machine)
                 || macs_differ
+                || (differs(&known.machine, &planned.machine) && !same_hardware)
             {
                 return Err(EngineError::refused(
                     format!("{node} is bound to another machine than when the plan was made"),
@@ -149,7 +163,9 @@ impl Engine {
                 ));
             }
             let mut merged = planned.clone();
-            merged.machine = merged.machine.or_else(|| known.machine.clone());
+            if let ProvisionerId::OfState = id {
+                merged.machine = known.machine.clone().or(merged.machine);
+            }
             merged.uuid = merged.uuid.or_else(|| known.uuid.clone());
             merged.serial = merged.serial.or_else(|| known.serial.clone());
             if merged.macs.is_empty() {
@@ -177,7 +193,7 @@ impl Engine {
                 return Err(EngineError::refused(message, hint));
             }
         }
-        let bindings = self.bindings(&memory.bindings)?;
+        let bindings = self.bindings(&memory.bindings, ProvisionerId::OfPlan)?;
         let now_ms = wall_ms();
         let started = Event {
             v: EVENT_VERSION,
@@ -236,7 +252,7 @@ impl Engine {
                 ));
             }
         }
-        let bindings = self.bindings(&memory.bindings)?;
+        let bindings = self.bindings(&memory.bindings, ProvisionerId::OfState)?;
         let resumed = Event {
             v: EVENT_VERSION,
             seq: state.last_seq() + 1,

@@ -97,7 +97,13 @@ pub(super) fn identify<'a>(site: &Site, build: &'a Build, memory: &Memory) -> BT
         if let (Some(bmc), Some(bound)) = (bmc, bound)
             && let Some(why) = bound.contradicts_bmc(bmc)
         {
-            identity = Match::Unknown { reason: why, hint: format!("if the board or server was replaced: drydock rebind node.{name}") };
+            identity = match bound_elsewhere(memory, site, name, bmc) {
+                Some(other) => Match::Unknown {
+                    reason: format!("the BMC at {} is that of {other}'s machine: {why}", bmc.address),
+                    hint: format!("check the OOB addresses of {name} and {other}, and the cabling"),
+                },
+                None => Match::Unknown { reason: why, hint: format!("if the board or server was replaced: drydock rebind node.{name}") },
+            };
         }
         if let (Match::Machine { machine, .. }, Some(bmc)) = (&identity, bmc)
             && let Some(why) = bmc_and_machine_disagree(bmc, machine)
@@ -112,6 +118,10 @@ pub(super) fn identify<'a>(site: &Site, build: &'a Build, memory: &Memory) -> BT
             if binding.macs.is_empty() {
                 binding.macs.clone_from(&bmc.macs);
             }
+        }
+        // A record that is gone from the provisioner is not looked for any more; the machine enlists under another id.
+        if let Match::Absent = identity {
+            binding.machine = None;
         }
         if let Match::Machine { machine, .. } = &identity {
             binding.machine = Some(machine.id.clone());
@@ -198,6 +208,17 @@ fn by_name<'a>(node: &crate::model::Node, bmc_error: Option<&str>, index: &Index
             hint: "make the BMC answer, or set boot_mac, then plan again".into(),
         },
     }
+}
+
+/// The other node that is bound to what a BMC manages.
+fn bound_elsewhere<'m>(memory: &'m Memory, site: &Site, node: &str, bmc: &Bmc) -> Option<&'m str> {
+    let same = |a: Option<&String>, b: Option<&String>| a.is_some() && a == b;
+    let other = memory.bindings.iter().find(|(name, bound)| {
+        *name != node
+            && site.nodes.contains_key(*name)
+            && (same(bound.uuid.as_ref(), bmc.uuid.as_ref()) || bound.macs.iter().any(|m| bmc.macs.contains(m)))
+    });
+    other.map(|(name, _)| name.as_str())
 }
 
 fn bmc_and_machine_disagree(bmc: &Bmc, machine: &Machine) -> Option<String> {
