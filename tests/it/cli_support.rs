@@ -93,6 +93,16 @@ impl Ended {
         self
     }
 
+    /// Checks that stdout has these texts, wherever its lines break.
+    #[track_caller]
+    pub(crate) fn reads(self, texts: &[&str]) -> Self {
+        let flat = self.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        for text in texts {
+            assert!(flat.contains(text), "no {text:?} in stdout:\n{}", self.stdout);
+        }
+        self
+    }
+
     /// Checks that stdout has these texts.
     #[track_caller]
     pub(crate) fn shows(self, texts: &[&str]) -> Self {
@@ -103,7 +113,7 @@ impl Ended {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a readable folder") {
         let entry = entry.expect("an entry");

@@ -1,0 +1,213 @@
+//! A small simulated site that is not as its design says: what is set up, what is looked at afterwards.
+//!
+//! The world is looked at through its own files, never through drydock: the request log says which requests changed something, the world itself
+//! what a machine holds.
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::OnceLock;
+
+use drydock::sim::{Node, RequestRecord, Server, World, read_requests};
+use serde_json::Value;
+
+use crate::cli_support::{Ended, Folder, copy};
+use crate::{oracle, support};
+
+/// `examples/hello-site` (three nodes in one rack) with time so short that only the order of events is left.
+pub(crate) struct Site {
+    folder: Folder,
+}
+
+/// A moment that later ones are compared with.
+pub(crate) struct Moment {
+    world: World,
+    requests: usize,
+}
+
+impl Moment {
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
+    pub(crate) fn machine(&self, name: &str) -> &drydock::sim::Machine {
+        &self.world.machines[name]
+    }
+}
+
+const TIMING: &str = "{power_ms: 5, post_ms: 10, enlist_ms: 20, commission_ms: 30, deploy_ms: 40, release_ms: 10, import_ms: 20}";
+
+impl Site {
+    /// A new site with these lines in its `simulate:` section.
+    pub(crate) fn new(simulate: &str) -> Self {
+        let site = Self { folder: Folder::hello() };
+        site.settings("", simulate);
+        site
+    }
+
+    /// A site that was applied without any fault.
+    pub(crate) fn applied() -> Self {
+        static APPLIED: OnceLock<Site> = OnceLock::new();
+        let first = APPLIED.get_or_init(|| {
+            let site = Self::new("");
+            site.run(&["apply", "--auto-approve"]).expect(0);
+            site.expect_as_designed();
+            site
+        });
+        let folder = Folder::empty();
+        copy(first.path(), folder.path());
+        copy(&first.path().join(".drydock"), &folder.path().join(".drydock"));
+        Self { folder }
+    }
+
+    /// Writes the settings: lines of the top level, and lines of the `simulate:` section.
+    pub(crate) fn settings(&self, top: &str, simulate: &str) {
+        let text = format!(
+            "site: hello-site\ndrivers: {{maas: {{owns_region: true}}}}\nlimits: {{unavailable_per_rack: 3, power_ups_per_rack: 3}}\n{top}\nsimulate:\n  images_present: true\n  timing: {TIMING}\n{simulate}\n"
+        );
+        self.folder.write("drydock.yaml", &text);
+    }
+
+    /// From now on the simulated site has these lines in its section, and no others.
+    pub(crate) fn simulate(&self, lines: &str) {
+        self.settings("", lines);
+    }
+
+    pub(crate) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    #[track_caller]
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
+        self.folder.run(arguments)
+    }
+
+    /// Starts a command whose progress is read line by line.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        self.folder.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("drydock runs")
+    }
+
+    /// The plan as a value, and the exit code.
+    #[track_caller]
+    pub(crate) fn plan(&self, more: &[&str]) -> (Value, i32) {
+        let ended = self.run(&[&["plan", "--detailed-exitcode", "--format", "json"], more].concat());
+        let plan = serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{e}: {ended:?}"));
+        (plan, ended.code)
+    }
+
+    /// The world as it is now.
+    pub(crate) fn world(&self) -> World {
+        if !self.world_folder().join("world.json").exists() {
+            self.run(&["discover", "--quiet"]).expect(0);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let running = Server::reopen(&self.world_folder()).await.expect("a world");
+            let world = running.world().unwrap();
+            running.shutdown().await.unwrap();
+            world
+        })
+    }
+
+    /// Something happens at the site while drydock does not look: hands, other people, other programs.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut World)) {
+        let mut world = self.world();
+        change(&mut world);
+        let path = self.world_folder().join("world.json");
+        let mut file: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        file["world"] = serde_json::to_value(&world).unwrap();
+        std::fs::write(&path, file.to_string()).unwrap();
+    }
+
+    fn world_folder(&self) -> std::path::PathBuf {
+        self.path().join(".drydock/sim")
+    }
+
+    pub(crate) fn requests(&self) -> Vec<RequestRecord> {
+        read_requests(&self.world_folder()).unwrap()
+    }
+
+    pub(crate) fn now(&self) -> Moment {
+        Moment { world: self.world(), requests: self.requests().len() }
+    }
+
+    /// Requests since a moment that changed something, or tried to.
+    pub(crate) fn since(&self, moment: &Moment) -> Vec<RequestRecord> {
+        self.requests().into_iter().skip(moment.requests).filter(|r| r.server != "world").collect()
+    }
+
+    /// No request was sent that could change anything.
+    #[track_caller]
+    pub(crate) fn expect_no_requests(&self, moment: &Moment) {
+        let sent = self.since(moment);
+        assert!(sent.is_empty(), "{sent:#?}");
+    }
+
+    /// Requests since a moment that a machine, its BMC or its record in MAAS got.
+    pub(crate) fn requests_to(&self, moment: &Moment, machine: &str) -> Vec<RequestRecord> {
+        let ids: Vec<String> = [&moment.world, &self.world()].iter().filter_map(|w| Some(node(w, machine)?.system_id.clone())).collect();
+        let concerns = |r: &RequestRecord| {
+            r.server == format!("bmc:{machine}")
+                || ids.iter().any(|id| r.path.contains(&format!("/{id}/")))
+                || r.effects.iter().any(|e| e.split(' ').any(|word| word == machine))
+        };
+        self.since(moment).into_iter().filter(concerns).collect()
+    }
+
+    /// A machine and what MAAS has of it are exactly as they were, and nobody tried to change them.
+    #[track_caller]
+    pub(crate) fn expect_untouched(&self, moment: &Moment, machine: &str) {
+        let requests = self.requests_to(moment, machine);
+        assert!(requests.is_empty(), "{machine} got requests: {requests:#?}");
+        let now = self.world();
+        assert_eq!(without_sessions(&moment.world, machine), without_sessions(&now, machine));
+        assert_eq!(node(&moment.world, machine), node(&now, machine));
+    }
+
+    /// Every value of the design is in the world, by the oracle; and drydock sees that, too.
+    #[track_caller]
+    pub(crate) fn expect_as_designed(&self) {
+        self.run(&["plan", "--detailed-exitcode"]).expect(0).shows(&["No changes. hello-site is as its design says."]);
+        let differences = self.differences();
+        assert!(differences.is_empty(), "{differences:#?}");
+    }
+
+    /// What is not as the design says, by the oracle.
+    pub(crate) fn differences(&self) -> Vec<String> {
+        oracle::differences(&support::design(self.path(), &["design"]).site, &self.world())
+    }
+
+    /// How often something was done to a machine since a moment, as the world saw it: `deploy`, `power_on`, `release`.
+    pub(crate) fn effects(&self, moment: &Moment, effect: &str, machine: &str) -> usize {
+        let wanted = format!("{effect} {machine}");
+        self.requests().iter().skip(moment.requests).flat_map(|r| &r.effects).filter(|e| **e == wanted).count()
+    }
+}
+
+/// What MAAS has of a machine.
+pub(crate) fn node<'a>(world: &'a World, machine: &str) -> Option<&'a Node> {
+    world.nodes.values().find(|n| n.machine.as_deref() == Some(machine))
+}
+
+/// The same, to change it.
+pub(crate) fn node_mut<'a>(world: &'a mut World, machine: &str) -> &'a mut Node {
+    world.nodes.values_mut().find(|n| n.machine.as_deref() == Some(machine)).expect("MAAS has the machine")
+}
+
+/// A machine as it is, without who is logged in at its BMC.
+fn without_sessions(world: &World, machine: &str) -> Option<drydock::sim::Machine> {
+    let mut machine = world.machines.get(machine)?.clone();
+    if let Some(bmc) = &mut machine.bmc {
+        bmc.sessions.clear();
+    }
+    Some(machine)
+}
+
+/// The entries of a list in a plan that concern a resource.
+pub(crate) fn of<'a>(plan: &'a Value, list: &str, resource: &str) -> Vec<&'a Value> {
+    let all = plan[list].as_array().unwrap_or_else(|| panic!("no list {list} in {plan:#}"));
+    all.iter().filter(|entry| entry.get("change").unwrap_or(entry)["resource"] == resource).collect()
+}
