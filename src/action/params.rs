@@ -138,6 +138,10 @@ pub enum NetworkResource {
         start: IpAddr,
         /// Last address.
         end: IpAddr,
+        /// DNS servers of the subnet, in order, where a dynamic range holds one of them. Some provisioners create such a range only while
+        /// the subnet does not have that server, so that it is set after the range.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        dns_servers: Vec<IpAddr>,
     },
     /// A static route.
     Route {

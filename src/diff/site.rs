@@ -12,7 +12,7 @@ use super::networking::{FabricNames, vid_on};
 use super::{AttributeChange, Blocked, Change, HeldBack, Operation, Policy};
 use crate::action::params::{DhcpService, FabricBefore, NetworkResource, SubnetValues, VlanValues};
 use crate::action::{ActionKind, Effect};
-use crate::build::{Fabric, Fact, Provisioner, RangeUse, Subnet};
+use crate::build::{Fabric, Fact, LinkMode, Provisioner, RangeUse, Subnet};
 use crate::model::{Network, NetworkLink, RangeKind, Site};
 use crate::yaml::SourceMap;
 
@@ -427,14 +427,44 @@ impl Builder<'_> {
                 );
                 continue;
             }
+            if kind == RangeUse::Dynamic
+                && let Some(user) = self.address_in_use(network, start, end)
+            {
+                self.block(
+                    &resource,
+                    format!("it holds {user}; the provisioner refuses a dynamic range that holds an address in use"),
+                    "shorten the range in the design, or move the address out of it",
+                );
+                continue;
+            }
             let mut wanted = WantedMap::new();
             want(&mut wanted, "type", use_name(kind), range.kind.span);
             want(&mut wanted, "start", start.to_string(), range.start.span);
             want(&mut wanted, "end", end.to_string(), range.end.span);
             let attributes = created(&wanted, self.sources, Effect::Online, None);
-            let p = params(&NetworkResource::Range { subnet: network.cidr.value, kind, start, end });
+            let dns: Vec<IpAddr> = network.dns_servers.iter().map(|s| s.value).collect();
+            let holds_server = kind == RangeUse::Dynamic && dns.iter().any(|a| (start..=end).contains(a));
+            let dns_servers = if holds_server { dns } else { Vec::new() };
+            let p = params(&NetworkResource::Range { subnet: network.cidr.value, kind, start, end, dns_servers });
             self.step(&resource, ActionKind::CreateNetworkTemplate, false, attributes, p, vec![format!("subnet.{name}")]);
         }
+    }
+
+    /// An address between two that somebody has already: the gateway, a rack controller or a machine.
+    fn address_in_use(&self, network: &Network, start: IpAddr, end: IpAddr) -> Option<String> {
+        let inside = |a: &IpAddr| (start..=end).contains(a);
+        if let Some(gateway) = network.default_gateway().filter(|g| inside(&g.value)) {
+            return Some(format!("the gateway {}", gateway.value));
+        }
+        let racks = self.provisioner.racks.known().into_iter().flatten();
+        let on_racks =
+            racks.flat_map(|r| r.interfaces.iter().flat_map(|i| &i.addresses).map(|a| (format!("rack controller {}", r.hostname), *a)));
+        let machines = self.provisioner.machines.known().into_iter().flatten();
+        let on_machines = machines.flat_map(|m| {
+            let links = m.interfaces.iter().flat_map(|i| &i.links).filter(|l| matches!(l.mode, LinkMode::Static | LinkMode::Auto));
+            links.filter_map(|l| Some((format!("machine {}", m.hostname), l.address?)))
+        });
+        on_racks.chain(on_machines).find(|(_, a)| inside(a)).map(|(who, a)| format!("address {a} of {who}"))
     }
 
     fn dhcp(&mut self, link: &NetworkLink, vid: u16, members: &[&Network], fabric: Option<&Fabric>) {
@@ -494,8 +524,13 @@ impl Builder<'_> {
         let mut needs = vec![vlan_resource(link_name, vid), format!("fabric.{link_name}")];
         for n in members {
             needs.push(format!("subnet.{}", n.name.value));
-            let dynamic = n.ranges.iter().filter(|r| r.kind.value == RangeKind::Dhcp);
-            needs.extend(dynamic.map(|r| format!("range.{}/{}-{}", n.name.value, r.start.value, r.end.value)));
+            needs.extend(dynamic_ranges(n));
+        }
+        if let Some(range) = needs.iter().find_map(|n| self.out.blocked.get(n))
+            && !attributes.is_empty()
+        {
+            let (reason, hint) = (format!("it needs {}, which is blocked: {}", range.resource, range.reason), range.hint.clone());
+            return self.block(&resource, reason, hint);
         }
         let p = params(&NetworkResource::Dhcp { fabric: link_name.clone(), vid, service });
         self.step(&resource, ActionKind::CreateNetworkTemplate, vlan.is_some(), attributes, p, needs);
@@ -549,7 +584,9 @@ impl Builder<'_> {
                         differences(&wanted, &have, self.sources, Effect::Online, "")
                     }
                 };
+                // A dynamic range cannot be made around a gateway that is in use, so it comes first.
                 let mut needs = vec![format!("subnet.{name}")];
+                needs.extend(dynamic_ranges(network));
                 needs.extend(target.map(|t| format!("subnet.{}", t.name.value)));
                 let p = params(&NetworkResource::Route {
                     source: network.cidr.value,
@@ -562,6 +599,13 @@ impl Builder<'_> {
             }
         }
     }
+}
+
+/// Resource addresses of a network's dynamic ranges.
+fn dynamic_ranges(network: &Network) -> impl Iterator<Item = String> {
+    let name = &network.name.value;
+    let dynamic = network.ranges.iter().filter(|r| r.kind.value == RangeKind::Dhcp);
+    dynamic.map(move |r| format!("range.{name}/{}-{}", r.start.value, r.end.value))
 }
 
 fn use_name(kind: RangeUse) -> &'static str {

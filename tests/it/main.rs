@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on fails
 #![allow(clippy::print_stderr)] // A test that skips says so.
 
+mod address_ranges;
 mod check_cases;
 mod cli_apply;
 mod cli_endpoints;

@@ -226,6 +226,9 @@ fn refusal(answer: &Response, call: &ApiCall) -> DriverError {
         StatusCode::BAD_REQUEST if said.starts_with(UNKNOWN_OP) => {
             answer.failure_as(ErrorClass::Rejected).hint("this MAAS does not know the operation; 2.9 or newer is needed")
         }
+        StatusCode::BAD_REQUEST if said.contains("range conflicts with an existing") => answer.failure_as(ErrorClass::Rejected).hint(
+            "MAAS allows no overlap with another range, and in a dynamic range no gateway, DNS server, next hop of a static route, or address of a machine or rack controller",
+        ),
         StatusCode::BAD_REQUEST if said.contains("current state of the node") => answer.failure_as(ErrorClass::NotReady),
         StatusCode::FORBIDDEN if said.is_empty() => {
             answer.failure_as(ErrorClass::Rejected).hint("MAAS gives no reason; a locked machine answers like this: unlock it in MAAS")

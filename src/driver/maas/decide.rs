@@ -14,6 +14,8 @@ pub(super) enum Decision {
     Done(BTreeMap<String, String>),
     /// These calls, in order; each depends on what is there now, so a half-way stop is picked up where it is.
     Act { calls: Vec<ApiCall>, then: Begun },
+    /// `last` follows `main` also where `main` fails: it puts back what `first` took away.
+    Enclosed { first: Option<ApiCall>, main: ApiCall, last: ApiCall },
     /// The machine is released first; what follows is decided when it is free.
     AfterRelease(ApiCall),
     /// Steps on a machine's interfaces.
@@ -56,7 +58,9 @@ impl Decision {
     pub(super) fn observation(self) -> Observation {
         match self {
             Self::Done(outputs) => Observation::Done { outputs },
-            Self::Act { .. } | Self::AfterRelease(_) | Self::Networking(_) | Self::Storage(_) => Observation::NotStarted,
+            Self::Act { .. } | Self::Enclosed { .. } | Self::AfterRelease(_) | Self::Networking(_) | Self::Storage(_) => {
+                Observation::NotStarted
+            }
             Self::InProgress(detail) => Observation::InProgress { detail },
             Self::Failed(error) => Observation::Failed(error),
         }

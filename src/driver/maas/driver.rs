@@ -359,6 +359,16 @@ impl Driver for MaasDriver {
             Decision::InProgress(reason) => Ok(Begun::Wait { reason }),
             Decision::Failed(error) => Err(error),
             Decision::Act { calls, then } => self.act(&calls, then).await,
+            Decision::Enclosed { first, main, last } => {
+                if let Some(first) = &first {
+                    self.api.change(first).await?;
+                }
+                let outcome = self.api.change(&main).await;
+                let put_back = self.api.change(&last).await;
+                // Why the action failed matters more.
+                outcome.and(put_back)?;
+                Ok(Begun::Complete)
+            }
             Decision::AfterRelease(release) => {
                 // MAAS forgets the owner data of a machine that it releases.
                 let kept = batch.machine(call)?.and_then(|found| machine_actions::restore(&found.machine));

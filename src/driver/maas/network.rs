@@ -29,7 +29,7 @@ pub(super) fn decide(resource: &NetworkResource, lists: &Lists) -> Result<Decisi
         NetworkResource::Vlan { fabric, vid, after, before } => vlan(fabric, *vid, after, before.as_ref(), lists),
         NetworkResource::Dhcp { fabric, vid, service } => dhcp(fabric, *vid, service, lists),
         NetworkResource::Subnet { cidr, after, before } => subnet(*cidr, after, before.as_ref(), lists),
-        NetworkResource::Range { subnet, kind, start, end } => range(*subnet, *kind, *start, *end, lists),
+        NetworkResource::Range { subnet, kind, start, end, dns_servers } => range(*subnet, *kind, (*start, *end), dns_servers, lists),
         NetworkResource::Route { source, destination, gateway, metric, before } => {
             let (source, destination) = (lists.subnet(*source)?, lists.subnet(*destination)?);
             let found = lists.routes()?.iter().find(|r| r.source == source.id && r.destination == destination.id && r.gateway == *gateway);
@@ -192,7 +192,6 @@ fn no_rack(vlan: &Vlan, fabric: &str, candidates: &[&RackController]) -> DriverE
 fn subnet(cidr: ipnet::IpNet, after: &SubnetValues, before: Option<&SubnetValues>, lists: &Lists) -> Result<Decision, DriverError> {
     let cidr = cidr.trunc();
     let vlan = lists.vlan(&after.fabric, after.vid)?;
-    let servers = |list: &[IpAddr]| list.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
     let Some(found) = lists.subnets()?.iter().find(|s| s.cidr == cidr) else {
         return Ok(if before.is_some() {
             Decision::precondition(format!("subnet {cidr} is no longer there"))
@@ -202,7 +201,7 @@ fn subnet(cidr: ipnet::IpNet, after: &SubnetValues, before: Option<&SubnetValues
                 .with("name", &after.name)
                 .with("vlan", vlan.id)
                 .with_some("gateway_ip", after.gateway)
-                .with_some("dns_servers", (!after.dns_servers.is_empty()).then(|| servers(&after.dns_servers)))])
+                .with_some("dns_servers", (!after.dns_servers.is_empty()).then(|| joined(&after.dns_servers)))])
         });
     };
     let same =
@@ -230,15 +229,26 @@ fn subnet(cidr: ipnet::IpNet, after: &SubnetValues, before: Option<&SubnetValues
             .with_some("name", (found.name != after.name).then_some(&after.name))
             .with_some("vlan", (found.vlan != vlan.id).then_some(vlan.id))
             .with_some("gateway_ip", (found.gateway != after.gateway).then(|| after.gateway.map(|g| g.to_string()).unwrap_or_default()))
-            .with_some("dns_servers", (found.dns_servers != after.dns_servers).then(|| servers(&after.dns_servers)))])
+            .with_some("dns_servers", (found.dns_servers != after.dns_servers).then(|| joined(&after.dns_servers)))])
     }))
 }
 
-fn range(cidr: ipnet::IpNet, kind: RangeUse, start: IpAddr, end: IpAddr, lists: &Lists) -> Result<Decision, DriverError> {
+/// A range that holds DNS servers of its subnet is refused by MAAS while the subnet has them, and not afterwards; so they are taken away for as
+/// long as it takes to make the range.
+fn range(
+    cidr: ipnet::IpNet,
+    kind: RangeUse,
+    (start, end): (IpAddr, IpAddr),
+    dns_servers: &[IpAddr],
+    lists: &Lists,
+) -> Result<Decision, DriverError> {
     let subnet = lists.subnet(cidr)?;
     let ranges = lists.ranges()?;
+    let servers = |list: &[IpAddr]| ApiCall::put(format!("subnets/{}/", subnet.id)).with("dns_servers", joined(list));
+    let without: Vec<IpAddr> = dns_servers.iter().copied().filter(|a| !(start..=end).contains(a)).collect();
+    let taken_away = !dns_servers.is_empty() && subnet.dns_servers == without;
     if ranges.iter().any(|r| r.subnet == subnet.id && r.kind == kind && r.start == start && r.end == end) {
-        return Ok(Decision::done());
+        return Ok(if taken_away { Decision::act([servers(dns_servers)]) } else { Decision::done() });
     }
     let name = |k: RangeUse| match k {
         RangeUse::Dynamic => "dynamic",
@@ -254,9 +264,23 @@ fn range(cidr: ipnet::IpNet, kind: RangeUse, start: IpAddr, end: IpAddr, lists: 
             name(kind)
         )));
     }
-    Ok(Decision::act([ApiCall::create("ipranges/")
-        .with("type", name(kind))
-        .with("subnet", subnet.id)
-        .with("start_ip", start)
-        .with("end_ip", end)]))
+    let create =
+        ApiCall::create("ipranges/").with("type", name(kind)).with("subnet", subnet.id).with("start_ip", start).with("end_ip", end);
+    if dns_servers.is_empty() {
+        return Ok(Decision::act([create]));
+    }
+    if subnet.dns_servers != dns_servers && !taken_away {
+        let now = if subnet.dns_servers.is_empty() { "none".to_owned() } else { joined(&subnet.dns_servers) };
+        return Ok(Decision::precondition(format!(
+            "the DNS servers of subnet {} changed since the plan was made: {now}, expected {}",
+            subnet.cidr,
+            joined(dns_servers)
+        )));
+    }
+    let first = (!taken_away).then(|| servers(&without));
+    Ok(Decision::Enclosed { first, main: create, last: servers(dns_servers) })
+}
+
+fn joined(servers: &[IpAddr]) -> String {
+    servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }

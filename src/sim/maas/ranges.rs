@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::call::{Answer, Call, FormErrors, REQUIRED, choices, deleted, form_error, id_of, list, missing};
 use super::subnets;
-use crate::sim::db::{IpRange, StaticRoute};
+use crate::sim::db::{IpRange, StaticRoute, Subnet};
 use crate::sim::http::Reply;
 use crate::sim::lifecycle::number;
 use crate::sim::render;
@@ -112,29 +112,53 @@ fn fill(call: &Call<'_>, r: &mut IpRange) -> Result<(), Reply> {
             return both("IPv6 dynamic range must be at least 256 addresses in size.");
         }
     }
-    let covers = |a: &str| a.parse::<IpAddr>().is_ok_and(|a| number(start) <= number(a) && number(a) <= number(end));
-    let clash = world.site.ipranges.values().filter(|o| o.id != r.id && o.subnet == r.subnet).any(|o| {
-        let (Ok(a), Ok(b)) = (o.start.parse::<IpAddr>(), o.end.parse::<IpAddr>()) else { return false };
-        number(a) <= number(end) && number(start) <= number(b)
-    });
     let dynamic = r.kind == "dynamic";
-    let assigned = dynamic
-        && (subnet.gateway_ip.as_deref().is_some_and(covers)
-            || world.site.static_routes.values().any(|x| x.source == r.subnet && covers(&x.gateway_ip))
-            || world
-                .site
-                .rack_interfaces
-                .iter()
-                .chain(world.nodes.values().flat_map(|n| n.interfaces.values()))
-                .flat_map(|i| &i.links)
-                .filter(|l| l.subnet == Some(r.subnet))
-                .filter_map(|l| l.ip.as_deref())
-                .any(covers));
-    if clash || assigned {
+    let wanted = (number(start), number(end));
+    let was = world.site.ipranges.get(&r.id).filter(|o| dynamic && o.kind == "dynamic" && o.subnet == r.subnet).and_then(span);
+    if added(wanted, was).into_iter().any(|part| taken(call, subnet, r, part)) {
         let what = if dynamic { "IP address or " } else { "" };
         return both(&format!("Requested {} range conflicts with an existing {what}range.", r.kind));
     }
     Ok(())
+}
+
+/// First and last address, both included.
+type Span = (u128, u128);
+
+fn span(r: &IpRange) -> Option<Span> {
+    Some((number(r.start.parse().ok()?), number(r.end.parse().ok()?)))
+}
+
+/// What a range has more than the dynamic range that it was; all of it where it was none. What an older range holds is not looked at again.
+fn added(wanted: Span, was: Option<Span>) -> Vec<Span> {
+    let Some(was) = was else { return vec![wanted] };
+    let left = (wanted.0, wanted.1.min(was.0.saturating_sub(1)));
+    let right = (wanted.0.max(was.1.saturating_add(1)), wanted.1);
+    [left, right].into_iter().filter(|s| s.0 <= s.1).collect()
+}
+
+/// Whether an address of a span is something's already. Reserved ranges may hold addresses in use, dynamic ones may not; where MAAS does not manage
+/// a subnet, dynamic ranges lie inside its reserved ones.
+fn taken(call: &Call<'_>, subnet: &Subnet, r: &IpRange, part: Span) -> bool {
+    let world = &call.core.world;
+    let dynamic = r.kind == "dynamic";
+    let overlaps = |o: &Span| o.0 <= part.1 && part.0 <= o.1;
+    let others = |kind: &'static str| {
+        world.site.ipranges.values().filter(move |o| o.id != r.id && o.subnet == r.subnet && o.kind == kind).filter_map(span)
+    };
+    let clash = match (subnet.managed, dynamic) {
+        (true, _) => others("dynamic").chain(others("reserved")).any(|o| overlaps(&o)),
+        (false, false) => others("reserved").any(|o| overlaps(&o)),
+        (false, true) => others("dynamic").any(|o| overlaps(&o)) || !others("reserved").any(|o| o.0 <= part.0 && part.1 <= o.1),
+    };
+    if clash || !dynamic {
+        return clash;
+    }
+    let links = world.site.rack_interfaces.iter().chain(world.nodes.values().flat_map(|n| n.interfaces.values())).flat_map(|i| &i.links);
+    let assigned = links.filter(|l| l.subnet == Some(r.subnet)).filter_map(|l| l.ip.as_deref());
+    let routers = world.site.static_routes.values().filter(|x| x.source == r.subnet).map(|x| x.gateway_ip.as_str());
+    let services = subnet.gateway_ip.as_deref().into_iter().chain(subnet.dns_servers.iter().map(String::as_str));
+    services.chain(routers).chain(assigned).filter_map(|a| a.parse().ok()).map(number).any(|a| overlaps(&(a, a)))
 }
 
 pub(super) fn iprange(call: &mut Call<'_>, id: i64) -> Answer {

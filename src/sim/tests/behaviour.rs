@@ -244,3 +244,35 @@ fn once_is_ignored_by_some_bmcs() {
     let boot = lab.bmc("node01", "GET", &system, &json!(null)).body["Boot"].clone();
     assert_eq!((&boot["BootSourceOverrideEnabled"], &boot["BootSourceOverrideTarget"]), (&"Continuous".into(), &"Pxe".into()));
 }
+
+#[test]
+fn dynamic_ranges_hold_nothing_that_is_in_use() {
+    let mut lab = Lab::new(&SimOptions::default());
+    let subnet = lab.ok("GET", "subnets/cidr:10.10.0.0/24/", None, &[])["id"].to_string();
+    let path = format!("subnets/{subnet}/");
+    let make = |lab: &mut Lab, kind: &str, start: &str, end: &str| {
+        lab.maas("POST", "ipranges/", None, &[("type", kind), ("subnet", &subnet), ("start_ip", start), ("end_ip", end)])
+    };
+    let conflict = json!(["Requested dynamic range conflicts with an existing IP address or range."]);
+    // The rack controller has 10.10.0.254.
+    let refused = make(&mut lab, "dynamic", "10.10.0.100", "10.10.0.254");
+    assert_eq!((refused.status, &refused.body["start_ip"], &refused.body["end_ip"]), (400, &conflict, &conflict));
+    lab.ok("PUT", &path, None, &[("dns_servers", "10.10.0.150,8.8.8.8"), ("gateway_ip", "10.10.0.1")]);
+    for (start, end) in [("10.10.0.100", "10.10.0.200"), ("10.10.0.150", "10.10.0.150"), ("10.10.0.1", "10.10.0.9")] {
+        assert_eq!(make(&mut lab, "dynamic", start, end).body["start_ip"], conflict, "{start}");
+    }
+    assert_eq!(make(&mut lab, "reserved", "10.10.0.140", "10.10.0.160").status, 200, "a reserved range may hold addresses in use");
+    assert_eq!(make(&mut lab, "dynamic", "10.10.0.160", "10.10.0.170").status, 400, "ranges do not overlap");
+
+    // A range stays what it is where a server is set in it later, and may grow where nothing is.
+    let range = make(&mut lab, "dynamic", "10.10.0.20", "10.10.0.40");
+    let path_of_range = format!("ipranges/{}/", range.body["id"]);
+    lab.ok("PUT", &path, None, &[("dns_servers", "10.10.0.30,10.10.0.50")]);
+    assert_eq!(lab.maas("PUT", &path_of_range, None, &[("end_ip", "10.10.0.45")]).status, 200);
+    assert_eq!(lab.maas("PUT", &path_of_range, None, &[("end_ip", "10.10.0.50")]).body["end_ip"], conflict);
+
+    // Where MAAS does not manage a subnet, dynamic ranges lie in reserved ones.
+    lab.ok("PUT", &path, None, &[("managed", "false")]);
+    assert_eq!(make(&mut lab, "dynamic", "10.10.0.60", "10.10.0.70").status, 400);
+    assert_eq!(make(&mut lab, "dynamic", "10.10.0.141", "10.10.0.149").status, 200);
+}

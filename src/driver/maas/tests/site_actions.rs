@@ -99,7 +99,7 @@ async fn creates_networks_with_the_recorded_parameters() {
     let first = || recorded("subnets").body[0].clone();
     begins_as("subnet-create", vec![fabrics(&[dc1()]), listed("subnets", "subnets/", vec![first()])], &subnet, &[]).await;
 
-    let range = |kind, start, end| NetworkResource::Range { subnet: cidr, kind, start: ip(start), end: ip(end) };
+    let range = |kind, start, end| NetworkResource::Range { subnet: cidr, kind, start: ip(start), end: ip(end), dns_servers: vec![] };
     let ranges = |n: usize| listed("ipranges", "ipranges/", recorded("ipranges").body.as_array().unwrap()[..n].to_vec());
     let reserved = range(RangeUse::Reserved, "192.168.50.10", "192.168.50.20");
     begins_as("iprange-create-reserved", vec![recorded("subnets"), ranges(1)], &reserved, &["comment"]).await;
@@ -136,7 +136,13 @@ async fn what_is_there_is_done() {
         },
         NetworkResource::Vlan { fabric: "fabric-0".into(), vid: 0, after: VlanValues { name: "untagged".into(), mtu: 1500 }, before: None },
         NetworkResource::Subnet { cidr, after: prod(), before: None },
-        NetworkResource::Range { subnet: cidr, kind: RangeUse::Dynamic, start: ip("192.168.50.100"), end: ip("192.168.50.120") },
+        NetworkResource::Range {
+            subnet: cidr,
+            kind: RangeUse::Dynamic,
+            start: ip("192.168.50.100"),
+            end: ip("192.168.50.120"),
+            dns_servers: vec![],
+        },
         NetworkResource::Route {
             source: "10.10.0.0/24".parse().unwrap(),
             destination: cidr,
@@ -177,7 +183,13 @@ async fn what_somebody_else_changed_is_not_overwritten() {
             "MTU is 9000, expected 4000 or 1500",
         ),
         (
-            NetworkResource::Range { subnet: cidr, kind: RangeUse::Reserved, start: ip("192.168.50.15"), end: ip("192.168.50.30") },
+            NetworkResource::Range {
+                subnet: cidr,
+                kind: RangeUse::Reserved,
+                start: ip("192.168.50.15"),
+                end: ip("192.168.50.30"),
+                dns_servers: vec![],
+            },
             "overlaps",
         ),
         (
@@ -422,4 +434,65 @@ async fn the_site_is_verified() {
     let error = failed(observe(&Server::start(vec![bob]).await, &verify(false)).await);
     assert_eq!(error.class, ErrorClass::Credentials);
     assert!(error.message.contains("bob is not an administrator"), "{error}");
+}
+
+/// `subnets/` with these DNS servers on the one that the recordings create.
+fn subnets_with(dns_servers: &[&str]) -> Recorded {
+    let mut list = recorded("subnets");
+    let prod = list.body.as_array_mut().unwrap().iter_mut().find(|s| s["cidr"] == "192.168.50.0/24").unwrap();
+    prod["dns_servers"] = json!(dns_servers);
+    list
+}
+
+#[tokio::test]
+async fn a_dynamic_range_around_a_dns_server_is_made_while_the_subnet_is_without_it() {
+    let cidr = "192.168.50.0/24".parse().unwrap();
+    let (start, end) = (ip("192.168.50.100"), ip("192.168.50.120"));
+    let dns_servers = vec![ip("192.168.50.110"), ip("8.8.8.8")];
+    let range = NetworkResource::Range { subnet: cidr, kind: RangeUse::Dynamic, start, end, dns_servers };
+    let call = call(ActionKind::CreateNetworkTemplate, &range);
+    let path = format!("subnets/{}/", recorded("subnet-create").body["id"]);
+    let put = || Recorded::made("PUT", &path, None, json!({}));
+    let without = || listed("ipranges", "ipranges/", vec![]);
+    let both = ["192.168.50.110", "8.8.8.8"];
+    let said = |server: &Server| -> Vec<String> {
+        let shown = |a: &super::server::Asked| {
+            let servers = a.params.iter().find(|p| p.0 == "dns_servers").map_or(String::new(), |p| format!(" {}", p.1));
+            format!("{} {}{servers}", a.method, a.path)
+        };
+        server.changes().iter().map(shown).collect()
+    };
+    let [away, make, back] = [format!("PUT {path} 8.8.8.8"), "POST ipranges/".to_owned(), format!("PUT {path} 192.168.50.110,8.8.8.8")];
+
+    let server = Server::start(vec![subnets_with(&both), without(), put(), recorded("iprange-create-dynamic")]).await;
+    assert_eq!(observe(&server, &call).await, Observation::NotStarted);
+    assert_eq!(server.driver().begin(&call).await.unwrap(), Begun::Complete);
+    assert_eq!(said(&server), [away.clone(), make.clone(), back.clone()]);
+
+    // Stopped after the first call, or after the second.
+    let server = Server::start(vec![subnets_with(&["8.8.8.8"]), without(), put(), recorded("iprange-create-dynamic")]).await;
+    server.driver().begin(&call).await.unwrap();
+    assert_eq!(said(&server), [make.clone(), back.clone()]);
+    let server = Server::start(vec![subnets_with(&["8.8.8.8"]), recorded("ipranges"), put()]).await;
+    assert_eq!(observe(&server, &call).await, Observation::NotStarted);
+    server.driver().begin(&call).await.unwrap();
+    assert_eq!(said(&server), [back.clone()]);
+    let server = Server::start(vec![subnets_with(&both), recorded("ipranges")]).await;
+    assert_eq!(observe(&server, &call).await, Observation::done());
+
+    // A refusal puts them back, and says what MAAS does not allow.
+    let mut refused = recorded("iprange-create-dynamic");
+    refused.status = 400;
+    refused.body = json!({"start_ip": ["Requested dynamic range conflicts with an existing IP address or range."]});
+    let server = Server::start(vec![subnets_with(&both), without(), put(), refused]).await;
+    let error = server.driver().begin(&call).await.unwrap_err();
+    assert!(error.class == ErrorClass::Rejected && error.message.contains("Requested dynamic range conflicts"), "{error}");
+    assert!(error.hint.unwrap().contains("no gateway, DNS server"));
+    assert_eq!(said(&server), [away, make, back]);
+
+    // Somebody has set others.
+    let server = Server::start(vec![subnets_with(&["9.9.9.9"]), without()]).await;
+    let error = failed(observe(&server, &call).await);
+    let expected = "the DNS servers of subnet 192.168.50.0/24 changed since the plan was made: 9.9.9.9, expected 192.168.50.110,8.8.8.8";
+    assert_eq!((error.class, error.message.as_str()), (ErrorClass::Precondition, expected));
 }
