@@ -93,6 +93,8 @@ pub enum ColorChoice {
 pub enum Command {
     /// Check the design; needs no site
     Validate(Validate),
+    /// Say where values of the design come from; needs no site
+    Explain(Explain),
     /// Ask the site what is there (reads only)
     Discover(Discover),
     /// Show what would be done, and write it to a plan file
@@ -120,6 +122,27 @@ pub enum Command {
 pub struct Validate {
     /// Files, directories and URLs to check instead of the design in drydock.yaml
     pub paths: Vec<String>,
+}
+
+/// `drydock render`.
+#[derive(Debug, Args)]
+pub struct Render {
+    /// Print all documents, not only those of drydock
+    #[arg(long)]
+    pub all: bool,
+    /// Print secrets as they are
+    #[arg(long)]
+    pub show_secrets: bool,
+    /// Files, directories and URLs to render instead of the design in drydock.yaml
+    pub paths: Vec<String>,
+}
+
+/// `drydock explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// What to explain: `node.compute01`, `node.compute01/storage/sda`, `network.pxe/cidr`
+    #[arg(value_name = "RESOURCE[/PATH]")]
+    pub question: String,
 }
 
 /// `drydock discover`.

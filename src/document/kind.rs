@@ -87,3 +87,10 @@ pub enum Schema {
     /// Somebody else's (`deckhand/Passphrase/v1`, `armada/Chart/v1`, `v1/ConfigMap`), kept and otherwise ignored.
     Other(Arc<str>),
 }
+
+/// Whether documents of this schema hold a secret whatever their `storagePolicy` says.
+pub fn is_secret_kind(schema: &str) -> bool {
+    ["deckhand/Passphrase/", "deckhand/CertificateKey/", "deckhand/CertificateAuthorityKey/", "deckhand/PrivateKey/"]
+        .iter()
+        .any(|kind| schema.starts_with(kind))
+}

@@ -5,11 +5,13 @@
 //! What the data means is [`crate::design`]'s. Imports [`crate::yaml`] and [`crate::diag`].
 
 pub mod codes;
+mod heads;
 mod kind;
 mod read;
 
 #[cfg(test)]
 mod tests;
 
-pub use kind::{Kind, Schema};
+pub use heads::{Head, Heads};
+pub use kind::{Kind, Schema, is_secret_kind};
 pub use read::{Document, Form, read, read_all};

@@ -5,6 +5,7 @@
 
 pub mod codes;
 mod decode;
+mod explain;
 mod filter;
 mod inherit;
 mod located;
@@ -15,10 +16,13 @@ mod size;
 mod types;
 
 #[cfg(test)]
+mod explain_tests;
+#[cfg(test)]
 mod inherit_tests;
 #[cfg(test)]
 mod tests;
 
+pub use explain::{Explained, Link, Overridden, Role, Unexplained, explain};
 pub use located::Located;
 pub use resolve::resolve;
 pub use sink::Sink;

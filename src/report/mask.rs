@@ -3,6 +3,12 @@
 /// Parts of keys whose values are secrets. `credential` is how host profiles call the BMC's password.
 const SECRET_KEYS: [&str; 8] = ["password", "passwd", "passphrase", "secret", "token", "credential", "private_key", "api_key"];
 
+/// Whether the value of a key is a secret.
+pub(super) fn is_secret_key(key: &str) -> bool {
+    let lower = key.to_ascii_lowercase();
+    SECRET_KEYS.iter().any(|word| lower.contains(word))
+}
+
 /// The text with `*` for every byte of a secret, at unchanged byte offsets.
 ///
 /// Secret are: the value of a key that sounds like one, with all lines indented below it, and the data of documents that Deckhand stores encrypted.

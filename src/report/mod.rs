@@ -5,6 +5,7 @@
 
 pub mod diagnostics;
 mod escape;
+mod explain;
 mod mask;
 mod names;
 mod paint;
@@ -19,6 +20,7 @@ mod values;
 mod view;
 
 pub use escape::{clean, clean_json};
+pub use explain::{explained_json, explained_text, is_secret_key, json_of};
 pub use plan_json::plan_json;
 pub use plan_text::{TextOptions, plan_text};
 pub use runs::{RunInfo, run_json, run_show, run_summary, runs_json, runs_table};

@@ -4,13 +4,17 @@
 //! Scalars resolve as PyYAML resolves them (YAML 1.1), because that is what the Airship tools do. Imports nothing of drydock but [`crate::diag`].
 
 pub mod codes;
+mod emit;
 mod parse;
 mod resolve;
 mod syntax;
 mod tree;
 
 #[cfg(test)]
+mod emit_tests;
+#[cfg(test)]
 mod tests;
 
+pub use emit::emit;
 pub use parse::{MAX_ALIASED_NODES, MAX_DEPTH, Parsed, parse};
 pub use tree::{FileId, Key, Mapping, Node, Past, SourceFile, SourceMap, Span, Step, Value};

@@ -3,7 +3,9 @@
 pub mod apply;
 pub mod destroy;
 pub mod discover;
+pub mod explain;
 pub mod plan;
+
 pub mod resume;
 pub mod runs;
 pub mod show;

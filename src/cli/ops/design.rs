@@ -14,13 +14,15 @@ use crate::document::{self, Document};
 use crate::model::{self, Site};
 use crate::report;
 use crate::source::{self, Entry, Loaded, Pegleg, Request};
-use crate::yaml::SourceMap;
+use crate::yaml::{FileId, SourceMap};
 
 /// A design as far as it could be read, with everything that is wrong with it.
 #[derive(Debug)]
 pub struct Checked {
     /// Its files.
     pub map: SourceMap,
+    /// Those of them that are read for documents.
+    pub files: Vec<FileId>,
     /// Its documents.
     pub documents: Vec<Document>,
     /// The applied model, if there is a document of ours at all.
@@ -123,7 +125,7 @@ pub async fn check_entries(settings: &Settings, entries: &[DesignEntry], from: &
     if let Some(site) = &site {
         diagnostics.extend(check::run(site));
     }
-    Ok(Checked { map: loaded.map, documents, site, diagnostics })
+    Ok(Checked { map: loaded.map, files: loaded.files, documents, site, diagnostics })
 }
 
 /// Reads the files of a design.
@@ -157,7 +159,7 @@ pub async fn read(settings: &Settings, entries: &[DesignEntry], from: &Sources, 
 /// Reads the settings and a design without errors; shows the errors if there are any.
 pub async fn load(from: &Sources, printer: &Printer) -> anyhow::Result<Design> {
     let settings = settings(from)?;
-    let Checked { map, documents, site, diagnostics } = check(&settings, from, Network::Allowed).await?;
+    let Checked { map, documents, site, diagnostics, .. } = check(&settings, from, Network::Allowed).await?;
     let Some(site) = site.filter(|_| !has_errors(&diagnostics)) else {
         let errors: Vec<Diagnostic> = diagnostics.into_iter().filter(|d| d.severity == Severity::Error).collect();
         let style = report::diagnostics::Style { color: printer.stderr_color(), width: printer.width() };

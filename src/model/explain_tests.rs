@@ -1,0 +1,116 @@
+//! Where values come from: profiles, removal, lists, secrets.
+
+use super::{Role, Unexplained, explain};
+use crate::document::{Heads, read_all};
+use crate::yaml::{SourceMap, Step};
+
+const SITE: &str = "\
+schema: drydock/HostProfile/v1
+metadata: {name: defaults}
+data:
+  platform: {image: focal, kernel: ga}
+  oob: {type: redfish, credential: hunter2}
+  metadata: {tags: [a, b], owner_data: {x.y/z: '1'}}
+---
+schema: drydock/HostProfile/v1
+metadata: {name: compute}
+data:
+  host_profile: defaults
+  platform: {image: jammy}
+---
+schema: drydock/BaremetalNode/v1
+metadata: {name: n1}
+data:
+  host_profile: compute
+  platform: {image: noble}
+  metadata: {tags: [c, '!a'], rack: r1}
+  storage:
+    physical_devices:
+      sda:
+        partitions: [{name: root, size: 20g}]
+";
+
+struct Asked {
+    map: SourceMap,
+    documents: Vec<crate::document::Document>,
+    heads: Heads,
+}
+
+impl Asked {
+    fn new() -> Self {
+        let mut map = SourceMap::default();
+        let file = map.add("site.yaml", SITE);
+        let (documents, diagnostics) = read_all(&map, &[file]);
+        assert!(diagnostics.is_empty(), "{diagnostics:?}");
+        let heads = Heads::read(&map, &[file]);
+        Self { map, documents, heads }
+    }
+
+    fn ask(&self, question: &str) -> Result<Vec<super::Explained>, Unexplained> {
+        explain(&self.documents, &self.heads, question, &|key| key == "credential", &|_| false).map(|(_, values)| values)
+    }
+
+    fn chain(&self, question: &str) -> Vec<String> {
+        let values = self.ask(question).unwrap();
+        assert_eq!(values.len(), 1, "{values:?}");
+        values[0].links.iter().map(|link| format!("{:?} {} {}", link.role, link.name, self.map.describe(link.span))).collect()
+    }
+}
+
+#[test]
+fn the_last_link_is_where_the_value_is_written() {
+    let asked = Asked::new();
+    assert_eq!(
+        asked.chain("node.n1/platform/kernel"),
+        ["Resource n1 site.yaml:14:1", "Profile compute site.yaml:8:1", "Profile defaults site.yaml:4:36"]
+    );
+    assert_eq!(asked.chain("node.n1/metadata/rack"), ["Resource n1 site.yaml:18:35"]);
+    assert_eq!(asked.chain("host_profile.compute/platform/kernel"), ["Resource compute site.yaml:8:1", "Profile defaults site.yaml:4:36"]);
+    let tags = asked.ask("node.n1/metadata/tags").unwrap();
+    let shown: Vec<(String, Option<&str>)> = tags.iter().map(|t| (t.path.clone(), t.value.as_str())).collect();
+    assert_eq!(shown, [("/metadata/tags[0]".to_owned(), Some("b")), ("/metadata/tags[1]".to_owned(), Some("c"))]);
+    assert_eq!(tags[0].links.last().map(|l| (l.role, l.name.as_str())), Some((Role::Profile, "defaults")));
+}
+
+#[test]
+fn what_was_overridden_is_told_from_the_latest_on() {
+    let asked = Asked::new();
+    let values = asked.ask("node.n1/platform/image").unwrap();
+    assert_eq!(values[0].value.as_str(), Some("noble"));
+    let lost: Vec<(Option<&str>, &str)> = values[0].overridden.iter().map(|o| (o.value.as_str(), o.name.as_str())).collect();
+    assert_eq!(lost, [(Some("jammy"), "compute"), (Some("focal"), "defaults")]);
+    assert!(matches!(values[0].value.past.as_deref().map(|p| &p.step), Some(Step::Overrode { own: None })));
+}
+
+#[test]
+fn paths_are_forgiving_and_never_guess() {
+    let asked = Asked::new();
+    for question in [
+        "node.n1/storage/physical_devices/sda/partitions[0]/size",
+        "node.n1/storage.physical_devices.sda.partitions.root.size",
+        "node.n1/storage/sda/root/size",
+        "node.n1/sda/partitions/0/size",
+    ] {
+        let values = asked.ask(question).unwrap();
+        assert_eq!(values[0].path, "/storage/physical_devices/sda/partitions[0]/size", "{question}");
+    }
+    assert_eq!(asked.ask("node.n1/metadata/owner_data/x.y/z").unwrap()[0].value.as_str(), Some("1"));
+    // `name` is there more than once at the same depth elsewhere, and a key that is nowhere is an error.
+    let wrong = |question: &str| asked.ask(question).unwrap_err();
+    assert_eq!(
+        wrong("node.n1/platfrom"),
+        Unexplained { message: "node.n1 has no `platfrom`".into(), help: "did you mean `platform`?".into() }
+    );
+    assert_eq!(wrong("node.n1/platform/image/x").help, "the value there is text");
+    assert_eq!(wrong("node.n2").help, "did you mean `node.n1`?");
+    assert!(wrong("n1").message.contains("not the address of a resource"));
+    assert!(wrong("nod.n1").help.starts_with("kinds are node, host_profile"));
+}
+
+#[test]
+fn a_secret_key_makes_everything_below_it_secret() {
+    let asked = Asked::new();
+    let all = asked.ask("node.n1").unwrap();
+    let secret: Vec<&str> = all.iter().filter(|e| e.sensitive).map(|e| e.path.as_str()).collect();
+    assert_eq!(secret, ["/oob/credential"]);
+}
