@@ -64,7 +64,7 @@ fn the_last_link_is_where_the_value_is_written() {
         asked.chain("node.n1/platform/kernel"),
         ["Resource n1 site.yaml:14:1", "Profile compute site.yaml:8:1", "Profile defaults site.yaml:4:36"]
     );
-    assert_eq!(asked.chain("node.n1/metadata/rack"), ["Resource n1 site.yaml:18:35"]);
+    assert_eq!(asked.chain("node.n1/metadata/rack"), ["Resource n1 site.yaml:19:37"]);
     assert_eq!(asked.chain("host_profile.compute/platform/kernel"), ["Resource compute site.yaml:8:1", "Profile defaults site.yaml:4:36"]);
     let tags = asked.ask("node.n1/metadata/tags").unwrap();
     let shown: Vec<(String, Option<&str>)> = tags.iter().map(|t| (t.path.clone(), t.value.as_str())).collect();
