@@ -80,6 +80,11 @@ impl Selector {
         eval(&self.root, item)
     }
 
+    /// Whether it selects this node, and says its very name or stage: `*`, `!tag=x` and the like do not.
+    pub fn names(&self, item: &Selectable<'_>) -> bool {
+        self.matches(item) && says(&self.root, item)
+    }
+
     /// Node names that stand in it without wildcard, so that a name that no node has can be reported.
     pub fn node_names(&self) -> Vec<&str> {
         let mut names = Vec::new();
@@ -91,6 +96,15 @@ impl Selector {
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
+    }
+}
+
+fn says(expr: &Expr, item: &Selectable<'_>) -> bool {
+    match expr {
+        Expr::Term { key: Key::Node, pattern } => pattern == item.node,
+        Expr::Term { key: Key::Stage, pattern } => pattern == item.stage,
+        Expr::Any | Expr::Term { .. } | Expr::Not(_) => false,
+        Expr::And(a, b) | Expr::Or(a, b) => says(a, item) || says(b, item),
     }
 }
 
@@ -287,6 +301,19 @@ mod tests {
             "rack=r9 && (tag=masters || node=*)",
         ] {
             assert!(!hits(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn only_its_own_name_or_stage_names_a_node() {
+        let labels = BTreeMap::new();
+        let item = Selectable { node: "old01", rack: None, tags: &[], labels: &labels, stage: "orphaned" };
+        let names = |s: &str| Selector::parse(s).unwrap().names(&item);
+        for yes in ["node=old01", "stage=orphaned", "node=x || node=old01", "stage=orphaned && !node=new"] {
+            assert!(names(yes), "{yes}");
+        }
+        for no in ["*", "node=*", "node=old*", "!tag=x", "!node=x", "rack=r1 || !tag=x", "stage=orph*", "node=old01 && rack=r1"] {
+            assert!(!names(no), "{no}");
         }
     }
 

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::identity::{self, Match};
+use super::identity;
 use super::memory::Memory;
 use super::node::{self, Context, NodeWork, selectable};
 use super::site::{self, SiteComparison};
-use super::{Blocked, Change, HeldBack, NodeStage, NotManaged, Orphan, Policy, Stage, networking, platform};
-use crate::build::{Binding, Build, Fact, MachineStatus};
+use super::{Blocked, Change, HeldBack, NodeStage, NotManaged, Orphan, Policy, Stage, networking, orphans, platform};
+use crate::build::{Binding, Build, Fact};
 use crate::model::{Node, Site};
 use crate::yaml::SourceMap;
 
@@ -124,7 +124,7 @@ pub fn compare(site: &Site, sources: &SourceMap, build: &Build, memory: &Memory,
         }
     }
     max_absent(&mut out, site, memory, policy, &absent);
-    orphans(&mut out, site, provisioner, memory, &identities);
+    orphans::compare(&mut out, &cx, &identities);
     out.not_managed = not_managed(site, &site_part);
     out.site = site_part;
     if policy.goal.destroys() {
@@ -227,40 +227,6 @@ fn kernel_problem(node: &Node, work: Option<&NodeWork>, provisioner: Option<&cra
         ),
         hint: "change platform.kernel, or import that kernel".into(),
     })
-}
-
-fn orphans(
-    out: &mut Comparison,
-    site: &Site,
-    provisioner: Option<&crate::build::Provisioner>,
-    memory: &Memory,
-    identities: &BTreeMap<String, identity::NodeIdentity<'_>>,
-) {
-    let Some(machines) = provisioner.and_then(|p| p.machines.known()) else { return };
-    let used: BTreeSet<&str> = identities
-        .values()
-        .filter_map(|i| if let Match::Machine { machine, .. } = &i.found { Some(machine.id.as_str()) } else { None })
-        .collect();
-    for machine in machines.iter().filter(|m| !used.contains(m.id.as_str())) {
-        let marked = machine.owner_data.get(platform::MARK_SITE).is_some_and(|s| *s == site.name.value);
-        let bound = memory.bindings.iter().find(|(n, b)| b.machine.as_deref() == Some(&machine.id) && !site.nodes.contains_key(*n));
-        if !marked && bound.is_none() {
-            continue;
-        }
-        // The machine of a node whose identity is in doubt is no orphan.
-        let of_design = memory.bindings.iter().any(|(n, b)| b.machine.as_deref() == Some(&machine.id) && site.nodes.contains_key(n));
-        if of_design || (bound.is_none() && site.nodes.contains_key(&machine.hostname)) {
-            continue;
-        }
-        if matches!(machine.status, MachineStatus::New | MachineStatus::Ready) && !marked {
-            continue;
-        }
-        let name = bound.map_or(machine.hostname.as_str(), |(n, _)| n.as_str());
-        out.orphans.push(Orphan {
-            resource: format!("node.{name}"),
-            detail: format!("machine {} ({}), {}", machine.hostname, machine.id, machine.status_name),
-        });
-    }
 }
 
 fn not_managed(site: &Site, site_part: &SiteComparison) -> Vec<NotManaged> {

@@ -66,14 +66,19 @@ pub(super) struct Context<'a> {
     pub(super) fabrics: &'a FabricNames,
 }
 
-/// The stage of a node whose machine is known.
-pub(super) fn stage_of(site: &str, node: &str, machine: &Machine, memory: &Memory, user: &str) -> Stage {
+/// Whether a machine in use is ours: it bears this site's mark, or none and was deployed for the node by what is remembered.
+pub(super) fn is_ours(site: &str, node: &str, machine: &Machine, memory: &Memory, user: &str) -> bool {
     let marked = machine.owner_data.get(platform::MARK_SITE).is_some_and(|s| s == site);
     let other_site = machine.owner_data.get(platform::MARK_SITE).is_some_and(|s| s != site);
     let remembered = memory.bindings.get(node).is_some_and(|b| b.machine.as_deref() == Some(&machine.id))
         && memory.last_applied.contains_key(&format!("node.{node}"))
         && machine.owner.as_deref() == Some(user);
-    let ours = marked || (remembered && !other_site);
+    marked || (remembered && !other_site)
+}
+
+/// The stage of a node whose machine is known.
+pub(super) fn stage_of(site: &str, node: &str, machine: &Machine, memory: &Memory, user: &str) -> Stage {
+    let ours = is_ours(site, node, machine, memory, user);
     if machine.locked {
         return Stage::Held;
     }
@@ -556,13 +561,19 @@ fn release(name: &str, now: Stage, machine: Option<&Machine>, identity: &NodeIde
             "make the BMC answer, then plan again".into(),
         );
     }
+    let (work, change) = released(name, now, identity.binding.clone(), identity.power());
+    NodeComparison { now, then: Stage::Ready, work: Some(work), changes: vec![change], held_back: Vec::new(), blocked: Vec::new() }
+}
+
+/// The release of a machine, and how it is shown.
+pub(super) fn released(name: &str, now: Stage, binding: Binding, power: PowerState) -> (NodeWork, Change) {
     let attributes =
         vec![plain("stage", json!(now.name()), json!("ready"), Effect::Destroy, "what runs on it is given up; its disks are not erased")];
     let work = NodeWork {
         now,
         target: Stage::Ready,
-        binding: identity.binding.clone(),
-        power: identity.power(),
+        binding,
+        power,
         identify: false,
         networking: None,
         storage: None,
@@ -573,14 +584,7 @@ fn release(name: &str, now: Stage, machine: Option<&Machine>, identity: &NodeIde
         power_on: false,
         effect: Effect::Destroy,
     };
-    NodeComparison {
-        now,
-        then: Stage::Ready,
-        work: Some(work),
-        changes: vec![change(format!("node.{name}"), name, Operation::Delete, attributes, "")],
-        held_back: Vec::new(),
-        blocked: Vec::new(),
-    }
+    (work, change(format!("node.{name}"), name, Operation::Delete, attributes, ""))
 }
 
 /// An owned copy of what selectors look at.

@@ -15,6 +15,7 @@ mod idempotence;
 mod layers;
 mod odd_designs;
 mod oracle;
+mod orphans;
 mod perturbed_drift;
 mod perturbed_nodes;
 mod perturbed_support;

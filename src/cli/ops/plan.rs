@@ -9,7 +9,7 @@ use crate::cli::args::{Format, PlanOptions};
 use crate::cli::exit::Exit;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
-use crate::diff::{Goal, Memory, Policy};
+use crate::diff::{self, Goal, Memory, Policy};
 use crate::plan::{self, Inputs, Plan};
 use crate::report::{self, TextOptions, Verdict};
 
@@ -18,10 +18,11 @@ const MAX_BYTES: u64 = 1 << 30;
 
 /// Makes a plan: a pure function of its arguments.
 pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptions) -> anyhow::Result<Plan> {
-    let target = options.target.as_deref().map(|text| selector(design, "--target", text)).transpose()?;
+    let known = Known { design, build, memory };
+    let target = options.target.as_deref().map(|text| known.selector("--target", text)).transpose()?;
     let mut allow: Vec<(Effect, Selector)> = Vec::new();
     for allowance in &options.allow {
-        allow.push((allowance.effect, selector(design, "--allow", &allowance.selector)?));
+        allow.push((allowance.effect, known.selector("--allow", &allowance.selector)?));
     }
     let settings = &design.settings;
     let policy = Policy {
@@ -45,17 +46,34 @@ pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptio
     })?)
 }
 
-/// Parses a selector, and refuses names that no node has: a typo must not select nothing in silence.
-fn selector(design: &Design, option: &str, text: &str) -> anyhow::Result<Selector> {
-    let selector = Selector::parse(text).map_err(|e| Problem::usage(format!("{option}: {e}")))?;
-    for name in selector.node_names() {
-        if !design.site.nodes.contains_key(name) {
-            let near = design.site.nodes.keys().min_by_key(|n| strsim::osa_distance(n, name));
+/// What a selector may name.
+struct Known<'a> {
+    design: &'a Design,
+    build: &'a Build,
+    memory: &'a Memory,
+}
+
+impl Known<'_> {
+    /// Parses a selector, and refuses names that no node has: a typo must not select nothing in silence.
+    fn selector(&self, option: &str, text: &str) -> anyhow::Result<Selector> {
+        let selector = Selector::parse(text).map_err(|e| Problem::usage(format!("{option}: {e}")))?;
+        let nodes = &self.design.site.nodes;
+        for name in selector.node_names() {
+            if nodes.contains_key(name) || self.memory.bindings.contains_key(name) {
+                continue;
+            }
+            let orphans = diff::orphan_names(&self.design.site, self.build, self.memory);
+            if orphans.contains(name) {
+                continue;
+            }
+            let near = nodes.keys().chain(&orphans).min_by_key(|n| strsim::osa_distance(n, name));
             let help = near.map_or_else(|| "the design has no nodes".to_owned(), |n| format!("did you mean `node={n}`?"));
-            return Err(Problem::usage(format!("{option}: the design has no node `{name}`")).help(help).into());
+            return Err(Problem::usage(format!("{option}: the design has no node `{name}`, and no orphaned machine has that name"))
+                .help(help)
+                .into());
         }
+        Ok(selector)
     }
-    Ok(selector)
 }
 
 /// Reads a plan file; refuses one that was changed or cut off.
