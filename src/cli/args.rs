@@ -95,6 +95,8 @@ pub enum Command {
     Validate(Validate),
     /// Say where values of the design come from; needs no site
     Explain(Explain),
+    /// Print JSON Schemas for editors
+    Schema(Schema),
     /// Ask the site what is there (reads only)
     Discover(Discover),
     /// Show what would be done, and write it to a plan file
@@ -143,6 +145,14 @@ pub struct Explain {
     /// What to explain: `node.compute01`, `node.compute01/storage/sda`, `network.pxe/cidr`
     #[arg(value_name = "RESOURCE[/PATH]")]
     pub question: String,
+}
+
+/// `drydock schema`.
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// A kind of document (`BaremetalNode`), or `settings` for drydock.yaml; documents of all kinds if not given
+    #[arg(value_name = "KIND")]
+    pub kind: Option<String>,
 }
 
 /// `drydock discover`.

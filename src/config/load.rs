@@ -8,8 +8,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::design::DesignEntry;
 use super::error::{ConfigError, Problem};
-use super::types::{DesignEntry, Drivers, File, MaasSettings, RedfishSettings, Settings, Transport};
+use super::types::{Drivers, File, MaasSettings, RedfishSettings, Settings, Transport};
 use crate::yaml::{self, Node, SourceMap, Span};
 
 /// Name of the settings file.

@@ -3,18 +3,22 @@
 //! In: the text of `drydock.yaml`. Out: [`Settings`], or problems with `file:line:column` and what to do. Unknown keys are errors with a suggestion;
 //! secrets are references that [`crate::secret`] resolves, never values. Imports `action`, `plan` and `yaml`.
 
+mod design;
 mod error;
 mod load;
+mod schema;
 mod types;
 mod units;
 
 #[cfg(test)]
 mod tests;
 
+pub use design::{DesignEntry, PeglegEntry, UrlEntry};
 pub use error::{ConfigError, Problem};
 pub use load::{DEFAULT_STATE, SETTINGS_FILE, load, parse};
+pub use schema::settings_schema;
 pub use types::{
-    Credentials, DesignEntry, Drivers, FailureLimit, Guards, LimitSettings, MaasSettings, OobOverride, OobSettings, PeglegEntry,
-    RedfishSettings, SecretRef, Settings, Transport, UrlEntry,
+    Credentials, Drivers, FailureLimit, Guards, LimitSettings, MaasSettings, OobOverride, OobSettings, RedfishSettings, SecretRef,
+    Settings, Transport,
 };
 pub use units::{Minutes, TimeSpan};

@@ -172,3 +172,39 @@ fn the_design_comes_from_paths_trees_and_servers() {
         assert!(!found.contains("pw"), "{found}");
     }
 }
+
+#[test]
+fn the_schema_agrees_with_the_reader() {
+    let schema = settings_schema(
+        &schemars::json_schema!({"type": "object", "properties": {"seed": {"type": "integer"}}, "additionalProperties": false}),
+    );
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for (text, right) in [
+        (
+            "site: dc1\ndesign: [design, {pegleg: {root: ../tree, site: lab}}, {url: 'https://x.example.net/a.yaml', token: {env: T}}]\n",
+            true,
+        ),
+        ("drivers: {maas: {url: 'https://m.example.net/MAAS', api_key: {file: key}, poll_interval: 5s, owns_region: true}}\n", true),
+        (
+            "limits: {parallelism: 4, max_failures: 5%}\nguards: {max_absent: 20}\ntimeouts: {deploy_node: 90, configure_hardware: 45m}\n",
+            true,
+        ),
+        ("simulate: {seed: 3}\n", true),
+        ("simulate:\n", true),
+        ("desing: [design]\n", false),
+        ("drivers: {maas: {api_key: hunter2}}\n", false),
+        ("drivers: {maas: {poll_interval: 5}}\n", false),
+        ("timeouts: {deploy_nodes: 90}\n", false),
+        ("design: [{pegleg: {roots: x}}]\n", false),
+    ] {
+        let value: serde_json::Value = serde_yaml::from_str(text).unwrap();
+        assert_eq!(
+            validator.is_valid(&value),
+            right,
+            "{text}: {:?}",
+            validator.iter_errors(&value).map(|e| e.to_string()).collect::<Vec<_>>()
+        );
+        // What the reader refuses, editors mark; the section of the simulator is decoded elsewhere.
+        assert_eq!(read(text).is_ok(), right, "{text}");
+    }
+}

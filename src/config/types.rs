@@ -5,10 +5,11 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::{Minutes, TimeSpan};
+use super::{DesignEntry, Minutes, TimeSpan};
 use crate::action::ActionKind;
 use crate::plan::Limits;
 
@@ -39,50 +40,8 @@ pub struct Settings {
     pub simulated: bool,
 }
 
-/// A member of `design:`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DesignEntry {
-    /// A file or directory.
-    Path(PathBuf),
-    /// `pegleg:`: a site of a tree in the Pegleg layout.
-    Pegleg(PeglegEntry),
-    /// `url:`: one file of an HTTP server.
-    Url(UrlEntry),
-    /// `deckhand:`: a revision of a Deckhand server, rendered by it.
-    Deckhand(UrlEntry),
-}
-
-/// `design[].pegleg:`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PeglegEntry {
-    /// The folder with `site/`.
-    #[serde(default = "here")]
-    pub root: PathBuf,
-    /// The site; `--site` if not given.
-    pub site: Option<String>,
-    /// Local folders that stand for repositories that the site definition names.
-    #[serde(default)]
-    pub repositories: BTreeMap<String, PathBuf>,
-}
-
-fn here() -> PathBuf {
-    PathBuf::from(".")
-}
-
-/// Where text is fetched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UrlEntry {
-    /// The URL, without credentials.
-    pub url: String,
-    /// What is sent as bearer token, or to Deckhand as Keystone token.
-    pub token: Option<SecretRef>,
-    /// How to connect, as written: paths are relative to the settings.
-    pub transport: Transport,
-}
-
 /// `drivers:`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Drivers {
     /// The provisioner.
@@ -94,7 +53,7 @@ pub struct Drivers {
 }
 
 /// `drivers.maas:`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MaasSettings {
     /// Base URL (`https://maas.example.net/MAAS`).
@@ -116,7 +75,7 @@ pub struct MaasSettings {
 }
 
 /// `drivers.oob:`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OobSettings {
     /// Drive nodes of every out-of-band type with this driver.
@@ -125,7 +84,7 @@ pub struct OobSettings {
 }
 
 /// A driver that `drivers.oob.override` can name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OobOverride {
     /// Redfish.
@@ -133,7 +92,7 @@ pub enum OobOverride {
 }
 
 /// `drivers.redfish:`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedfishSettings {
     /// URL of a BMC, with `{address}` where its address stands; `https://{address}` if not given.
@@ -155,7 +114,7 @@ pub struct RedfishSettings {
 }
 
 /// User name and password.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Credentials {
     /// User name.
@@ -189,7 +148,7 @@ pub enum SecretRef {
 }
 
 /// `limits:`. What is not given has the default of [`LimitSettings::resolve`].
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
     /// Nodes whose branch may be in flight at once.
@@ -233,7 +192,7 @@ impl LimitSettings {
 }
 
 /// `guards:`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Guards {
     /// Percent of the nodes last seen deployed that may be absent; above it no plan is made.
@@ -247,7 +206,7 @@ impl Default for Guards {
 }
 
 /// The file as serde sees it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct File {
     pub(super) site: Option<String>,
@@ -258,6 +217,7 @@ pub(super) struct File {
     pub(super) guards: Guards,
     pub(super) timeouts: Timeouts,
     #[serde(deserialize_with = "present")]
+    #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub(super) simulate: bool,
 }
 
@@ -412,119 +372,6 @@ impl<'de> Deserialize<'de> for SecretRef {
                         Err(de::Error::custom("`env` needs the name of an environment variable"))
                     }
                     _ => Ok(found),
-                }
-            }
-        }
-        deserializer.deserialize_any(V)
-    }
-}
-
-/// `{pegleg: …}`, `{url: …}` or `{deckhand: …}` with what belongs to them.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DesignMapping {
-    pegleg: Option<PeglegEntry>,
-    url: Option<String>,
-    deckhand: Option<DeckhandMapping>,
-    token: Option<SecretRef>,
-    ca_file: Option<PathBuf>,
-    #[serde(default)]
-    pinned_sha256: Vec<String>,
-    #[serde(default)]
-    insecure_skip_tls_verify: bool,
-    #[serde(default)]
-    allow_plain_http: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DeckhandMapping {
-    url: String,
-    revision: Option<u64>,
-    token: Option<SecretRef>,
-    ca_file: Option<PathBuf>,
-    #[serde(default)]
-    pinned_sha256: Vec<String>,
-    #[serde(default)]
-    insecure_skip_tls_verify: bool,
-    #[serde(default)]
-    allow_plain_http: bool,
-}
-
-impl DeckhandMapping {
-    fn entry<E: de::Error>(self) -> Result<DesignEntry, E> {
-        let base = self.url.strip_prefix("deckhand+").unwrap_or(&self.url).trim_end_matches('/');
-        let url = match self.revision {
-            Some(revision) if base.contains("/revisions/") => {
-                return Err(E::custom(format!("`deckhand` has `revision: {revision}` and a URL of a revision; write one of them")));
-            }
-            Some(revision) => format!("{base}/revisions/{revision}/rendered-documents"),
-            None if base.ends_with("/rendered-documents") => base.to_owned(),
-            None => {
-                return Err(E::custom("`deckhand` needs `revision: NUMBER`, or a URL that ends with revisions/NUMBER/rendered-documents"));
-            }
-        };
-        let Self { ca_file, pinned_sha256, insecure_skip_tls_verify, allow_plain_http, .. } = self;
-        let transport = Transport { ca_file, pinned_sha256, insecure_skip_tls_verify, allow_plain_http };
-        Ok(DesignEntry::Deckhand(UrlEntry { url, token: self.token, transport }))
-    }
-}
-
-impl DesignEntry {
-    /// A path or URL as it is written on the command line and in `design:`.
-    ///
-    /// # Errors
-    /// For a Deckhand URL without a revision.
-    pub fn from_text(text: &str) -> Result<Self, String> {
-        let lower = text.to_ascii_lowercase();
-        if lower.starts_with("deckhand+") {
-            let mapping = DeckhandMapping {
-                url: text["deckhand+".len()..].to_owned(),
-                revision: None,
-                token: None,
-                ca_file: None,
-                pinned_sha256: Vec::new(),
-                insecure_skip_tls_verify: false,
-                allow_plain_http: false,
-            };
-            return mapping.entry::<de::value::Error>().map_err(|e| e.to_string());
-        }
-        if lower.starts_with("http://") || lower.starts_with("https://") {
-            return Ok(Self::Url(UrlEntry { url: text.to_owned(), token: None, transport: Transport::default() }));
-        }
-        Ok(Self::Path(PathBuf::from(text)))
-    }
-}
-
-impl<'de> Deserialize<'de> for DesignEntry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct V;
-        impl<'de> Visitor<'de> for V {
-            type Value = DesignEntry;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a path, a URL, {pegleg: …}, {url: …} or {deckhand: …}")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<DesignEntry, E> {
-                DesignEntry::from_text(text).map_err(E::custom)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<DesignEntry, A::Error> {
-                let mapping = DesignMapping::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                let DesignMapping { pegleg, url, deckhand, token, ca_file, pinned_sha256, insecure_skip_tls_verify, allow_plain_http } =
-                    mapping;
-                let transport = Transport { ca_file, pinned_sha256, insecure_skip_tls_verify, allow_plain_http };
-                let bare = token.is_none() && transport == Transport::default();
-                match (pegleg, url, deckhand) {
-                    (None, Some(url), None) => Ok(DesignEntry::Url(UrlEntry { url, token, transport })),
-                    (Some(pegleg), None, None) if bare => Ok(DesignEntry::Pegleg(pegleg)),
-                    (None, None, Some(deckhand)) if bare => deckhand.entry(),
-                    (Some(_), None, None) => {
-                        Err(de::Error::custom("`pegleg` reads folders; `token` and TLS settings do not belong beside it"))
-                    }
-                    (None, None, Some(_)) => Err(de::Error::custom("`token` and TLS settings of `deckhand` stand inside of it")),
-                    _ => Err(de::Error::custom("a member of `design` has one of `pegleg`, `url` and `deckhand`")),
                 }
             }
         }

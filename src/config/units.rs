@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 /// A duration written with its unit: `200ms`, `30s`, `45m`, `2h`.
@@ -69,5 +70,26 @@ impl<'de> Deserialize<'de> for TimeSpan {
 impl<'de> Deserialize<'de> for Minutes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(SpanVisitor { bare_minutes: true }).map(Self)
+    }
+}
+
+impl JsonSchema for TimeSpan {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "TimeSpan".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^ *[0-9]+ *(ms|s|m|min|h) *$", "description": "A duration with its unit: `10s`, `2m`"})
+    }
+}
+
+impl JsonSchema for Minutes {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Minutes".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let span = generator.subschema_for::<TimeSpan>();
+        json_schema!({"anyOf": [span, {"type": "integer", "minimum": 1}], "description": "Minutes, or a duration with its unit"})
     }
 }

@@ -11,7 +11,13 @@ mod network;
 mod network_link;
 mod rack;
 mod region;
+mod schema;
 mod shape;
+mod words;
 
+#[cfg(test)]
+mod schema_tests;
+
+pub use schema::{json_schema, json_schema_of_all};
 pub(crate) use shape::similar;
 pub use shape::{Shape, inspect, shape_of};

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Settings of a simulated site.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SimOptions {
     /// Number that every generated MAC, UUID, serial and name derives from.
@@ -40,7 +41,7 @@ impl Default for SimOptions {
 }
 
 /// Durations in (compressed) milliseconds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timing {
     /// From a power command to the change of the power state.
@@ -80,7 +81,7 @@ impl Default for Timing {
 }
 
 /// State of a machine before the first request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InitialState {
     /// Off, empty, unknown to the provisioner.
@@ -98,7 +99,7 @@ pub enum InitialState {
 }
 
 /// How the generated hardware differs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Hardware {
     /// NICs get names that do not follow their bus address (`eno1`, `eno2`).
@@ -110,6 +111,7 @@ pub struct Hardware {
     /// Machines in the provisioner that the design does not have, deployed by another account.
     pub foreign_machines: u32,
     /// Subnets in the provisioner that the design does not have, each in a fabric of its own.
+    #[schemars(with = "Vec<String>")]
     pub foreign_subnets: Vec<IpNet>,
     /// BMCs answer 204 to `Once` and keep `Continuous`.
     pub bmc_ignores_once: bool,
@@ -118,7 +120,7 @@ pub struct Hardware {
 }
 
 /// When effects reach the disk.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Durability {
     /// Before the answer is sent.
@@ -129,7 +131,7 @@ pub enum Durability {
 }
 
 /// One thing that goes wrong. A rule matches a request (or, with `machine`, a machine) and acts on its `nth` to `nth + count - 1` match.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FaultRule {
     /// Regular expression over the node name; a request that concerns no node has the empty name.
@@ -184,7 +186,7 @@ impl Default for FaultRule {
 }
 
 /// When a connection or the process ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Moment {
     /// Before the request has an effect.
@@ -196,7 +198,7 @@ pub enum Moment {
 }
 
 /// How a machine misbehaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MachineFault {
     /// Commissioning ends as failed.

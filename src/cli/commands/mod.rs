@@ -8,6 +8,7 @@ pub mod plan;
 
 pub mod resume;
 pub mod runs;
+pub mod schema;
 pub mod show;
 pub mod sim;
 pub mod state;

@@ -1,0 +1,32 @@
+//! `drydock schema`: print JSON Schemas for editors.
+
+use crate::cli::args::Schema;
+use crate::cli::exit::Exit;
+use crate::cli::output::Printer;
+use crate::cli::problem::Problem;
+use crate::config;
+use crate::design;
+use crate::document::Kind;
+use crate::sim::SimOptions;
+
+/// What names the settings instead of a kind of document.
+const SETTINGS: [&str; 2] = ["settings", config::SETTINGS_FILE];
+
+/// Runs the command.
+pub fn run(args: &Schema, printer: &Printer) -> anyhow::Result<Exit> {
+    let schema = match args.kind.as_deref() {
+        None => design::json_schema_of_all(),
+        Some(name) if SETTINGS.contains(&name) => config::settings_schema(&schemars::schema_for!(SimOptions)),
+        Some(name) => match Kind::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(name)) {
+            Some(kind) => design::json_schema(kind),
+            None => {
+                let kinds = Kind::ALL.map(Kind::as_str).join(", ");
+                return Err(Problem::usage(format!("there is no kind of document `{name}`"))
+                    .help(format!("kinds are {kinds}; `settings` is the schema of drydock.yaml"))
+                    .into());
+            }
+        },
+    };
+    printer.result(&format!("{schema:#}\n"))?;
+    Ok(Exit::Done)
+}

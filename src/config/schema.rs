@@ -1,0 +1,100 @@
+//! The JSON Schema of `drydock.yaml`, for editors. Descriptions are those of the types.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::design::{DeckhandMapping, DesignEntry, PeglegEntry};
+use super::types::{FailureLimit, File, SecretRef, Timeouts};
+use super::units::Minutes;
+use crate::action::ActionKind;
+
+/// Schema of a value that is read by hand.
+macro_rules! schema_by_hand {
+    ($type:ty, $schema:expr) => {
+        impl JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                #[allow(clippy::redundant_closure_call)]
+                ($schema)(generator)
+            }
+        }
+    };
+}
+
+schema_by_hand!(SecretRef, |_: &mut SchemaGenerator| json_schema!({
+    "description": "Where a secret comes from; it is never written here",
+    "type": "object",
+    "minProperties": 1,
+    "maxProperties": 1,
+    "properties": {
+        "env": {"type": "string", "minLength": 1, "description": "An environment variable"},
+        "file": {"type": "string", "minLength": 1, "description": "A file, relative to the folder of the settings"},
+        "command": {"type": "array", "items": {"type": "string"}, "minItems": 1, "description": "A program and its arguments; no shell"},
+    },
+    "additionalProperties": false,
+}));
+
+schema_by_hand!(FailureLimit, |_: &mut SchemaGenerator| json_schema!({
+    "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^ *[0-9]+ *%? *$"}],
+}));
+
+schema_by_hand!(Timeouts, |generator: &mut SchemaGenerator| {
+    let limit = generator.subschema_for::<Minutes>();
+    let kinds: serde_json::Map<String, serde_json::Value> =
+        ActionKind::ALL.iter().map(|kind| (kind.name().to_owned(), limit.clone().to_value())).collect();
+    json_schema!({"description": "Time limits by kind of action", "type": "object", "properties": kinds, "additionalProperties": false})
+});
+
+schema_by_hand!(DesignEntry, |generator: &mut SchemaGenerator| {
+    let (pegleg, deckhand, secret) =
+        (generator.subschema_for::<PeglegEntry>(), generator.subschema_for::<DeckhandMapping>(), generator.subschema_for::<SecretRef>());
+    json_schema!({"anyOf": [
+        {"type": "string", "minLength": 1, "description": "A file, a directory or a URL"},
+        {
+            "type": "object",
+            "properties": {"pegleg": pegleg},
+            "required": ["pegleg"],
+            "additionalProperties": false,
+        },
+        {
+            "type": "object",
+            "properties": {
+                "url": {"type": "string", "description": "URL of one YAML file"},
+                "token": secret,
+                "ca_file": {"type": "string"},
+                "pinned_sha256": {"type": "array", "items": {"type": "string"}},
+                "insecure_skip_tls_verify": {"type": "boolean"},
+                "allow_plain_http": {"type": "boolean"},
+            },
+            "required": ["url"],
+            "additionalProperties": false,
+        },
+        {
+            "type": "object",
+            "properties": {"deckhand": deckhand},
+            "required": ["deckhand"],
+            "additionalProperties": false,
+        },
+    ]})
+});
+
+/// The JSON Schema of `drydock.yaml`; `simulate` is the one of its section.
+pub fn settings_schema(simulate: &Schema) -> serde_json::Value {
+    let mut schema = schemars::schema_for!(File).to_value();
+    schema["title"] = serde_json::json!("drydock.yaml");
+    let mut simulate = simulate.clone().to_value();
+    // Definitions stand at the top of a schema.
+    if let Some(definitions) = simulate.as_object_mut().and_then(|s| s.remove("$defs")).and_then(|d| d.as_object().cloned()) {
+        for (name, definition) in definitions {
+            schema["$defs"][name] = definition;
+        }
+    }
+    if let Some(section) = simulate.as_object_mut() {
+        section.remove("$schema");
+        section.remove("title");
+    }
+    schema["properties"]["simulate"] = serde_json::json!({"anyOf": [simulate, {"type": "null"}]});
+    schema
+}
