@@ -23,5 +23,6 @@ mod planning;
 mod redfish_sushy;
 mod rules;
 mod sample_sites;
+mod schemas;
 mod simulated_worlds;
 mod support;
