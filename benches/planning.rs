@@ -44,7 +44,7 @@ fn main() {
     let t0 = cpu_seconds();
     let mut sources = SourceMap::default();
     let file = sources.add("site.yaml", text);
-    let (documents, mut diagnostics) = document::read_all(&sources, &[file]);
+    let document::Read { documents, mut diagnostics, .. } = document::read_all(&sources, &[file]);
     let t1 = cpu_seconds();
     let (site, found) = model::resolve(&documents);
     diagnostics.extend(found);

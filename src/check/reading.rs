@@ -16,7 +16,7 @@ const fn schema(code: Code, severity: Severity, title: &'static str) -> Rule {
     Rule { code, original: Some("DD001 (schema)"), title, severity, check: None }
 }
 
-pub(super) static READING: [Rule; 29] = [
+pub(super) static READING: [Rule; 50] = [
     found(yaml::BROKEN_YAML, Error, "a file is not YAML"),
     found(yaml::DUPLICATE_KEY, Error, "a key stands twice in a mapping"),
     found(yaml::UNKNOWN_ALIAS, Error, "an alias names no anchor"),
@@ -35,6 +35,27 @@ pub(super) static READING: [Rule; 29] = [
     found(document::DUPLICATE_DOCUMENT, Error, "two documents have the same kind and name"),
     found(document::EMPTY_DESIGN, Error, "no file holds a drydock document"),
     found(document::MISSPELT_SCHEMA, Error, "a schema is misspelt"),
+    found(document::BAD_METADATA, Error, "metadata about layering or substitution cannot be read"),
+    found(document::NO_LAYERING_POLICY, Error, "documents inherit and no LayeringPolicy orders the layers"),
+    found(document::SEVERAL_LAYERING_POLICIES, Error, "there are several LayeringPolicies"),
+    found(document::UNKNOWN_LAYER, Error, "a layer is not in the layer order"),
+    found(document::MISSING_PARENT, Warning, "a parentSelector selects nothing"),
+    found(document::SEVERAL_PARENTS, Error, "a document has several parents"),
+    found(document::UNSUITABLE_PARENT, Error, "a parentSelector selects a document that cannot be a parent"),
+    found(document::BAD_PATH, Error, "a JSON path cannot be read"),
+    found(document::IDLE_ACTION, Error, "a layering action leads to nothing"),
+    found(document::BAD_REPLACEMENT, Error, "a replacement breaks the rules"),
+    found(document::DEPENDENCY_CYCLE, Error, "documents need one another"),
+    found(document::MISSING_SOURCE, Error, "the source of a substitution does not exist"),
+    found(document::MISSING_SOURCE_VALUE, Error, "the source of a substitution has no such value"),
+    found(document::BLOCKED_DESTINATION, Error, "a substitution or action cannot write at its path"),
+    found(document::BAD_PATTERN, Error, "a pattern cannot be read or applied"),
+    found(document::IDLE_PATTERN, Warning, "a pattern matches nothing"),
+    found(document::BAD_DATA_SCHEMA, Error, "a DataSchema is no JSON Schema"),
+    found(document::SCHEMA_VIOLATION, Error, "a document does not fit its DataSchema"),
+    found(document::TOO_LARGE, Error, "rendering makes documents too large"),
+    found(document::DIFFERS_FROM_DECKHAND, Warning, "Deckhand does something else than its manual says"),
+    found(document::ALREADY_RENDERED, Warning, "documents are rendered already"),
     schema(design::UNKNOWN_KEY, Warning, "nothing reads a key"),
     schema(design::WRONG_TYPE, Error, "a value has the wrong type"),
     schema(model::MALFORMED_VALUE, Error, "a value cannot be read"),

@@ -5,13 +5,25 @@
 //! What the data means is [`crate::design`]'s. Imports [`crate::yaml`] and [`crate::diag`].
 
 pub mod codes;
+mod family;
+mod heading;
 mod heads;
+mod json_path;
 mod kind;
+mod merge;
+mod pattern;
+mod python;
 mod read;
+mod render;
+mod sensitive;
+mod size;
+mod substitute;
 
 #[cfg(test)]
 mod tests;
 
 pub use heads::{Head, Heads};
 pub use kind::{Kind, Schema, is_secret_kind};
-pub use read::{Document, Form, read, read_all};
+pub use read::{Document, Form, Read, read, read_all};
+pub use render::{Rendered, render};
+pub use sensitive::Sensitive;

@@ -5,6 +5,8 @@ use std::collections::btree_map::Entry;
 
 use super::codes;
 use super::kind::{Kind, Schema};
+use super::render::render;
+use super::sensitive::Sensitive;
 use crate::diag::{Code, Diagnostic, has_errors};
 use crate::yaml::{self, FileId, Key, Mapping, Node, SourceMap, Span, Value};
 
@@ -48,32 +50,47 @@ impl Document {
     }
 }
 
-/// Reads all documents of these files.
+/// What the files of a design hold.
+#[derive(Debug, Clone, Default)]
+pub struct Read {
+    /// The concrete documents, rendered.
+    pub documents: Vec<Document>,
+    /// Where their secrets are written.
+    pub sensitive: Sensitive,
+    /// What is wrong.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads and renders all documents of these files.
 ///
 /// Abstract documents are left out: they exist only to be layered upon. Of two documents with the same kind and name the first is kept. A design without any
 /// drydock document is an error.
-pub fn read_all(map: &SourceMap, files: &[FileId]) -> (Vec<Document>, Vec<Diagnostic>) {
+pub fn read_all(map: &SourceMap, files: &[FileId]) -> Read {
     let mut documents: Vec<Document> = Vec::new();
     let mut diagnostics = Vec::new();
-    let mut first: BTreeMap<(Kind, String), usize> = BTreeMap::new();
+    let mut parsed = Vec::new();
     for file in files {
-        let parsed = yaml::parse(map, *file);
-        diagnostics.extend(parsed.diagnostics);
-        for node in &parsed.documents {
-            let Some(document) = read(node, &mut diagnostics) else { continue };
-            if let Some(kind) = document.kind() {
-                match first.entry((kind, document.name.clone())) {
-                    Entry::Vacant(entry) => {
-                        entry.insert(documents.len());
-                    }
-                    Entry::Occupied(entry) => {
-                        diagnostics.push(duplicate(kind, &document, &documents[*entry.get()], map));
-                        continue;
-                    }
+        let file = yaml::parse(map, *file);
+        diagnostics.extend(file.diagnostics);
+        parsed.extend(file.documents);
+    }
+    let rendered = render(map, parsed);
+    diagnostics.extend(rendered.diagnostics);
+    let mut first: BTreeMap<(Kind, String), usize> = BTreeMap::new();
+    for node in &rendered.documents {
+        let Some(document) = read(node, &mut diagnostics) else { continue };
+        if let Some(kind) = document.kind() {
+            match first.entry((kind, document.name.clone())) {
+                Entry::Vacant(entry) => {
+                    entry.insert(documents.len());
+                }
+                Entry::Occupied(entry) => {
+                    diagnostics.push(duplicate(kind, &document, &documents[*entry.get()], map));
+                    continue;
                 }
             }
-            documents.push(document);
         }
+        documents.push(document);
     }
     if first.is_empty() && !has_errors(&diagnostics) {
         let count = files.len();
@@ -83,7 +100,7 @@ pub fn read_all(map: &SourceMap, files: &[FileId]) -> (Vec<Document>, Vec<Diagno
                 .help("give a file or directory with documents such as `schema: drydock/BaremetalNode/v1`"),
         );
     }
-    (documents, diagnostics)
+    Read { documents, sensitive: rendered.sensitive, diagnostics }
 }
 
 fn duplicate(kind: Kind, document: &Document, first: &Document, map: &SourceMap) -> Diagnostic {

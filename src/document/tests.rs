@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use super::{Document, Form, Kind, Schema, read_all};
+use super::{Document, Form, Kind, Read, Schema, read_all};
 use crate::yaml::SourceMap;
 
 fn read(text: &str) -> (Vec<Document>, String) {
     let mut map = SourceMap::default();
     let id = map.add("site.yaml", text);
-    let (documents, diagnostics) = read_all(&map, &[id]);
+    let Read { documents, diagnostics, .. } = read_all(&map, &[id]);
     let mut out = String::new();
     for d in diagnostics {
         let at = d.span.map_or_else(|| "-".to_owned(), |s| map.describe(s));

@@ -40,7 +40,7 @@ impl Asked {
     fn new() -> Self {
         let mut map = SourceMap::default();
         let file = map.add("site.yaml", SITE);
-        let (documents, diagnostics) = read_all(&map, &[file]);
+        let crate::document::Read { documents, diagnostics, .. } = read_all(&map, &[file]);
         assert!(diagnostics.is_empty(), "{diagnostics:?}");
         let heads = Heads::read(&map, &[file]);
         Self { map, documents, heads }

@@ -15,7 +15,7 @@ fn doc(kind: &str, name: &str, data: &str) -> String {
 fn read(documents: &[String]) -> (Site, Vec<Diagnostic>) {
     let mut map = SourceMap::default();
     let file = map.add("design.yaml", format!("{REGION}{}", documents.concat()));
-    let (documents, found) = document::read_all(&map, &[file]);
+    let document::Read { documents, diagnostics: found, .. } = document::read_all(&map, &[file]);
     assert!(found.is_empty(), "{found:?}");
     let (site, found) = resolve(&documents);
     (site.expect("a site"), found)

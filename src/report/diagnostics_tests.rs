@@ -10,7 +10,7 @@ use crate::yaml::{SourceMap, Span};
 fn problems(files: &[(&str, &str)]) -> (SourceMap, Vec<Diagnostic>) {
     let mut map = SourceMap::default();
     let ids: Vec<_> = files.iter().map(|(path, text)| map.add(*path, *text)).collect();
-    let (_, diagnostics) = read_all(&map, &ids);
+    let diagnostics = read_all(&map, &ids).diagnostics;
     (map, diagnostics)
 }
 

@@ -21,6 +21,7 @@ mod perturbed_nodes;
 mod perturbed_support;
 mod planning;
 mod redfish_sushy;
+mod rendering;
 mod rules;
 mod sample_sites;
 mod schemas;

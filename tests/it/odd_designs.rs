@@ -13,7 +13,7 @@ fn design() -> Vec<Document> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/check/nodes/design.yaml");
     let mut map = SourceMap::default();
     let id = map.add("design.yaml", std::fs::read_to_string(file).expect("design.yaml"));
-    document::read_all(&map, &[id]).0
+    document::read_all(&map, &[id]).documents
 }
 
 fn odd_value() -> impl Strategy<Value = Value> {

@@ -20,7 +20,7 @@ fn sample(path: &str) -> Option<(SourceMap, Site, Vec<Diagnostic>)> {
     };
     let mut map = SourceMap::default();
     let id = map.add(path, text);
-    let (documents, mut diagnostics) = document::read_all(&map, &[id]);
+    let document::Read { documents, mut diagnostics, .. } = document::read_all(&map, &[id]);
     let (site, found) = resolve(&documents);
     diagnostics.extend(found);
     let site = site.expect("the sample has documents");

@@ -10,7 +10,7 @@ use crate::cli::output::Printer;
 use crate::cli::problem::{DesignInvalid, Problem};
 use crate::config::{self, ConfigError, DesignEntry, PeglegEntry, Settings};
 use crate::diag::{Diagnostic, Severity, has_errors};
-use crate::document::{self, Document};
+use crate::document::{self, Document, Sensitive};
 use crate::model::{self, Site};
 use crate::report;
 use crate::source::{self, Entry, Loaded, Pegleg, Request};
@@ -25,6 +25,8 @@ pub struct Checked {
     pub files: Vec<FileId>,
     /// Its documents.
     pub documents: Vec<Document>,
+    /// Where their secrets are written.
+    pub sensitive: Sensitive,
     /// The applied model, if there is a document of ours at all.
     pub site: Option<Site>,
     /// What is wrong.
@@ -119,13 +121,13 @@ pub async fn check(settings: &Settings, from: &Sources, network: Network) -> any
 /// Reads and checks a design that consists of these entries.
 pub async fn check_entries(settings: &Settings, entries: &[DesignEntry], from: &Sources, network: Network) -> anyhow::Result<Checked> {
     let loaded = read(settings, entries, from, network).await?;
-    let (documents, mut diagnostics) = document::read_all(&loaded.map, &loaded.files);
+    let document::Read { documents, sensitive, mut diagnostics } = document::read_all(&loaded.map, &loaded.files);
     let (site, found) = model::resolve(&documents);
     diagnostics.extend(found);
     if let Some(site) = &site {
         diagnostics.extend(check::run(site));
     }
-    Ok(Checked { map: loaded.map, files: loaded.files, documents, site, diagnostics })
+    Ok(Checked { map: loaded.map, files: loaded.files, documents, sensitive, site, diagnostics })
 }
 
 /// Reads the files of a design.

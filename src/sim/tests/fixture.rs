@@ -86,7 +86,7 @@ pub(super) fn site_with(relay: &str, slaves: &str, root: &str) -> Site {
     let text = SITE.replace("RELAY", relay).replace("SLAVES", slaves).replace("ROOT", root);
     let mut map = SourceMap::default();
     let file = map.add("site.yaml", text);
-    let (documents, _) = read_all(&map, &[file]);
+    let documents = read_all(&map, &[file]).documents;
     resolve(&documents).0.unwrap()
 }
 

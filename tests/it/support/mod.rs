@@ -21,7 +21,7 @@ pub(crate) struct Design {
 pub(crate) fn design(root: &Path, entries: &[&str]) -> Design {
     let entries: Vec<source::Entry> = entries.iter().map(|entry| source::Entry::Path(PathBuf::from(entry))).collect();
     let loaded = source::load(source::Request::disk(root), &entries).expect("the design can be read");
-    let (documents, mut diagnostics) = document::read_all(&loaded.map, &loaded.files);
+    let document::Read { documents, mut diagnostics, .. } = document::read_all(&loaded.map, &loaded.files);
     let (site, found) = resolve(&documents);
     diagnostics.extend(found);
     let site = site.expect("the design has a region");

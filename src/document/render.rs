@@ -1,0 +1,309 @@
+//! All documents of a site as written → its concrete documents.
+
+use std::collections::HashMap;
+
+use super::codes;
+use super::family::{Family, layer_order, rank, selects};
+use super::heading::{Draft, Headings, is_deckhand};
+use super::merge::{Method, Refused, apply};
+use super::sensitive::Sensitive;
+use super::size::{Budget, Size};
+use super::substitute::{Notes, substitute};
+use crate::diag::Diagnostic;
+use crate::yaml::{Node, SourceMap, Value};
+
+/// Kinds of Deckhand whose data are always secret.
+const SECRET_KINDS: [&str; 4] = ["Passphrase", "CertificateKey", "CertificateAuthorityKey", "PrivateKey"];
+
+/// The concrete documents of a site.
+#[derive(Debug, Clone, Default)]
+pub struct Rendered {
+    /// Whole documents (`schema`, `metadata`, `data`). Rendered ones are ordered by schema, name and layer, whatever the order of files; documents that Deckhand does
+    /// not know (`apiVersion: …`) follow as written.
+    pub documents: Vec<Node>,
+    /// Where their secrets are written.
+    pub sensitive: Sensitive,
+    /// What is wrong.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Renders all documents of a site as Deckhand does: layering, replacement and substitution; abstract and replaced documents are left out.
+///
+/// Documents without a `LayeringPolicy` beside them are not layered (they are rendered already, or need none) and go through as they are.
+/// Problems never stop the rendering: what cannot be carried out is left out and reported.
+pub fn render(map: &SourceMap, parsed: Vec<Node>) -> Rendered {
+    let mut headings = Headings::default();
+    let has_policy = parsed.iter().any(|node| node.get("schema").and_then(Node::as_str).is_some_and(|s| is_deckhand(s, "LayeringPolicy")));
+    let mut drafts = Vec::new();
+    let mut others = Vec::new();
+    for node in &parsed {
+        match headings.read(node) {
+            Some(draft) => drafts.push(draft),
+            None => others.push(node.clone()),
+        }
+    }
+    if !has_policy {
+        let mut diagnostics = Vec::new();
+        diagnostics.extend(without_policy(&drafts));
+        let mut sensitive = Sensitive::default();
+        mark_secrets(&drafts, &mut sensitive);
+        mark_substituted(&drafts, &mut sensitive);
+        return Rendered { documents: parsed, sensitive, diagnostics };
+    }
+    let mut diagnostics = headings.diagnostics;
+    if let Some((layers, policy)) = layer_order(&drafts, &mut diagnostics) {
+        rank(&mut drafts, &layers, policy, &mut diagnostics);
+    }
+    drafts.sort_by(|a, b| (&a.schema, &a.name, a.rank, a.span).cmp(&(&b.schema, &b.name, b.rank, b.span)));
+    let mut kept: Vec<Draft> = Vec::with_capacity(drafts.len());
+    for draft in drafts {
+        match kept.last() {
+            Some(first) if (&first.schema, &first.name, first.rank) == (&draft.schema, &draft.name, draft.rank) => {
+                diagnostics.push(duplicate(map, first, &draft));
+            }
+            _ => kept.push(draft),
+        }
+    }
+    let mut site = Site { drafts: kept, sensitive: Sensitive::default(), diagnostics, budget: Budget::default() };
+    mark_secrets(&site.drafts, &mut site.sensitive);
+    if site.is_rendered() {
+        mark_substituted(&site.drafts, &mut site.sensitive);
+        return Rendered { documents: parsed, sensitive: site.sensitive, diagnostics: site.diagnostics };
+    }
+    let family = Family::new(&site.drafts, &mut site.diagnostics);
+    site.render(&family);
+    let concrete = site.drafts.iter().zip(&family.replaced_by).filter(|(draft, replaced)| !draft.is_abstract && replaced.is_none());
+    let mut documents: Vec<Node> = concrete.map(|(draft, _)| draft.finish()).collect();
+    documents.extend(others);
+    site.diagnostics.sort_by_key(|found| found.span);
+    Rendered { documents, sensitive: site.sensitive, diagnostics: site.diagnostics }
+}
+
+fn duplicate(map: &SourceMap, first: &Draft, second: &Draft) -> Diagnostic {
+    Diagnostic::error(codes::DUPLICATE_DOCUMENT, format!("two documents are {}", second.title()))
+        .at(second.span)
+        .note("defined again here")
+        .label(first.span, "first defined here")
+        .help(format!("remove or rename one of them; the one at {} is used until then", map.describe(first.span)))
+}
+
+/// Without a policy nothing can be layered; that is a problem only if something has to be.
+fn without_policy(drafts: &[Draft]) -> Option<Diagnostic> {
+    let parents: Vec<&Draft> = drafts.iter().filter(|d| d.is_abstract).collect();
+    let needs = |draft: &&Draft| {
+        let Some((_, selector)) = &draft.selector else { return false };
+        parents.iter().any(|parent| parent.schema == draft.schema && parent.name != draft.name && selects(selector, &parent.labels))
+    };
+    let draft = drafts.iter().filter(|d| !d.is_abstract).find(needs)?;
+    let span = draft.selector.as_ref().map_or(draft.span, |(key, _)| key.span);
+    Some(
+        Diagnostic::error(codes::NO_LAYERING_POLICY, format!("{} inherits from a parent, but there is no LayeringPolicy", draft.title()))
+            .at(span)
+            .help("add the document `schema: deckhand/LayeringPolicy/v1` with `layerOrder` to the design; documents are read as they are until then"),
+    )
+}
+
+/// Marks the data of secret documents.
+fn mark_secrets(drafts: &[Draft], sensitive: &mut Sensitive) {
+    for draft in drafts.iter().filter(|draft| is_secret(draft)) {
+        sensitive.add_value(&draft.data);
+    }
+}
+
+fn is_secret(draft: &Draft) -> bool {
+    draft.is_encrypted || SECRET_KINDS.iter().any(|kind| draft.is_kind(kind))
+}
+
+/// Marks where secrets were put into documents that are rendered already.
+fn mark_substituted(drafts: &[Draft], sensitive: &mut Sensitive) {
+    let secrets: HashMap<(&str, &str), ()> = drafts.iter().filter(|d| is_secret(d)).map(|d| ((&*d.schema, &*d.name), ())).collect();
+    for draft in drafts {
+        for from in &draft.substitutions {
+            let secret =
+                SECRET_KINDS.iter().any(|kind| is_deckhand(&from.schema, kind)) || secrets.contains_key(&(&*from.schema, &*from.name));
+            for to in from.destinations.iter().filter(|_| secret) {
+                if let Some(value) = to.path.find(&draft.data) {
+                    sensitive.add_value(value);
+                }
+            }
+        }
+    }
+}
+
+struct Site {
+    drafts: Vec<Draft>,
+    sensitive: Sensitive,
+    diagnostics: Vec<Diagnostic>,
+    budget: Budget,
+}
+
+impl Site {
+    /// Whether these documents come from a Deckhand, whose answer holds the policy and keeps the metadata: nothing is abstract, nothing stands in two layers, and
+    /// replacements have lost what they replaced.
+    fn is_rendered(&mut self) -> bool {
+        let abstract_or_twice = self.drafts.iter().any(|d| d.is_abstract)
+            || self.drafts.windows(2).any(|pair| (&pair[0].schema, &pair[0].name) == (&pair[1].schema, &pair[1].name));
+        let Some(replacement) = self.drafts.iter().find(|d| d.is_replacement).filter(|_| !abstract_or_twice) else { return false };
+        let found = Diagnostic::warning(codes::ALREADY_RENDERED, "these documents are taken as rendered already")
+            .at(replacement.replacement_span)
+            .note("what it replaces is not among them")
+            .help("give the documents as written, with abstract and replaced ones, if drydock shall render them");
+        self.diagnostics.retain(|found| found.code != codes::BAD_METADATA);
+        self.diagnostics.push(found);
+        true
+    }
+
+    fn render(&mut self, family: &Family) {
+        let order = family.order(&self.drafts, &mut self.diagnostics);
+        for at in order.documents {
+            if self.drafts[at].is_control {
+                continue;
+            }
+            if self.budget.is_spent() {
+                let found =
+                    Diagnostic::error(codes::TOO_LARGE, "rendering is given up: its documents multiply one another beyond all measure")
+                        .at(self.drafts[at].span)
+                        .help("look for documents that are substituted into one another many times");
+                self.diagnostics.push(found);
+                return;
+            }
+            let parent = family.parents[at].filter(|parent| !order.cut.contains(&(at, *parent)));
+            let mut data = match parent {
+                Some(parent) => self.layer(at, parent),
+                None => self.drafts[at].data.clone(),
+            };
+            if !self.drafts[at].substitutions.is_empty() {
+                self.substitute(at, family, &order.cut, &mut data);
+            }
+            if let Some(parent) = family.parents[at].filter(|parent| family.replaced_by[*parent] == Some(at)) {
+                self.drafts[parent].data = data.clone();
+            }
+            self.drafts[at].data = data;
+        }
+    }
+
+    /// The data of a document laid over those of its parent.
+    fn layer(&mut self, at: usize, parent: usize) -> Node {
+        let (draft, parent) = (&self.drafts[at], &self.drafts[parent]);
+        if draft.actions.is_empty() {
+            return draft.data.clone();
+        }
+        let mut data = parent.data.clone();
+        for action in &draft.actions {
+            if action.method == Method::Delete {
+                self.diagnostics.extend(other_deletion(action, &data));
+            }
+            match apply(action, &data, &draft.data) {
+                Ok(new) => data = new,
+                Err(refused) => self.diagnostics.push(refusal(draft, parent, action, &refused)),
+            }
+        }
+        let size = self.budget.measure(&data);
+        if size.is_excessive() {
+            self.diagnostics.push(too_large(draft));
+            return draft.data.clone();
+        }
+        data
+    }
+
+    fn substitute(&mut self, at: usize, family: &Family, cut: &std::collections::BTreeSet<(usize, usize)>, data: &mut Node) {
+        let mut size: Size = self.budget.measure(data);
+        let draft = &self.drafts[at];
+        for from in &draft.substitutions {
+            let Some(source) = family.sources.get(&(from.schema.clone(), from.name.clone())).copied() else {
+                self.diagnostics.push(missing(&self.drafts, draft, from));
+                continue;
+            };
+            if source == at || cut.contains(&(at, source)) {
+                continue;
+            }
+            let mut notes = Notes { diagnostics: &mut self.diagnostics, sensitive: &mut self.sensitive, budget: &mut self.budget };
+            substitute(draft, &self.drafts[source], from, data, &mut size, &mut notes);
+            if size.is_excessive() || self.budget.is_spent() {
+                if size.is_excessive() {
+                    self.diagnostics.push(too_large(draft));
+                }
+                return;
+            }
+        }
+    }
+}
+
+fn too_large(draft: &Draft) -> Diagnostic {
+    Diagnostic::error(codes::TOO_LARGE, format!("{} would become too large", draft.title()))
+        .at(draft.span)
+        .help("look for documents that are layered or substituted into one another many times")
+}
+
+fn missing(drafts: &[Draft], draft: &Draft, from: &super::heading::Substitution) -> Diagnostic {
+    let found = Diagnostic::error(
+        codes::MISSING_SOURCE,
+        format!("{} takes a value from {} `{}`, which does not exist", draft.title(), from.schema, from.name),
+    )
+    .at(from.span);
+    let same_name = drafts.iter().find(|d| d.name == from.name && (d.schema == from.schema || !d.is_abstract));
+    match same_name {
+        Some(other) if other.schema == from.schema => found
+            .label(other.span, "this one is abstract")
+            .help("only concrete documents give values; remove `abstract: true`, or take the value from a document that is concrete"),
+        Some(other) => found.label(other.span, format!("there is {}", other.title())).help("correct the schema"),
+        None => {
+            let near = drafts.iter().filter(|d| d.schema == from.schema && !d.is_abstract);
+            let near = near.map(|d| (strsim::osa_distance(&d.name, &from.name), d)).min_by_key(|(distance, _)| *distance);
+            match near.filter(|(distance, _)| *distance <= 1 + from.name.len() / 4) {
+                Some((_, near)) => found.label(near.span, "there is this one").help(format!("did you mean `{}`?", near.name)),
+                None => found.help("add the document to the design, or remove the substitution"),
+            }
+        }
+    }
+}
+
+fn refusal(draft: &Draft, parent: &Draft, action: &super::merge::Action, refused: &Refused) -> Diagnostic {
+    let (code, message, help) = match refused {
+        Refused::NotInChild => (
+            codes::IDLE_ACTION,
+            format!("{} has no value at `{}` to put over its parent's", draft.title(), action.path),
+            "write the value there, correct the path, or remove the action".to_owned(),
+        ),
+        Refused::NotInherited => (
+            codes::IDLE_ACTION,
+            format!("{} inherits nothing at `{}` that could be deleted", draft.title(), action.path),
+            "correct the path, or remove the action".to_owned(),
+        ),
+        Refused::Blocked(blocked) => (
+            codes::BLOCKED_DESTINATION,
+            format!("`{}` cannot be made in what {} inherits: `{}` is {}", action.path, draft.title(), blocked.at, blocked.kind),
+            "correct the path, or replace what stands in its way first".to_owned(),
+        ),
+    };
+    Diagnostic::error(code, message).at(action.span).label(parent.span, "the parent").help(help)
+}
+
+/// Deckhand deletes the first value that equals the one at the path.
+fn other_deletion(action: &super::merge::Action, data: &Node) -> Option<Diagnostic> {
+    let there = action.path.find(data).filter(|_| !action.path.is_root())?;
+    let first = first_equal(data, there)?;
+    if std::ptr::eq(first, there) {
+        return None;
+    }
+    Some(
+        Diagnostic::warning(
+            codes::DIFFERS_FROM_DECKHAND,
+            format!("Deckhand would not delete `{}`, but an equal value before it", action.path),
+        )
+        .at(action.span)
+        .label(first.span, "Deckhand deletes this")
+        .help("drydock deletes what the path names; give the two values a difference, or delete what holds them, if both tools must agree"),
+    )
+}
+
+fn first_equal<'n>(node: &'n Node, target: &Node) -> Option<&'n Node> {
+    if node == target {
+        return Some(node);
+    }
+    match &node.value {
+        Value::Seq(items) => items.iter().find_map(|item| first_equal(item, target)),
+        Value::Map(map) => map.entries.iter().find_map(|(_, value)| first_equal(value, target)),
+        _ => None,
+    }
+}
