@@ -2,7 +2,7 @@
 
 use super::registry::Rule;
 use crate::design::codes as design;
-use crate::diag::Severity::{Error, Warning};
+use crate::diag::Severity::{Error, Info, Warning};
 use crate::diag::{Code, Severity};
 use crate::document::codes as document;
 use crate::model::codes as model;
@@ -55,7 +55,7 @@ pub(super) static READING: [Rule; 50] = [
     found(document::SCHEMA_VIOLATION, Error, "a document does not fit its DataSchema"),
     found(document::TOO_LARGE, Error, "rendering makes documents too large"),
     found(document::DIFFERS_FROM_DECKHAND, Warning, "Deckhand does something else than its manual says"),
-    found(document::ALREADY_RENDERED, Warning, "documents are rendered already"),
+    found(document::ALREADY_RENDERED, Info, "documents are rendered already"),
     schema(design::UNKNOWN_KEY, Warning, "nothing reads a key"),
     schema(design::WRONG_TYPE, Error, "a value has the wrong type"),
     schema(model::MALFORMED_VALUE, Error, "a value cannot be read"),

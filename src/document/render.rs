@@ -9,7 +9,7 @@ use super::merge::{Method, Refused, apply};
 use super::sensitive::Sensitive;
 use super::size::{Budget, Size};
 use super::substitute::{Notes, substitute};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Severity};
 use crate::yaml::{Node, SourceMap, Value};
 
 /// Kinds of Deckhand whose data are always secret.
@@ -144,7 +144,7 @@ impl Site {
         let abstract_or_twice = self.drafts.iter().any(|d| d.is_abstract)
             || self.drafts.windows(2).any(|pair| (&pair[0].schema, &pair[0].name) == (&pair[1].schema, &pair[1].name));
         let Some(replacement) = self.drafts.iter().find(|d| d.is_replacement).filter(|_| !abstract_or_twice) else { return false };
-        let found = Diagnostic::warning(codes::ALREADY_RENDERED, "these documents are taken as rendered already")
+        let found = Diagnostic::new(codes::ALREADY_RENDERED, Severity::Info, "these documents are taken as rendered already")
             .at(replacement.replacement_span)
             .note("what it replaces is not among them")
             .help("give the documents as written, with abstract and replaced ones, if drydock shall render them");
