@@ -5,15 +5,13 @@ use std::collections::HashMap;
 use super::codes;
 use super::family::{Family, layer_order, rank, selects};
 use super::heading::{Draft, Headings, is_deckhand};
+use super::kind::is_secret_kind;
 use super::merge::{Method, Refused, apply};
 use super::sensitive::Sensitive;
 use super::size::{Budget, Size};
 use super::substitute::{Notes, substitute};
 use crate::diag::{Diagnostic, Severity};
 use crate::yaml::{Node, SourceMap, Value};
-
-/// Kinds of Deckhand whose data are always secret.
-const SECRET_KINDS: [&str; 4] = ["Passphrase", "CertificateKey", "CertificateAuthorityKey", "PrivateKey"];
 
 /// The concrete documents of a site.
 #[derive(Debug, Clone, Default)]
@@ -111,7 +109,7 @@ fn mark_secrets(drafts: &[Draft], sensitive: &mut Sensitive) {
 }
 
 fn is_secret(draft: &Draft) -> bool {
-    draft.is_encrypted || SECRET_KINDS.iter().any(|kind| draft.is_kind(kind))
+    draft.is_encrypted || is_secret_kind(&draft.schema)
 }
 
 /// Marks where secrets were put into documents that are rendered already.
@@ -119,8 +117,7 @@ fn mark_substituted(drafts: &[Draft], sensitive: &mut Sensitive) {
     let secrets: HashMap<(&str, &str), ()> = drafts.iter().filter(|d| is_secret(d)).map(|d| ((&*d.schema, &*d.name), ())).collect();
     for draft in drafts {
         for from in &draft.substitutions {
-            let secret =
-                SECRET_KINDS.iter().any(|kind| is_deckhand(&from.schema, kind)) || secrets.contains_key(&(&*from.schema, &*from.name));
+            let secret = is_secret_kind(&from.schema) || secrets.contains_key(&(&*from.schema, &*from.name));
             for to in from.destinations.iter().filter(|_| secret) {
                 if let Some(value) = to.path.find(&draft.data) {
                     sensitive.add_value(value);
