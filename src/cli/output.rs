@@ -9,7 +9,7 @@ use anyhow::Context as _;
 
 use super::args::{ColorChoice, Format, Global};
 use super::problem::Problem;
-use crate::report::TextOptions;
+use crate::report::{Next, TextOptions};
 
 /// Decides what goes to which stream, and whether with colours. stdout carries the result, stderr everything else.
 #[derive(Debug, Clone)]
@@ -30,7 +30,7 @@ impl Printer {
             out: global.out.clone().filter(|p| p != Path::new("-")),
             quiet: global.quiet,
             verbose: global.verbose,
-            stdout_color: global.out.is_none() && wants_color(global.color, io::stdout().is_terminal()),
+            stdout_color: wants_color(global.color, io::stdout().is_terminal()),
             stderr_color: wants_color(global.color, io::stderr().is_terminal()),
         }
     }
@@ -62,7 +62,7 @@ impl Printer {
 
     /// How reports are written as text.
     pub fn text_options(&self) -> TextOptions {
-        TextOptions { color: self.stdout_color, width: self.width(), verbose: self.verbose > 0, plan_file: None }
+        TextOptions { color: self.stdout_color, width: self.width(), verbose: self.verbose > 0, next: Next::Plan }
     }
 
     /// Columns of the terminal.
@@ -74,7 +74,7 @@ impl Printer {
     /// Writes the result: to the file of `--out`, else to stdout.
     pub fn result(&self, text: &str) -> anyhow::Result<()> {
         match &self.out {
-            Some(path) => write_file(path, text.as_bytes()),
+            Some(path) => write_file(path, console::strip_ansi_codes(text).as_bytes()),
             None => self.stdout(text),
         }
     }

@@ -22,7 +22,7 @@ mod view;
 pub use escape::{clean, clean_json};
 pub use explain::{explained_json, explained_text, is_secret_key, json_of};
 pub use plan_json::plan_json;
-pub use plan_text::{TextOptions, plan_text};
+pub use plan_text::{Next, TextOptions, plan_text};
 pub use runs::{RunInfo, run_json, run_show, run_summary, runs_json, runs_table};
 pub use table::Table;
 pub use view::{Verdict, verdict};

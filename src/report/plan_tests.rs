@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::plan_samples as samples;
-use super::{TextOptions, Verdict, plan_json, plan_text, verdict};
+use super::{Next, TextOptions, Verdict, plan_json, plan_text, verdict};
 use crate::action::Effect;
 use crate::plan::Plan;
 
@@ -26,7 +26,7 @@ fn plain(plan: &Plan) -> String {
 #[test]
 fn two_nodes() {
     let plan = samples::two_nodes();
-    golden("two_nodes.txt", &plan_text(&plan, &TextOptions { plan_file: Some("plan.json".to_owned()), ..TextOptions::default() }));
+    golden("two_nodes.txt", &plan_text(&plan, &TextOptions { next: Next::Apply("plan.json".to_owned()), ..TextOptions::default() }));
     golden("two_nodes.verbose.txt", &plan_text(&plan, &TextOptions { verbose: true, ..TextOptions::default() }));
     golden("two_nodes.narrow.txt", &plan_text(&plan, &TextOptions { width: 60, ..TextOptions::default() }));
     golden("two_nodes.color.txt", &plan_text(&plan, &TextOptions { color: true, ..TextOptions::default() }));
@@ -181,7 +181,7 @@ proptest::proptest! {
             change.attributes[0].after = after;
             plan.changes.push(change);
         }
-        let text = plan_text(&plan, &TextOptions { verbose, color, width, plan_file: None });
+        let text = plan_text(&plan, &TextOptions { verbose, color, width, next: Next::Plan });
         let safe = |c: char| c == '\n' || (color && c == '\u{1b}') || super::clean(&c.to_string()) == c.to_string();
         proptest::prop_assert!(text.chars().all(safe), "{text:?}");
     }

@@ -27,13 +27,25 @@ pub struct TextOptions {
     pub width: usize,
     /// Fold nothing: every value of every node, every line of a text.
     pub verbose: bool,
-    /// The plan's file, if it has one; named in what to run next.
-    pub plan_file: Option<String>,
+    /// What the reader can do next.
+    pub next: Next,
+}
+
+/// Where a shown plan stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Next {
+    /// It was only shown.
+    #[default]
+    Plan,
+    /// It is in this file.
+    Apply(String),
+    /// It is about to be applied, if the reader agrees.
+    Answer,
 }
 
 impl Default for TextOptions {
     fn default() -> Self {
-        Self { color: false, width: 120, verbose: false, plan_file: None }
+        Self { color: false, width: 120, verbose: false, next: Next::Plan }
     }
 }
 
@@ -494,17 +506,17 @@ fn warnings(page: &mut Page, plan: &Plan, verbose: bool) {
 
 fn next(page: &mut Page, verdict: Verdict, options: &TextOptions) {
     page.gap();
-    match (verdict, &options.plan_file) {
-        (Verdict::Changes, Some(file)) => {
+    match (verdict, &options.next) {
+        (Verdict::Changes, Next::Apply(file)) => {
             page.put(Look::Cyan, "next: ").text("drydock apply ").text(file).put(Look::Dim, "  (carries out exactly this plan)").end();
         }
-        (Verdict::Changes, None) => {
+        (Verdict::Changes, Next::Plan) => {
             page.put(Look::Cyan, "next: ").text("drydock plan --out FILE, review, drydock apply FILE").end();
         }
         (Verdict::NothingPlanned, _) => {
             page.put(Look::Cyan, "next: ").text("do what the lines above say, then drydock plan again").end();
         }
-        (Verdict::NoChanges, _) => {}
+        (Verdict::Changes, Next::Answer) | (Verdict::NoChanges, _) => {}
     }
     if page.folded() && !options.verbose {
         page.put(Look::Dim, "something is shown shortened; --verbose shows every value of every node").end();

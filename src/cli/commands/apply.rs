@@ -11,6 +11,7 @@ use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::cli::signals::Interrupts;
 use crate::plan::{Plan, design_digest};
+use crate::report::Next;
 use crate::store::Store;
 
 /// Runs the command.
@@ -27,7 +28,7 @@ pub async fn run(args: &Apply, from: &Sources, printer: &Printer, interrupts: &I
                 printer.note("the design was changed since the plan was made; the plan is applied as it is");
             }
             if plan.actions.is_empty() {
-                printer.stdout(&plan::render(&plan, printer, None))?;
+                printer.stdout(&plan::render(&plan, printer, Next::Plan))?;
                 return Ok(plan::exit(&plan, false));
             }
             let drivers = Drivers::connect(&design, printer).await?;
@@ -64,7 +65,7 @@ pub(super) async fn planned(
             return Ok(Exit::Interrupted);
         }
     };
-    let shown = plan::render(&plan, printer, None);
+    let shown = plan::render(&plan, printer, Next::Answer);
     // With --json and --format json stdout has one kind of thing and nothing else.
     if run.json || (printer.format() == Format::Json && !plan.actions.is_empty()) {
         printer.note(&shown);

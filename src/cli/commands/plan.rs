@@ -5,6 +5,7 @@ use crate::cli::exit::Exit;
 use crate::cli::ops::drivers::Drivers;
 use crate::cli::ops::{build_file, design, discover, plan, state};
 use crate::cli::output::{Printer, write_file};
+use crate::report::Next;
 
 /// Runs the command.
 pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
@@ -25,6 +26,6 @@ pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Resu
     if let Some(file) = printer.out() {
         write_file(file, crate::plan::write(&plan).as_bytes())?;
     }
-    printer.stdout(&plan::render(&plan, printer, printer.out()))?;
+    printer.stdout(&plan::render(&plan, printer, printer.out().map_or(Next::Plan, |file| Next::Apply(file.display().to_string()))))?;
     Ok(plan::exit(&plan, args.detailed_exitcode))
 }

@@ -4,10 +4,11 @@ use crate::cli::args::Show;
 use crate::cli::exit::Exit;
 use crate::cli::ops::plan;
 use crate::cli::output::Printer;
+use crate::report::Next;
 
 /// Runs the command.
 pub fn run(args: &Show, printer: &Printer) -> anyhow::Result<Exit> {
     let plan = plan::read(&args.plan)?;
-    printer.result(&plan::render(&plan, printer, Some(&args.plan)))?;
+    printer.result(&plan::render(&plan, printer, Next::Apply(args.plan.display().to_string())))?;
     Ok(Exit::Done)
 }

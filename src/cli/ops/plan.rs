@@ -11,7 +11,7 @@ use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::diff::{self, Goal, Memory, Policy};
 use crate::plan::{self, Inputs, Plan};
-use crate::report::{self, TextOptions, Verdict};
+use crate::report::{self, Next, TextOptions, Verdict};
 
 /// The largest plan file that is read.
 const MAX_BYTES: u64 = 1 << 30;
@@ -91,12 +91,10 @@ pub fn read(path: &Path) -> anyhow::Result<Plan> {
 }
 
 /// The plan as the user asked to see it.
-pub fn render(plan: &Plan, printer: &Printer, file: Option<&Path>) -> String {
+pub fn render(plan: &Plan, printer: &Printer, next: Next) -> String {
     match printer.format() {
         Format::Json => format!("{:#}\n", report::plan_json(plan)),
-        Format::Text => {
-            report::plan_text(plan, &TextOptions { plan_file: file.map(|f| f.display().to_string()), ..printer.text_options() })
-        }
+        Format::Text => report::plan_text(plan, &TextOptions { next, ..printer.text_options() }),
     }
 }
 
