@@ -11,7 +11,7 @@ use super::networking::FabricNames;
 use super::{AttributeChange, Blocked, Change, HeldBack, Operation, Policy, Stage, networking, platform, storage};
 use crate::action::params::{ApplyNodeNetworking, ApplyNodePlatform, ApplyNodeStorage, DeployNode};
 use crate::action::{Effect, Selectable};
-use crate::build::{Binding, BootEnabled, Machine, MachineStatus, PowerState, Provisioner};
+use crate::build::{Binding, BootEnabled, Fact, Machine, MachineStatus, PowerState, Provisioner};
 use crate::model::{Node, Site};
 use crate::yaml::SourceMap;
 
@@ -207,7 +207,11 @@ fn aspects(cx: &Context<'_>, node: &Node, machine: Option<&Machine>, now: Stage,
         }
     };
     let last = cx.memory.last_applied.get(&format!("node.{name}/platform"));
-    let (platform_params, platform_wanted) = platform::wanted(node, last);
+    let (mut platform_params, mut platform_wanted) = platform::wanted(node, last);
+    if unknown_tags(cx, node).is_some() {
+        platform_params.kernel_params = None;
+        platform_wanted.remove("kernel_params");
+    }
     let no_tags = Vec::new();
     let tags = cx.provisioner.and_then(|p| p.tags.known()).unwrap_or(&no_tags);
     // Tags and owner data exist from enlistment on, so they are compared with what is there even before commissioning.
@@ -228,6 +232,16 @@ fn aspects(cx: &Context<'_>, node: &Node, machine: Option<&Machine>, now: Stage,
         storage,
         platform: (!platform_attributes.is_empty()).then_some((platform_params, platform_attributes)),
     })
+}
+
+/// Why a node's kernel parameters, which a tag carries, are not known; `None` if they are, or if the design has none.
+fn unknown_tags(cx: &Context<'_>, node: &Node) -> Option<String> {
+    match cx.provisioner.map(|p| &p.tags) {
+        Some(Fact::Unknown(reason)) if !node.platform.kernel_params.is_empty() => {
+            Some(format!("tags of the provisioner, which carry its kernel parameters, are not known: {reason}"))
+        }
+        _ => None,
+    }
 }
 
 fn change(resource: String, node: &str, operation: Operation, attributes: Vec<AttributeChange>, reason: &str) -> Change {
@@ -265,6 +279,9 @@ fn advance(
             "its BMC reports no MAC and the design has no boot_mac, so its enlistment could not be recognised".into(),
             "set boot_mac in the design".into(),
         );
+    }
+    if let Some(reason) = unknown_tags(cx, node) {
+        return stuck(name, now, reason, "make the provisioner answer, then plan again".into());
     }
     let aspects = match aspects(cx, node, machine, now, effect, "") {
         Ok(a) => a,
@@ -455,16 +472,26 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
             hint: "make the BMC answer, then plan again".into(),
         });
     }
+    let unknown = unknown_tags(cx, node);
+    if let Some(reason) = &unknown {
+        blocked.push(Blocked {
+            resource: format!("node.{name}/kernel_params"),
+            reason: reason.clone(),
+            hint: "make the provisioner answer, then plan again".into(),
+        });
+    }
     let confirmed = !matches!(identity.found, Match::Machine { confirmed: false, .. });
     let allowed = !redeploy.is_empty() && cx.policy.allows(Effect::Redeploy, &selection.as_ref());
     let mut changes = online;
     let mut do_redeploy = false;
-    if allowed && confirmed && identity.bmc.is_some() {
+    if allowed && confirmed && identity.bmc.is_some() && unknown.is_none() {
         do_redeploy = true;
         changes.append(&mut redeploy);
     }
     for change in redeploy {
-        let (reason, hint) = if allowed {
+        let (reason, hint) = if let (true, Some(why)) = (allowed, &unknown) {
+            (format!("it may be deployed again, but {why}"), "make the provisioner answer, then plan again".to_owned())
+        } else if allowed {
             (
                 "it may be deployed again, but its BMC could not be read to confirm which machine it is".to_owned(),
                 "make the BMC answer, then plan again".to_owned(),
