@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 use std::time::Duration;
 
-use reqwest::header::{HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode, redirect};
 use tokio::time::Instant;
 use url::{Host, Url};
@@ -104,7 +104,7 @@ impl HttpClient {
             let last = attempt >= self.options.attempts.max(1);
             let wait = match &outcome {
                 Ok(answer) if request.idempotent && !last && matches!(answer.status.as_u16(), 429 | 502 | 503 | 504) => {
-                    Some(retry_after(answer).unwrap_or_else(|| self.pause(attempt)))
+                    Some(answer.retry_after().unwrap_or_else(|| self.pause(attempt)))
                 }
                 Err((Why::NotConnected, _)) if !last => Some(self.pause(attempt)),
                 Err((Why::Broken, _)) if request.idempotent && !last => Some(self.pause(attempt)),
@@ -206,11 +206,6 @@ impl HttpClient {
         let random = std::collections::hash_map::RandomState::new().build_hasher().finish() % 1000;
         full / 2 + (full / 2).mul_f64(random as f64 / 1000.0)
     }
-}
-
-/// `Retry-After` in its form of seconds (RFC 9110, section 10.2.3); a date would need the server's clock.
-fn retry_after(answer: &Response) -> Option<Duration> {
-    answer.header(RETRY_AFTER.as_str())?.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// Whether a URL names this very machine.

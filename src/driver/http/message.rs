@@ -1,8 +1,9 @@
 //! A request and its answer.
 
 use std::fmt;
+use std::time::Duration;
 
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -142,6 +143,12 @@ impl Response {
     /// A header as text; `None` if it is missing or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|v| v.to_str().ok())
+    }
+
+    /// How long the server asks to be left alone: `Retry-After` in its form of seconds (RFC 9110, section 10.2.3); a date would need the
+    /// server's clock.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.header(RETRY_AFTER.as_str())?.trim().parse().ok().map(Duration::from_secs)
     }
 
     /// The body as JSON.

@@ -144,7 +144,8 @@ impl Api {
                     Ok(answer) => matches!(answer.status.as_u16(), 429 | 502 | 503 | 504),
                     Err(error) => error.class == ErrorClass::Transient,
                 };
-            let pause = self.backoff.saturating_mul(1 << attempt.min(6));
+            let asked = outcome.as_ref().ok().and_then(Response::retry_after);
+            let pause = asked.unwrap_or_else(|| self.backoff.saturating_mul(1 << attempt.min(6)));
             if !again || Instant::now() + pause >= deadline {
                 let answer = outcome?;
                 return if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer, call)) };
