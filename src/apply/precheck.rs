@@ -23,7 +23,9 @@ pub(super) struct Reads<'a> {
 pub(super) async fn within<T>(deadline: Instant, call: impl Future<Output = Result<T, DriverError>>) -> Result<T, DriverError> {
     match tokio::time::timeout_at(deadline, call).await {
         Ok(result) => result,
-        Err(_) => Err(DriverError::new(ErrorClass::Timeout, "no answer within the action's time limit")),
+        Err(_) => Err(DriverError::new(ErrorClass::Timeout, "no answer within the action's time limit").hint(
+            "what was asked for may go on at the site: `drydock resume` observes it first; a longer limit is set under `timeouts` in drydock.yaml",
+        )),
     }
 }
 
@@ -41,7 +43,7 @@ impl<'a> Reads<'a> {
     pub(super) async fn machine(&self) -> Result<Option<&Machine>, DriverError> {
         let read = async {
             let driver = self.cx.drivers.provisioner(&self.action.driver).ok_or_else(|| {
-                DriverError::new(ErrorClass::Settings, "no provisioner is configured").hint("name one under `drivers.node` in drydock.yaml")
+                DriverError::new(ErrorClass::Settings, "no provisioner is configured").hint("name one under `drivers.maas` in drydock.yaml")
             })?;
             within(self.deadline, driver.machine(self.binding)).await
         };
