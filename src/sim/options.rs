@@ -152,6 +152,8 @@ pub struct FaultRule {
     pub status: Option<u16>,
     /// The text of that answer.
     pub body: Option<String>,
+    /// Seconds that its `Retry-After` asks for.
+    pub retry_after_s: Option<u64>,
     /// Wait so long before doing it.
     pub hang_ms: Option<u64>,
     /// Reset the connection instead of answering.
@@ -176,6 +178,7 @@ impl Default for FaultRule {
             count: 1,
             status: None,
             body: None,
+            retry_after_s: None,
             hang_ms: None,
             drop: None,
             kill: None,

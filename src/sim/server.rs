@@ -305,7 +305,9 @@ async fn answer(
         _ => {}
     }
     if let Some(status) = fault.status {
-        return respond(Reply::text(status, fault.body.unwrap_or_default()), head);
+        let mut reply = Reply::text(status, fault.body.unwrap_or_default());
+        reply.headers.extend(fault.retry_after_s.map(|seconds| ("retry-after", seconds.to_string())));
+        return respond(reply, head);
     }
     let reply = service.call(&request);
     match (fault.kill, fault.drop) {

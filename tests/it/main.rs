@@ -17,6 +17,7 @@ mod odd_designs;
 mod oracle;
 mod orphans;
 mod perturbed_drift;
+mod perturbed_faults;
 mod perturbed_nodes;
 mod perturbed_support;
 mod planning;

@@ -68,7 +68,8 @@ fn a_listing_that_fails_is_not_an_empty_site() {
         // The first 503 asks for an hour: a client that asked again at once would see the next answer, which is right.
         let count = if answer.contains("3600") { 1 } else { 0 };
         site.simulate(&format!("  faults: [{{server: maas, method: GET, path: '.*/machines/', op: '', count: {count}, {answer}}}]"));
-        let ended = expect_unknown(&site, &["node.{compute01, compute02, control01}", text, "make the provisioner answer, then plan again"]);
+        let ended =
+            expect_unknown(&site, &["node.{compute01, compute02, control01}", text, "make the provisioner answer, then plan again"]);
         ended.reads(&["3 nodes are of unknown stage"]);
     }
 }
@@ -85,8 +86,12 @@ fn what_passes_is_asked_again() {
 #[test]
 fn no_part_of_the_site_that_could_not_be_read_is_taken_for_right() {
     let site = Site::applied();
-    for path in ["fabrics/", "subnets/", "ipranges/", "static-routes/", "tags/", "domains/", "account/prefs/sshkeys/", "package-repositories/"] {
-        site.simulate(&format!("  faults: [{{server: maas, method: GET, path: '/MAAS/api/2.0/{path}', count: 0, status: 500, body: Oops}}]"));
+    for path in
+        ["fabrics/", "subnets/", "ipranges/", "static-routes/", "tags/", "domains/", "account/prefs/sshkeys/", "package-repositories/"]
+    {
+        site.simulate(&format!(
+            "  faults: [{{server: maas, method: GET, path: '/MAAS/api/2.0/{path}', count: 0, status: 500, body: Oops}}]"
+        ));
         expect_unknown(&site, &[path, "answered 500 Internal Server Error: Oops"]);
     }
 }
@@ -190,7 +195,11 @@ fn a_machine_without_power_fails_alone() {
     let site = Site::new("");
     site.settings("timeouts: {power_on_node: 1s}", "  faults: [{node: compute01, machine: lost_power, count: 0}]");
     let before = site.now();
-    expect_one_failed(&site, "power_on_node", &["power_on_node of node.compute01/power is not done after 1 s: switched on, not confirmed yet"]);
+    expect_one_failed(
+        &site,
+        "power_on_node",
+        &["power_on_node of node.compute01/power is not done after 1 s: switched on, not confirmed yet"],
+    );
     assert_eq!(site.effects(&before, "deploy", "compute01"), 0);
     site.simulate("");
     site.run(&["resume"]).expect(0);
@@ -253,7 +262,11 @@ fn after_too_many_failures_no_further_node_is_begun() {
     let text = site.folder().read("drydock.yaml").replace("limits: {", "limits: {nodes_in_flight: 1, max_failures: 1, ");
     site.folder().write("drydock.yaml", &text);
     let before = site.now();
-    let ended = site.run(&["apply", "--auto-approve"]).expect(4).shows(&["configure_hardware", "2 nodes not reached: compute02, control01", "drydock resume"]);
+    let ended = site.run(&["apply", "--auto-approve"]).expect(4).shows(&[
+        "configure_hardware",
+        "2 nodes not reached: compute02, control01",
+        "drydock resume",
+    ]);
     assert_eq!(ended.stdout.matches("failed (failed at the site)").count(), 1, "{}", ended.stdout);
     let begun: Vec<&str> = ALL.into_iter().filter(|m| !site.requests_to(&before, m).is_empty()).collect();
     assert_eq!(begun.len(), 1, "{begun:?}");

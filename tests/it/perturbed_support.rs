@@ -36,6 +36,8 @@ impl Moment {
 
 const TIMING: &str = "{power_ms: 5, post_ms: 10, enlist_ms: 20, commission_ms: 30, deploy_ms: 40, release_ms: 10, import_ms: 20}";
 
+const LIMITS: &str = "timeouts: {verify_site: 10s, create_network_template: 10s, configure_tags: 10s, set_node_boot: 10s, power_on_node: 10s, identify_node: 10s, configure_hardware: 20s, apply_node_networking: 10s, apply_node_storage: 10s, apply_node_platform: 10s, deploy_node: 20s, destroy_node: 20s}";
+
 impl Site {
     /// A new site with these lines in its `simulate:` section.
     pub(crate) fn new(simulate: &str) -> Self {
@@ -61,8 +63,10 @@ impl Site {
 
     /// Writes the settings: lines of the top level, and lines of the `simulate:` section.
     pub(crate) fn settings(&self, top: &str, simulate: &str) {
+        // Whatever a test breaks is given up before long.
+        let limits = if top.contains("timeouts:") { "" } else { LIMITS };
         let text = format!(
-            "site: hello-site\ndrivers: {{maas: {{owns_region: true}}}}\nlimits: {{unavailable_per_rack: 3, power_ups_per_rack: 3}}\n{top}\nsimulate:\n  images_present: true\n  timing: {TIMING}\n{simulate}\n"
+            "site: hello-site\ndrivers: {{maas: {{owns_region: true}}}}\nlimits: {{unavailable_per_rack: 3, power_ups_per_rack: 3}}\n{limits}\n{top}\nsimulate:\n  images_present: true\n  timing: {TIMING}\n{simulate}\n"
         );
         self.folder.write("drydock.yaml", &text);
     }
