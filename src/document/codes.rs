@@ -63,9 +63,11 @@ pub const TOO_LARGE: Code = Code("DD0039");
 pub const DIFFERS_FROM_DECKHAND: Code = Code("DD0040");
 /// Documents that were rendered before.
 pub const ALREADY_RENDERED: Code = Code("DD0041");
+/// A substitution that also changes other documents.
+pub const SHARED_VALUE: Code = Code("DD0042");
 
 /// All codes of this module; `docs/rules/<code>.md` explains each.
-pub const ALL: [Code; 30] = [
+pub const ALL: [Code; 31] = [
     NOT_A_DOCUMENT,
     NO_SCHEMA,
     UNKNOWN_KIND,
@@ -96,4 +98,5 @@ pub const ALL: [Code; 30] = [
     TOO_LARGE,
     DIFFERS_FROM_DECKHAND,
     ALREADY_RENDERED,
+    SHARED_VALUE,
 ];

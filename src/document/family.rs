@@ -112,8 +112,9 @@ impl Family {
         Some(self.replaced_by[parent].filter(|by| *by != child).unwrap_or(parent))
     }
 
-    /// All documents, each behind those it needs. Dependencies that close a cycle are reported and left out of the answer's second part: those pairs of
-    /// document and needed document that may still be used.
+    /// All documents, each behind those it needs. What closes a cycle is reported and cut.
+    ///
+    /// Of several possible orders it is the one that Deckhand takes if documents are given to it by layer, schema and name. It matters where documents share values.
     pub(super) fn order(&self, drafts: &[Draft], diagnostics: &mut Vec<Diagnostic>) -> Order {
         let needs: Vec<Vec<(usize, Span)>> = drafts
             .iter()
@@ -122,48 +123,82 @@ impl Family {
                 let ancestor = self.ancestor(at).map(|a| (a, draft.selector.as_ref().map_or(draft.span, |(key, _)| key.span)));
                 let sources =
                     draft.substitutions.iter().filter_map(|s| Some((*self.sources.get(&(s.schema.clone(), s.name.clone()))?, s.span)));
-                ancestor.into_iter().chain(sources).collect()
+                let mut seen = BTreeSet::new();
+                ancestor.into_iter().chain(sources).filter(|(needed, _)| seen.insert(*needed)).collect()
             })
             .collect();
-        let mut order = Order { documents: Vec::with_capacity(drafts.len()), cut: BTreeSet::new() };
-        let mut state = vec![State::New; drafts.len()];
-        let mut path: Vec<(usize, usize)> = Vec::new();
-        let mut cycles = 0;
-        for start in 0..drafts.len() {
-            if state[start] != State::New {
+        let cut = cycles(drafts, &needs, diagnostics);
+        Order { documents: sorted(&needs, &cut), cut }
+    }
+}
+
+/// Finds what closes cycles.
+fn cycles(drafts: &[Draft], needs: &[Vec<(usize, Span)>], diagnostics: &mut Vec<Diagnostic>) -> BTreeSet<(usize, usize)> {
+    let mut cut = BTreeSet::new();
+    let mut state = vec![State::New; drafts.len()];
+    let mut path: Vec<(usize, usize)> = Vec::new();
+    for start in 0..drafts.len() {
+        if state[start] != State::New {
+            continue;
+        }
+        state[start] = State::Open;
+        path.push((start, 0));
+        while let Some((at, next)) = path.last_mut() {
+            let Some((needed, span)) = needs[*at].get(*next).copied() else {
+                state[*at] = State::Done;
+                path.pop();
                 continue;
-            }
-            state[start] = State::Open;
-            path.push((start, 0));
-            while let Some((at, next)) = path.last_mut() {
-                let Some((needed, span)) = needs[*at].get(*next).copied() else {
-                    state[*at] = State::Done;
-                    order.documents.push(*at);
-                    path.pop();
-                    continue;
-                };
-                let (document, edge) = (*at, *next);
-                *next += 1;
-                match state[needed] {
-                    State::Done => {}
-                    State::New => {
-                        state[needed] = State::Open;
-                        path.push((needed, 0));
-                    }
-                    State::Open => {
-                        let _ = edge;
-                        if order.cut.insert((document, needed)) {
-                            cycles += 1;
-                            if cycles <= MAX_CYCLES {
-                                diagnostics.push(cycle(drafts, &needs, &path, needed, span));
-                            }
-                        }
+            };
+            let document = *at;
+            *next += 1;
+            match state[needed] {
+                State::Done => {}
+                State::New => {
+                    state[needed] = State::Open;
+                    path.push((needed, 0));
+                }
+                State::Open => {
+                    cut.insert((document, needed));
+                    if cut.len() <= MAX_CYCLES {
+                        diagnostics.push(cycle(drafts, needs, &path, needed, span));
                     }
                 }
             }
         }
-        order
     }
+    cut
+}
+
+/// The documents behind those they need: generation by generation, from those that nothing needs, and all of it backwards; then those without relations.
+fn sorted(needs: &[Vec<(usize, Span)>], cut: &BTreeSet<(usize, usize)>) -> Vec<usize> {
+    let kept = |at: usize| needs[at].iter().map(move |(needed, _)| *needed).filter(move |needed| !cut.contains(&(at, *needed)));
+    let mut related = Vec::new();
+    let mut is_related = vec![false; needs.len()];
+    let mut needed_by = vec![0_usize; needs.len()];
+    for at in 0..needs.len() {
+        for needed in kept(at) {
+            needed_by[needed] += 1;
+            for one in [at, needed] {
+                if !std::mem::replace(&mut is_related[one], true) {
+                    related.push(one);
+                }
+            }
+        }
+    }
+    let mut documents: Vec<usize> = related.into_iter().filter(|at| needed_by[*at] == 0).collect();
+    let mut next = 0;
+    while let Some(at) = documents.get(next).copied() {
+        next += 1;
+        for needed in kept(at) {
+            needed_by[needed] -= 1;
+            if needed_by[needed] == 0 {
+                documents.push(needed);
+            }
+        }
+    }
+    documents.reverse();
+    documents.extend((0..needs.len()).filter(|at| !is_related[*at]));
+    documents
 }
 
 /// Documents in the order in which they are rendered.

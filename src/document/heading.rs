@@ -44,7 +44,7 @@ pub(super) struct Draft {
     pub(super) actions: Vec<Action>,
     /// What is put where.
     pub(super) substitutions: Vec<Substitution>,
-    /// `data`, as far as it is rendered.
+    /// `data` as written.
     pub(super) data: Node,
 }
 
@@ -65,6 +65,8 @@ pub(super) struct Substitution {
     pub(super) pattern: Option<(Rc<Pattern>, Span)>,
     /// The group of the pattern.
     pub(super) group: usize,
+    /// Whether the value is copied in full, so that later changes of it stay where they are.
+    pub(super) is_copy: bool,
     /// Where to put it.
     pub(super) destinations: Vec<Destination>,
 }
@@ -97,13 +99,13 @@ impl Draft {
     }
 
     /// The document with its rendered data.
-    pub(super) fn finish(&self) -> Node {
+    pub(super) fn finish(&self, data: Node) -> Node {
         let Some(map) = self.root.as_map() else { return self.root.clone() };
         let mut entries = map.entries.clone();
         match entries.iter_mut().find(|(key, _)| &*key.name == "data") {
-            Some((_, data)) => *data = self.data.clone(),
-            None if self.data.is_null() => return self.root.clone(),
-            None => entries.push((Key { name: "data".into(), span: self.span }, self.data.clone())),
+            Some((_, there)) => *there = data,
+            None if data.is_null() => return self.root.clone(),
+            None => entries.push((Key { name: "data".into(), span: self.span }, data)),
         }
         Node { span: self.root.span, value: Value::Map(Arc::new(Mapping { entries })), past: self.root.past.clone() }
     }
@@ -294,7 +296,8 @@ impl Headings {
             _ => self.destination(dest).into_iter().collect(),
         };
         let span = if span.is_somewhere() { span } else { schema_span };
-        Some(Substitution { schema, name, span, path, path_span, pattern, group, destinations })
+        let is_copy = matches!(src.get("deepcopy").map(|d| &d.value), Some(Value::Bool(true)));
+        Some(Substitution { schema, name, span, path, path_span, pattern, group, is_copy, destinations })
     }
 
     fn destination(&mut self, dest: &Node) -> Option<Destination> {

@@ -12,7 +12,7 @@ pub(super) const MAX_STEPS: usize = 64;
 pub(super) const MAX_INDEX: usize = 10_000;
 
 /// One step down.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum PathStep {
     /// A key of a mapping.
     Key(Arc<str>),
@@ -94,6 +94,17 @@ impl JsonPath {
     /// Whether this is the data as a whole.
     pub(super) fn is_root(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// A path of these steps.
+    pub(super) fn of(steps: Vec<PathStep>) -> Self {
+        Self { steps }
+    }
+
+    /// The steps, if each leads to one place whatever the value is.
+    pub(super) fn exact(&self) -> Option<&[PathStep]> {
+        let exact = |step: &PathStep| matches!(step, PathStep::Key(_) | PathStep::Index(0..));
+        self.steps.iter().all(exact).then_some(&self.steps)
     }
 
     /// Number of steps.

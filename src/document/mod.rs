@@ -16,6 +16,7 @@ mod python;
 mod read;
 mod render;
 mod sensitive;
+mod sharing;
 mod size;
 mod substitute;
 

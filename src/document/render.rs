@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use super::codes;
-use super::family::{Family, layer_order, rank, selects};
+use super::family::{Family, Order, layer_order, rank, selects};
 use super::heading::{Draft, Headings, is_deckhand};
 use super::kind::is_secret_kind;
 use super::merge::{Method, Refused, apply};
 use super::sensitive::Sensitive;
-use super::size::{Budget, Size};
-use super::substitute::{Notes, substitute};
+use super::sharing::Shares;
+use super::size::Budget;
+use super::substitute::{Values, substitute};
 use crate::diag::{Diagnostic, Severity};
 use crate::yaml::{Node, SourceMap, Value};
 
@@ -62,19 +63,34 @@ pub fn render(map: &SourceMap, parsed: Vec<Node>) -> Rendered {
             _ => kept.push(draft),
         }
     }
-    let mut site = Site { drafts: kept, sensitive: Sensitive::default(), diagnostics, budget: Budget::default() };
-    mark_secrets(&site.drafts, &mut site.sensitive);
-    if site.is_rendered() {
-        mark_substituted(&site.drafts, &mut site.sensitive);
-        return Rendered { documents: parsed, sensitive: site.sensitive, diagnostics: site.diagnostics };
+    let mut sensitive = Sensitive::default();
+    mark_secrets(&kept, &mut sensitive);
+    if let Some(found) = is_rendered(&kept) {
+        mark_substituted(&kept, &mut sensitive);
+        diagnostics.retain(|found| found.code != codes::BAD_METADATA);
+        diagnostics.push(found);
+        return Rendered { documents: parsed, sensitive, diagnostics };
     }
-    let family = Family::new(&site.drafts, &mut site.diagnostics);
-    site.render(&family);
-    let concrete = site.drafts.iter().zip(&family.replaced_by).filter(|(draft, replaced)| !draft.is_abstract && replaced.is_none());
-    let mut documents: Vec<Node> = concrete.map(|(draft, _)| draft.finish()).collect();
+    kept.sort_by(|a, b| (a.rank, &a.schema, &a.name).cmp(&(b.rank, &b.schema, &b.name)));
+    let family = Family::new(&kept, &mut diagnostics);
+    let order = family.order(&kept, &mut diagnostics);
+    let data = kept.iter().map(|draft| draft.data.clone()).collect();
+    let values = Values { data, shares: Shares::default(), diagnostics, sensitive, budget: Budget::default() };
+    let mut site = Site { drafts: kept, values };
+    site.render(&family, &order);
+    let Site { drafts, values: Values { data, mut diagnostics, sensitive, .. } } = site;
+    let mut concrete: Vec<(&Draft, Node)> = drafts
+        .iter()
+        .zip(data)
+        .zip(&family.replaced_by)
+        .filter(|((draft, _), by)| !draft.is_abstract && by.is_none())
+        .map(|(own, _)| own)
+        .collect();
+    concrete.sort_by(|(a, _), (b, _)| (&a.schema, &a.name, a.rank).cmp(&(&b.schema, &b.name, b.rank)));
+    let mut documents: Vec<Node> = concrete.into_iter().map(|(draft, data)| draft.finish(data)).collect();
     documents.extend(others);
-    site.diagnostics.sort_by_key(|found| found.span);
-    Rendered { documents, sensitive: site.sensitive, diagnostics: site.diagnostics }
+    diagnostics.sort_by_key(|found| found.span);
+    Rendered { documents, sensitive, diagnostics }
 }
 
 fn duplicate(map: &SourceMap, first: &Draft, second: &Draft) -> Diagnostic {
@@ -127,99 +143,92 @@ fn mark_substituted(drafts: &[Draft], sensitive: &mut Sensitive) {
     }
 }
 
+/// Whether these documents come from a Deckhand, whose answer holds the policy and keeps the metadata: nothing is abstract, nothing stands in two layers, and
+/// replacements have lost what they replaced.
+fn is_rendered(drafts: &[Draft]) -> Option<Diagnostic> {
+    let replacement = drafts.iter().find(|d| d.is_replacement)?;
+    let is_twice = |pair: &[Draft]| (&pair[0].schema, &pair[0].name) == (&pair[1].schema, &pair[1].name);
+    if drafts.iter().any(|d| d.is_abstract) || drafts.windows(2).any(is_twice) {
+        return None;
+    }
+    Some(
+        Diagnostic::new(codes::ALREADY_RENDERED, Severity::Info, "these documents are taken as rendered already")
+            .at(replacement.replacement_span)
+            .note("what it replaces is not among them")
+            .help("give the documents as written, with abstract and replaced ones, if drydock shall render them"),
+    )
+}
+
 struct Site {
     drafts: Vec<Draft>,
-    sensitive: Sensitive,
-    diagnostics: Vec<Diagnostic>,
-    budget: Budget,
+    values: Values,
 }
 
 impl Site {
-    /// Whether these documents come from a Deckhand, whose answer holds the policy and keeps the metadata: nothing is abstract, nothing stands in two layers, and
-    /// replacements have lost what they replaced.
-    fn is_rendered(&mut self) -> bool {
-        let abstract_or_twice = self.drafts.iter().any(|d| d.is_abstract)
-            || self.drafts.windows(2).any(|pair| (&pair[0].schema, &pair[0].name) == (&pair[1].schema, &pair[1].name));
-        let Some(replacement) = self.drafts.iter().find(|d| d.is_replacement).filter(|_| !abstract_or_twice) else { return false };
-        let found = Diagnostic::new(codes::ALREADY_RENDERED, Severity::Info, "these documents are taken as rendered already")
-            .at(replacement.replacement_span)
-            .note("what it replaces is not among them")
-            .help("give the documents as written, with abstract and replaced ones, if drydock shall render them");
-        self.diagnostics.retain(|found| found.code != codes::BAD_METADATA);
-        self.diagnostics.push(found);
-        true
-    }
-
-    fn render(&mut self, family: &Family) {
-        let order = family.order(&self.drafts, &mut self.diagnostics);
-        for at in order.documents {
+    fn render(&mut self, family: &Family, order: &Order) {
+        for at in order.documents.iter().copied() {
             if self.drafts[at].is_control {
                 continue;
             }
-            if self.budget.is_spent() {
-                let found =
-                    Diagnostic::error(codes::TOO_LARGE, "rendering is given up: its documents multiply one another beyond all measure")
+            if self.values.budget.is_spent() || self.values.shares.is_exhausted() {
+                self.values.diagnostics.push(
+                    Diagnostic::error(codes::TOO_LARGE, "rendering is given up: documents multiply one another beyond all measure")
                         .at(self.drafts[at].span)
-                        .help("look for documents that are substituted into one another many times");
-                self.diagnostics.push(found);
+                        .help("look for documents that are substituted into one another many times"),
+                );
                 return;
             }
-            let parent = family.parents[at].filter(|parent| !order.cut.contains(&(at, *parent)));
-            let mut data = match parent {
-                Some(parent) => self.layer(at, parent),
-                None => self.drafts[at].data.clone(),
-            };
+            if let Some(parent) = family.parents[at].filter(|parent| !order.cut.contains(&(at, *parent))) {
+                self.layer(at, parent);
+            }
             if !self.drafts[at].substitutions.is_empty() {
-                self.substitute(at, family, &order.cut, &mut data);
+                self.substitute(at, family, order);
             }
             if let Some(parent) = family.parents[at].filter(|parent| family.replaced_by[*parent] == Some(at)) {
-                self.drafts[parent].data = data.clone();
+                self.values.data[parent] = self.values.data[at].clone();
             }
-            self.drafts[at].data = data;
         }
     }
 
-    /// The data of a document laid over those of its parent.
-    fn layer(&mut self, at: usize, parent: usize) -> Node {
-        let (draft, parent) = (&self.drafts[at], &self.drafts[parent]);
+    /// Lays the data of a document over those of its parent.
+    fn layer(&mut self, at: usize, parent: usize) {
+        let draft = &self.drafts[at];
         if draft.actions.is_empty() {
-            return draft.data.clone();
+            return;
         }
-        let mut data = parent.data.clone();
+        let values = &mut self.values;
+        let mut data = values.data[parent].clone();
         for action in &draft.actions {
             if action.method == Method::Delete {
-                self.diagnostics.extend(other_deletion(action, &data));
+                values.diagnostics.extend(other_deletion(action, &data));
             }
             match apply(action, &data, &draft.data) {
                 Ok(new) => data = new,
-                Err(refused) => self.diagnostics.push(refusal(draft, parent, action, &refused)),
+                Err(refused) => values.diagnostics.push(refusal(draft, &self.drafts[parent], action, &refused)),
             }
         }
-        let size = self.budget.measure(&data);
-        if size.is_excessive() {
-            self.diagnostics.push(too_large(draft));
-            return draft.data.clone();
+        if values.budget.measure(&data).is_excessive() {
+            values.diagnostics.push(too_large(draft));
+        } else {
+            values.data[at] = data;
         }
-        data
     }
 
-    fn substitute(&mut self, at: usize, family: &Family, cut: &std::collections::BTreeSet<(usize, usize)>, data: &mut Node) {
-        let mut size: Size = self.budget.measure(data);
+    fn substitute(&mut self, at: usize, family: &Family, order: &Order) {
         let draft = &self.drafts[at];
+        let values = &mut self.values;
+        let mut size = values.budget.measure(&values.data[at]);
         for from in &draft.substitutions {
             let Some(source) = family.sources.get(&(from.schema.clone(), from.name.clone())).copied() else {
-                self.diagnostics.push(missing(&self.drafts, draft, from));
+                values.diagnostics.push(missing(&self.drafts, draft, from));
                 continue;
             };
-            if source == at || cut.contains(&(at, source)) {
+            if source == at || order.cut.contains(&(at, source)) {
                 continue;
             }
-            let mut notes = Notes { diagnostics: &mut self.diagnostics, sensitive: &mut self.sensitive, budget: &mut self.budget };
-            substitute(draft, &self.drafts[source], from, data, &mut size, &mut notes);
-            if size.is_excessive() || self.budget.is_spent() {
-                if size.is_excessive() {
-                    self.diagnostics.push(too_large(draft));
-                }
+            substitute(&self.drafts, at, source, from, &mut size, values);
+            if size.is_excessive() {
+                values.diagnostics.push(too_large(draft));
                 return;
             }
         }

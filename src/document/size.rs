@@ -53,6 +53,12 @@ impl Budget {
         size
     }
 
+    /// Takes off what another copy of a value of this size costs; whether that is still possible.
+    pub(super) fn charge(&mut self, size: Size) -> bool {
+        self.0 = self.0.saturating_sub(size.nodes);
+        self.0 > 0
+    }
+
     /// Whether nothing more may be measured.
     pub(super) fn is_spent(&self) -> bool {
         self.0 == 0
