@@ -31,9 +31,10 @@ fn cpu_seconds() -> f64 {
     text.split_whitespace().next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0) / 1e9
 }
 
-fn peak_mib() -> u64 {
+/// A line of the process' status, in MiB: `VmHWM:` its peak, `VmRSS:` what it uses now.
+fn memory_mib(key: &str) -> u64 {
     let text = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find(|l| l.starts_with("VmHWM:")).unwrap_or_default();
+    let line = text.lines().find(|l| l.starts_with(key)).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
@@ -54,6 +55,7 @@ fn main() {
     let t3 = cpu_seconds();
     assert!(!drydock::diag::has_errors(&diagnostics), "the generated site is valid: {diagnostics:#?}");
     drop(documents);
+    let before = (memory_mib("VmHWM:"), memory_mib("VmRSS:"));
     let build = facts::before_first_apply(&site);
     let policy = Policy { goal: Goal::DeployNodes, target: None, allow: Vec::new(), owns_region: true, max_absent_percent: 10 };
     let limits = Limits { nodes_in_flight: 10, parallelism: 32, power_ups_per_rack: 2, unavailable_per_rack: 1, max_failures: 3 };
@@ -83,5 +85,7 @@ fn main() {
     println!("diff+graph          {:.3} CPU-s, {} actions", t5 - t4, plan.actions.len());
     println!("plan file           {:.3} CPU-s, {} bytes", t6 - t5, file.len());
     println!("= diff+graph+file   {:.3} CPU-s", t6 - t4);
-    println!("peak memory         {} MiB", peak_mib());
+    println!("plan digest         {}", plan.digests.plan);
+    println!("memory of the model {} MiB, peak of reading {} MiB", before.1, before.0);
+    println!("peak memory         {} MiB", memory_mib("VmHWM:"));
 }

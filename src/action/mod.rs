@@ -4,11 +4,15 @@
 
 mod digest;
 mod failure;
+mod json;
 pub mod params;
 mod selector;
 mod types;
 
+pub(crate) use digest::JsonDigest;
 pub use digest::digest_of;
 pub use failure::ErrorClass;
+pub use json::{Json, canonical, canonical_of};
+pub(crate) use json::{Token, Tokens};
 pub use selector::{Selectable, Selector, SelectorError};
 pub use types::{Action, ActionKind, DriverRole, Effect, Precondition, RetryClass};

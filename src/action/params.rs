@@ -1,7 +1,7 @@
 //! Parameters of actions: what the planner writes and a driver reads, one structure per kind.
 //!
 //! A parameter that is not known when the plan is made is [`Late`]: it names a fact, and is resolved just before the effect by
-//! the engine. Names of site resources are used instead of provisioner ids, so that a plan can be made before they exist.
+//! the engine. Fields stand in order of name, so that they are written as canonical JSON at once. Names of site resources are used instead of provisioner ids, so that a plan can be made before they exist.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -30,13 +30,13 @@ pub enum DeviceSelector {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FactRef {
+    /// The device must have at least this many bytes (disks).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_size: Option<u64>,
     /// The node.
     pub node: String,
     /// Which device.
     pub select: DeviceSelector,
-    /// The device must have at least this many bytes (disks).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_size: Option<u64>,
 }
 
 /// A device of the provisioner, after resolution.
@@ -94,67 +94,67 @@ pub struct VerifySite {
 pub enum NetworkResource {
     /// A fabric: created, or an existing one renamed.
     Fabric {
-        /// Name it shall have.
-        name: String,
         /// The existing fabric (id and present name) that is taken over.
         before: Option<FabricBefore>,
+        /// Name it shall have.
+        name: String,
     },
     /// A VLAN of a fabric.
     Vlan {
-        /// Fabric name (its final one).
-        fabric: String,
-        /// Tag; 0 is untagged and always exists.
-        vid: u16,
         /// Values it shall have.
         after: VlanValues,
         /// Values that the plan saw.
         before: Option<VlanValues>,
+        /// Fabric name (its final one).
+        fabric: String,
+        /// Tag; 0 is untagged and always exists.
+        vid: u16,
     },
     /// DHCP on a VLAN. Needs the VLAN's dynamic range.
     Dhcp {
         /// Fabric name.
         fabric: String,
-        /// Tag.
-        vid: u16,
         /// Served by a rack controller on the VLAN, or relayed.
         service: DhcpService,
+        /// Tag.
+        vid: u16,
     },
     /// A subnet.
     Subnet {
-        /// Address block; identifies it.
-        cidr: IpNet,
         /// Values it shall have.
         after: SubnetValues,
         /// Values that the plan saw.
         before: Option<SubnetValues>,
+        /// Address block; identifies it.
+        cidr: IpNet,
     },
     /// An address range.
     Range {
-        /// Its subnet.
-        subnet: IpNet,
-        /// Purpose.
-        kind: RangeUse,
-        /// First address.
-        start: IpAddr,
-        /// Last address.
-        end: IpAddr,
         /// DNS servers of the subnet, in order, where a dynamic range holds one of them. Some provisioners create such a range only while
         /// the subnet does not have that server, so that it is set after the range.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         dns_servers: Vec<IpAddr>,
+        /// Last address.
+        end: IpAddr,
+        /// Purpose.
+        kind: RangeUse,
+        /// First address.
+        start: IpAddr,
+        /// Its subnet.
+        subnet: IpNet,
     },
     /// A static route.
     Route {
-        /// Source subnet.
-        source: IpNet,
+        /// Metric that the plan saw.
+        before: Option<u32>,
         /// Destination subnet.
         destination: IpNet,
         /// Next hop.
         gateway: IpAddr,
         /// Metric it shall have.
         metric: u32,
-        /// Metric that the plan saw.
-        before: Option<u32>,
+        /// Source subnet.
+        source: IpNet,
     },
     /// A DNS domain.
     Domain {
@@ -177,10 +177,10 @@ pub struct FabricBefore {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VlanValues {
-    /// Name.
-    pub name: String,
     /// MTU in bytes.
     pub mtu: u32,
+    /// Name.
+    pub name: String,
 }
 
 /// How DHCP reaches a VLAN.
@@ -200,16 +200,16 @@ pub enum DhcpService {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SubnetValues {
-    /// Name.
-    pub name: String,
-    /// Fabric name (its final one).
-    pub fabric: String,
-    /// VLAN tag.
-    pub vid: u16,
-    /// Gateway.
-    pub gateway: Option<IpAddr>,
     /// DNS servers in order.
     pub dns_servers: Vec<IpAddr>,
+    /// Fabric name (its final one).
+    pub fabric: String,
+    /// Gateway.
+    pub gateway: Option<IpAddr>,
+    /// Name.
+    pub name: String,
+    /// VLAN tag.
+    pub vid: u16,
 }
 
 /// `configure_user_credentials`.
@@ -224,56 +224,56 @@ pub struct SshKeyParams {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RepositoryParams {
-    /// Name.
-    pub name: String,
     /// Values it shall have; `None` removes it.
     pub after: Option<RepositoryValues>,
     /// Values that the plan saw.
     pub before: Option<RepositoryValues>,
+    /// Name.
+    pub name: String,
 }
 
 /// Attributes of a package repository that drydock sets.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RepositoryValues {
-    /// URL.
-    pub url: String,
-    /// Distributions, sorted.
-    pub distributions: Vec<String>,
-    /// Components, sorted.
-    pub components: Vec<String>,
-    /// Pockets switched off, sorted.
-    pub disabled_pockets: Vec<String>,
-    /// Components switched off, sorted; only for the provisioner's own archives, which have no list of components.
-    pub disabled_components: Vec<String>,
     /// Architectures, sorted.
     pub arches: Vec<String>,
+    /// Components, sorted.
+    pub components: Vec<String>,
+    /// Components switched off, sorted; only for the provisioner's own archives, which have no list of components.
+    pub disabled_components: Vec<String>,
+    /// Pockets switched off, sorted.
+    pub disabled_pockets: Vec<String>,
+    /// Distributions, sorted.
+    pub distributions: Vec<String>,
     /// Armoured signing key.
     pub key: String,
+    /// URL.
+    pub url: String,
 }
 
 /// `create_boot_media`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BootMediaParams {
+    /// Architecture (`amd64`).
+    pub arch: String,
     /// Operating system (`ubuntu`).
     pub os: String,
     /// Series (`jammy`).
     pub series: String,
-    /// Architecture (`amd64`).
-    pub arch: String,
 }
 
 /// `configure_tags`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TagParams {
-    /// Name.
-    pub name: String,
     /// Values it shall have.
     pub after: TagValues,
     /// Values that the plan saw.
     pub before: Option<TagValues>,
+    /// Name.
+    pub name: String,
 }
 
 /// Attributes of a tag that drydock sets.
@@ -316,10 +316,10 @@ pub struct PowerParams {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IdentifyNode {
-    /// Host name the machine gets.
-    pub hostname: String,
     /// DNS domain the machine gets; `None` leaves the default.
     pub domain: Option<String>,
+    /// Host name the machine gets.
+    pub hostname: String,
 }
 
 /// `configure_hardware`, `interrogate_node`: no parameters yet.
@@ -339,18 +339,18 @@ pub struct ApplyNodeNetworking {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InterfaceParams {
-    /// Name in the design; a bond gets it, a NIC keeps its own.
-    pub name: String,
-    /// Member NICs: one for a plain NIC, two or more for a bond.
-    pub members: Vec<Late<Device>>,
     /// Bond options; `None` for a plain NIC.
     pub bond: Option<BondValues>,
     /// Fabric it is cabled to.
     pub fabric: String,
-    /// MTU in bytes, if the design says.
-    pub mtu: Option<u32>,
     /// The untagged network.
     pub link: Option<LinkParams>,
+    /// Member NICs: one for a plain NIC, two or more for a bond.
+    pub members: Vec<Late<Device>>,
+    /// MTU in bytes, if the design says.
+    pub mtu: Option<u32>,
+    /// Name in the design; a bond gets it, a NIC keeps its own.
+    pub name: String,
     /// Tagged networks, ascending by tag.
     pub vlans: Vec<VlanInterfaceParams>,
 }
@@ -359,30 +359,30 @@ pub struct InterfaceParams {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BondValues {
-    /// Mode as the kernel names it.
-    pub mode: String,
-    /// Transmit hash policy.
-    pub xmit_hash_policy: Option<String>,
+    /// Down delay.
+    pub downdelay: Option<u32>,
     /// LACP rate.
     pub lacp_rate: Option<String>,
     /// MII monitoring interval.
     pub miimon: Option<u32>,
+    /// Mode as the kernel names it.
+    pub mode: String,
     /// Up delay.
     pub updelay: Option<u32>,
-    /// Down delay.
-    pub downdelay: Option<u32>,
+    /// Transmit hash policy.
+    pub xmit_hash_policy: Option<String>,
 }
 
 /// An address on a subnet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkParams {
-    /// The subnet.
-    pub subnet: IpNet,
-    /// How the address is found.
-    pub mode: LinkKind,
     /// Whether the default route goes through this subnet's gateway.
     pub default_gateway: bool,
+    /// How the address is found.
+    pub mode: LinkKind,
+    /// The subnet.
+    pub subnet: IpNet,
 }
 
 /// How an address is found.
@@ -401,12 +401,12 @@ pub enum LinkKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VlanInterfaceParams {
-    /// VLAN tag.
-    pub vid: u16,
-    /// MTU in bytes, if the design says.
-    pub mtu: Option<u32>,
     /// Its address.
     pub link: LinkParams,
+    /// MTU in bytes, if the design says.
+    pub mtu: Option<u32>,
+    /// VLAN tag.
+    pub vid: u16,
 }
 
 /// `apply_node_storage`: the whole wanted layout; what is not in it is removed from the machine.
@@ -423,10 +423,10 @@ pub struct ApplyNodeStorage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiskParams {
-    /// The disk.
-    pub device: Late<Device>,
     /// Whether firmware boots from it.
     pub boot: bool,
+    /// The disk.
+    pub device: Late<Device>,
     /// Partitions in order.
     pub partitions: Vec<PartitionParams>,
     /// Volume group that the whole disk belongs to.
@@ -449,14 +449,14 @@ pub enum SizeParam {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartitionParams {
-    /// Name in the design (the provisioner has none).
-    pub name: String,
-    /// Size.
-    pub size: SizeParam,
     /// Boot flag.
     pub bootable: bool,
     /// Filesystem.
     pub filesystem: Option<FilesystemParams>,
+    /// Name in the design (the provisioner has none).
+    pub name: String,
+    /// Size.
+    pub size: SizeParam,
     /// Volume group that it belongs to.
     pub volume_group: Option<String>,
 }
@@ -467,76 +467,76 @@ pub struct PartitionParams {
 pub struct FilesystemParams {
     /// Type.
     pub fstype: String,
-    /// Mount point.
-    pub mount_point: Option<String>,
-    /// Mount options.
-    pub mount_options: String,
     /// Label.
     pub label: Option<String>,
+    /// Mount options.
+    pub mount_options: String,
+    /// Mount point.
+    pub mount_point: Option<String>,
 }
 
 /// A volume group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VolumeGroupParams {
-    /// Name.
-    pub name: String,
     /// Logical volumes in order.
     pub logical_volumes: Vec<LogicalVolumeParams>,
+    /// Name.
+    pub name: String,
 }
 
 /// A logical volume.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogicalVolumeParams {
+    /// Filesystem.
+    pub filesystem: Option<FilesystemParams>,
     /// Name.
     pub name: String,
     /// Size.
     pub size: SizeParam,
-    /// Filesystem.
-    pub filesystem: Option<FilesystemParams>,
 }
 
 /// `apply_node_platform`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApplyNodePlatform {
-    /// Host name.
-    pub hostname: String,
-    /// DNS domain; `None` leaves it.
-    pub domain: Option<String>,
     /// Static tags the machine shall have (created if missing).
     pub add_tags: Vec<String>,
-    /// Static tags of ours that it shall no longer have.
-    pub remove_tags: Vec<String>,
+    /// DNS domain; `None` leaves it.
+    pub domain: Option<String>,
+    /// Host name.
+    pub hostname: String,
     /// The tag that carries the node's kernel parameters, and the parameters; `None` if the design has none.
     pub kernel_params: Option<KernelParams>,
-    /// Owner data to set.
-    pub set_owner_data: BTreeMap<String, String>,
     /// Owner data keys of ours to remove.
     pub remove_owner_data: Vec<String>,
+    /// Static tags of ours that it shall no longer have.
+    pub remove_tags: Vec<String>,
+    /// Owner data to set.
+    pub set_owner_data: BTreeMap<String, String>,
 }
 
 /// Kernel parameters of one node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KernelParams {
-    /// Tag that carries them (`NODE_kp`).
-    pub tag: String,
     /// The parameters as on a kernel command line.
     pub options: String,
+    /// Tag that carries them (`NODE_kp`).
+    pub tag: String,
 }
 
 /// `deploy_node`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeployNode {
+    /// Kernel, if the design says.
+    pub kernel: Option<String>,
     /// Operating system.
     pub os: String,
     /// Series.
     pub series: String,
-    /// Kernel, if the design says.
-    pub kernel: Option<String>,
 }
 
 /// `destroy_node`.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Json;
+
 /// What an action or change does to a running site, in ascending order of damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -169,11 +171,9 @@ pub struct Action {
     /// Effect class.
     pub effect: Effect,
     /// Parameters: a structure of [`crate::action::params`] as JSON; late values stand in it as `{"$fact": …}`.
-    pub params: serde_json::Value,
+    pub params: Json,
     /// Ids of actions that must be done before.
     pub after: Vec<String>,
-    /// Ids of later actions of the same branch whose being done shows that this one has served its purpose.
-    pub fulfilled_by: Vec<String>,
     /// What must hold just before.
     pub preconditions: Vec<Precondition>,
     /// Time limit in seconds for one attempt, waiting included.

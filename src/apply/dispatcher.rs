@@ -291,21 +291,11 @@ impl Dispatcher {
         live.attempt += u32::from(look.is_none());
         live.phase = Phase::Executing;
         let task = self.state.task(index as usize);
-        let served_by = action
-            .fulfilled_by
-            .iter()
-            .filter_map(|id| self.state.dag().index(id))
-            .map(|i| {
-                let later = self.state.task(i as usize);
-                (i, later.begun, later.resolved.clone())
-            })
-            .collect();
         let job = Job {
             index,
             begun: task.begun,
             resolved: task.resolved.clone(),
             binding: action.node.as_ref().and_then(|n| self.bindings.get(n)).cloned().unwrap_or_default(),
-            served_by,
             look,
             deadline: self.cx.instant(deadline),
         };

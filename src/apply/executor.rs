@@ -27,8 +27,6 @@ pub(super) struct Job {
     pub resolved: Option<Value>,
     /// The node's machine.
     pub binding: Binding,
-    /// Actions whose being done shows that this one has served its purpose: index, whether begun, resolved parameters.
-    pub served_by: Vec<(u32, bool, Option<Value>)>,
     /// What the action waits for: the attempt only looks whether its purpose is served.
     pub look: Option<Box<Call>>,
     /// End of the time limit.
@@ -92,13 +90,13 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
 
     if let Some(call) = job.look.take() {
         // That it cannot be looked up says nothing about what goes on.
-        return Ok(match served(cx, action, &job, &reads).await.ok().flatten() {
+        return Ok(match served(action, &reads).await.ok().flatten() {
             Some(evidence) => Verdict::Done { already: true, evidence, outputs: BTreeMap::new(), build_data: BTreeMap::new() },
             None => Verdict::Unserved { call },
         });
     }
     if has_purpose(action)
-        && let Some(evidence) = served(cx, action, &job, &reads).await?
+        && let Some(evidence) = served(action, &reads).await?
     {
         return Ok(Verdict::Done { already: true, evidence, outputs: BTreeMap::new(), build_data: BTreeMap::new() });
     }
@@ -106,7 +104,7 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
 
     let mut newly_resolved = None;
     let params = if !has_late(&action.params) {
-        action.params.clone()
+        action.params.value()
     } else if let Some(resolved) = job.resolved.take().filter(|_| job.begun) {
         // What may have been begun was begun with these.
         resolved
@@ -115,7 +113,7 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
         let machine = reads.machine().await?.ok_or_else(|| {
             DriverError::new(ErrorClass::Precondition, format!("the provisioner does not have {node}, so its devices cannot be looked up"))
         })?;
-        let resolved = resolve(&action.params, machine).map_err(|e| DriverError {
+        let resolved = resolve(&action.params.value(), machine).map_err(|e| DriverError {
             class: ErrorClass::Precondition,
             message: e.message,
             hint: e.hint,
@@ -169,29 +167,15 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
 
 /// Whether something else than its own effect shows that an action has served its purpose.
 pub(super) fn has_purpose(action: &Action) -> bool {
-    !action.fulfilled_by.is_empty() || action.preconditions.contains(&Precondition::NotEnlisted)
+    action.preconditions.contains(&Precondition::NotEnlisted)
 }
 
 /// What shows that an action has served its purpose already.
-async fn served(cx: &Context, action: &Action, job: &Job, reads: &Reads<'_>) -> Result<Option<String>, DriverError> {
+async fn served(action: &Action, reads: &Reads<'_>) -> Result<Option<String>, DriverError> {
     if action.preconditions.contains(&Precondition::NotEnlisted)
         && let Some(machine) = reads.machine().await?
     {
         return Ok(Some(format!("the provisioner has it as machine {} ({})", machine.id, machine.status_name)));
-    }
-    for (index, begun, resolved) in &job.served_by {
-        let later = &cx.plan.actions[*index as usize];
-        let params = match resolved {
-            Some(resolved) => resolved.clone(),
-            None if has_late(&later.params) => continue,
-            None => later.params.clone(),
-        };
-        let Some(driver) = cx.drivers.get(&later.driver) else { continue };
-        let call = call_of(cx, later, params, &job.binding, *begun);
-        // Only success is evidence; whatever else is seen concerns the later action.
-        if let Ok(Observation::Done { .. }) = observe(driver.as_ref(), &call, job.deadline).await {
-            return Ok(Some(format!("{} is done", later.kind)));
-        }
     }
     Ok(None)
 }

@@ -37,7 +37,7 @@ pub(super) fn writes_when_done(done: DoneAction<'_>) -> Vec<Write> {
             let resource = action.node.as_ref().map_or(resource, |node| format!("node.{node}"));
             writes.push(Write::Forget { resource });
         }
-        ActionKind::ConfigureNodeProvisioner if action.params.get("after") == Some(&Value::Null) => writes.push(Write::Forget { resource }),
+        ActionKind::ConfigureNodeProvisioner if action.params.get("after") == Some(Value::Null) => writes.push(Write::Forget { resource }),
         ActionKind::CreateNetworkTemplate
         | ActionKind::ConfigureUserCredentials
         | ActionKind::ConfigureNodeProvisioner
@@ -47,7 +47,7 @@ pub(super) fn writes_when_done(done: DoneAction<'_>) -> Vec<Write> {
         | ActionKind::ApplyNodeStorage
         | ActionKind::ApplyNodePlatform
         | ActionKind::DeployNode => {
-            let origin = if done.ours && !was_there(&action.params) { Origin::Created } else { Origin::Adopted };
+            let origin = if done.ours && !was_there(&action.params.value()) { Origin::Created } else { Origin::Adopted };
             writes.push(Write::Applied { resource, origin, attributes: action.params.clone(), action: action.id.clone() });
         }
         ActionKind::VerifySite

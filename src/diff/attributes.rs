@@ -1,6 +1,9 @@
 //! Attributes of one resource as a flat, ordered map, and their comparison.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -25,60 +28,95 @@ pub(super) fn want(map: &mut WantedMap, path: impl Into<String>, value: impl Int
     map.insert(path.into(), Wanted { value: value.into(), span });
 }
 
-pub(super) fn source_of(sources: &SourceMap, span: Span) -> Option<String> {
-    span.is_somewhere().then(|| sources.describe(span)).filter(|s| !s.is_empty())
+/// Attributes of one comparison: equal ones are one value, however many nodes they stand at.
+pub(super) struct Pool<'a> {
+    sources: &'a SourceMap,
+    seen: RefCell<HashMap<u64, Vec<(Span, Arc<AttributeChange>)>>>,
+    hasher: RandomState,
+}
+
+/// An attribute that differs, before it is known whether there is one like it.
+#[derive(Hash)]
+pub(super) struct Draft<'a> {
+    pub(super) path: &'a str,
+    pub(super) before: Option<&'a Value>,
+    pub(super) after: Option<&'a Value>,
+    pub(super) known_after: Option<&'a str>,
+    pub(super) effect: Effect,
+    pub(super) reason: &'a str,
+    pub(super) span: Span,
+}
+
+impl Draft<'_> {
+    fn is(&self, span: Span, other: &AttributeChange) -> bool {
+        self.span == span
+            && self.path == other.path
+            && self.before == other.before.as_ref()
+            && self.after == other.after.as_ref()
+            && self.known_after == other.known_after.as_deref()
+            && self.effect == other.effect
+            && self.reason == other.reason
+    }
+}
+
+impl<'a> Pool<'a> {
+    pub(super) fn new(sources: &'a SourceMap) -> Self {
+        Self { sources, seen: RefCell::default(), hasher: RandomState::new() }
+    }
+
+    /// `file:line:column` of a place in the design.
+    pub(super) fn place(&self, span: Span) -> Option<String> {
+        span.is_somewhere().then(|| self.sources.describe(span)).filter(|s| !s.is_empty())
+    }
+
+    /// The attribute, shared with all that are equal.
+    pub(super) fn share(&self, draft: &Draft<'_>) -> Arc<AttributeChange> {
+        let mut seen = self.seen.borrow_mut();
+        let alike = seen.entry(self.hasher.hash_one(draft)).or_insert_with(|| Vec::with_capacity(1));
+        if let Some((_, known)) = alike.iter().find(|(span, known)| draft.is(*span, known)) {
+            return Arc::clone(known);
+        }
+        let made = Arc::new(AttributeChange {
+            path: draft.path.to_owned(),
+            before: draft.before.cloned(),
+            after: draft.after.cloned(),
+            known_after: draft.known_after.map(str::to_owned),
+            effect: draft.effect,
+            reason: draft.reason.to_owned(),
+            source: self.place(draft.span),
+        });
+        alike.push((draft.span, Arc::clone(&made)));
+        made
+    }
 }
 
 /// Attributes of something that does not exist yet, or whose present values are not known.
-pub(super) fn created(wanted: &WantedMap, sources: &SourceMap, effect: Effect, known_after: Option<&str>) -> Vec<AttributeChange> {
+pub(super) fn created(wanted: &WantedMap, pool: &Pool<'_>, effect: Effect, known_after: Option<&str>) -> Vec<Arc<AttributeChange>> {
     wanted
         .iter()
-        .map(|(path, w)| AttributeChange {
-            path: path.clone(),
-            before: None,
-            after: Some(w.value.clone()),
-            known_after: known_after.map(str::to_owned),
-            effect,
-            reason: String::new(),
-            source: source_of(sources, w.span),
-        })
+        .map(|(path, w)| pool.share(&Draft { path, before: None, after: Some(&w.value), known_after, effect, reason: "", span: w.span }))
         .collect()
 }
 
-/// Attributes that differ. Paths that are present and not wanted are removals.
+/// Attributes that differ, in order of path. Paths that are present and not wanted are removals.
 pub(super) fn differences(
     wanted: &WantedMap,
     present: &PresentMap,
-    sources: &SourceMap,
+    pool: &Pool<'_>,
     effect: Effect,
     reason: &str,
-) -> Vec<AttributeChange> {
+) -> Vec<Arc<AttributeChange>> {
     let mut out = Vec::new();
+    let draft = |path, before, after, span| pool.share(&Draft { path, before, after, known_after: None, effect, reason, span });
     for (path, w) in wanted {
         let before = present.get(path);
         if before != Some(&w.value) {
-            out.push(AttributeChange {
-                path: path.clone(),
-                before: before.cloned(),
-                after: Some(w.value.clone()),
-                known_after: None,
-                effect,
-                reason: reason.to_owned(),
-                source: source_of(sources, w.span),
-            });
+            out.push(draft(path, before, Some(&w.value), w.span));
         }
     }
     for (path, before) in present {
         if !wanted.contains_key(path) {
-            out.push(AttributeChange {
-                path: path.clone(),
-                before: Some(before.clone()),
-                after: None,
-                known_after: None,
-                effect,
-                reason: reason.to_owned(),
-                source: None,
-            });
+            out.push(draft(path, Some(before), None, Span::NOWHERE));
         }
     }
     out.sort_by(|a, b| a.path.cmp(&b.path));

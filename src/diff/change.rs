@@ -1,6 +1,8 @@
 //! Changes and everything else that a comparison says.
 
-use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::action::Effect;
@@ -32,22 +34,22 @@ impl Operation {
 }
 
 /// One attribute that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AttributeChange {
-    /// Path inside the resource (`bond0.mtu`).
-    pub path: String,
-    /// Value now; absent if it has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Value>,
     /// Value afterwards; absent if it will have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
+    /// Value now; absent if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// Effect of changing this attribute.
+    pub effect: Effect,
     /// When `before` is not known yet: `known after commissioning`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_after: Option<String>,
-    /// Effect of changing this attribute.
-    pub effect: Effect,
+    /// Path inside the resource (`bond0.mtu`).
+    pub path: String,
     /// Why the effect is what it is; empty for the obvious.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
@@ -57,28 +59,31 @@ pub struct AttributeChange {
 }
 
 /// One resource that differs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
     /// Address (`subnet.mgmt`, `node.compute01/storage`).
     pub resource: String,
     /// The node it belongs to, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
     /// What happens.
     pub operation: Operation,
     /// Highest effect of its attributes.
     pub effect: Effect,
     /// Why, in one line, where attributes do not say it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub reason: String,
-    /// Attributes that differ.
-    pub attributes: Vec<AttributeChange>,
+    /// Attributes that differ. Equal ones are one value, however many nodes they stand at.
+    #[serde(serialize_with = "each")]
+    pub attributes: Vec<Arc<AttributeChange>>,
+}
+
+fn each<S: Serializer>(attributes: &[Arc<AttributeChange>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(attributes.iter().map(Arc::as_ref))
 }
 
 /// A change that the policy does not allow; it is in no graph and never stops the rest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HeldBack {
     /// The change.
     pub change: Change,
@@ -185,9 +190,9 @@ impl Stage {
 pub struct NodeStage {
     /// Stage now.
     pub now: Stage,
-    /// Stage after the plan.
-    pub then: Stage,
     /// Rack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rack: Option<String>,
+    /// Stage after the plan.
+    pub then: Stage,
 }

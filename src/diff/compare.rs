@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::attributes::Pool;
 use super::identity;
 use super::memory::Memory;
 use super::node::{self, Context, NodeWork, selectable};
@@ -56,8 +57,9 @@ pub struct NodeNeeds {
 /// Compares the design with what is there.
 pub fn compare(site: &Site, sources: &SourceMap, build: &Build, memory: &Memory, policy: &Policy) -> Comparison {
     let provisioner = build.provisioner.known();
+    let pool = &Pool::new(sources);
     let site_part = match &build.provisioner {
-        Fact::Known(p) => site::compare(site, sources, p, policy, memory),
+        Fact::Known(p) => site::compare(site, pool, p, policy, memory),
         Fact::Unknown(_) => SiteComparison::default(),
     };
     let mut out = Comparison {
@@ -80,7 +82,8 @@ pub fn compare(site: &Site, sources: &SourceMap, build: &Build, memory: &Memory,
             hint: "make it answer, then plan again; nothing is known about any node until then".into(),
         });
     }
-    let cx = Context { site, sources, provisioner, memory, policy, fabrics: &site_part.fabrics };
+    let tags = provisioner.and_then(|p| p.tags.known()).into_iter().flatten().map(|t| (t.name.as_str(), t)).collect();
+    let cx = Context { tags, site, pool, provisioner, memory, policy, fabrics: &site_part.fabrics };
     let mut absent = Vec::new();
     let identities = identity::identify(site, build, memory);
     for (name, identity) in &identities {

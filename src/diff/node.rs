@@ -1,19 +1,20 @@
 //! Nodes: stage, and what of networking, storage, platform and operating system differs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::attributes::{PresentMap, WantedMap, created, differences, want};
+use super::attributes::{Draft, Pool, PresentMap, WantedMap, created, differences, want};
 use super::identity::{Match, NodeIdentity};
 use super::memory::Memory;
 use super::networking::FabricNames;
 use super::{AttributeChange, Blocked, Change, HeldBack, Operation, Policy, Stage, networking, platform, storage};
 use crate::action::params::{ApplyNodeNetworking, ApplyNodePlatform, ApplyNodeStorage, DeployNode};
-use crate::action::{Effect, Selectable};
-use crate::build::{Binding, BootEnabled, Fact, Machine, MachineStatus, PowerState, Provisioner};
+use crate::action::{Effect, Json, Selectable};
+use crate::build::{Binding, BootEnabled, Fact, Machine, MachineStatus, PowerState, Provisioner, TagFacts};
 use crate::model::{Node, Site};
-use crate::yaml::SourceMap;
+use crate::yaml::Span;
 
 /// What has to be done to one node, for [`crate::graph`] to turn into actions.
 #[derive(Debug, Clone)]
@@ -28,12 +29,12 @@ pub struct NodeWork {
     pub power: PowerState,
     /// Name and domain differ (or the machine is not enlisted yet).
     pub identify: bool,
-    /// Wanted networking, if it differs or is not known to be so.
-    pub networking: Option<ApplyNodeNetworking>,
-    /// Wanted storage, if it differs or is not known to be so.
-    pub storage: Option<ApplyNodeStorage>,
-    /// Wanted platform, if it differs or is not known to be so.
-    pub platform: Option<ApplyNodePlatform>,
+    /// Wanted networking ([`crate::action::params::ApplyNodeNetworking`]), if it differs or is not known to be so.
+    pub networking: Option<Json>,
+    /// Wanted storage ([`crate::action::params::ApplyNodeStorage`]), if it differs or is not known to be so.
+    pub storage: Option<Json>,
+    /// Wanted platform ([`crate::action::params::ApplyNodePlatform`]), if it differs or is not known to be so.
+    pub platform: Option<Json>,
     /// What to deploy, if the node is to be deployed.
     pub deploy: Option<DeployNode>,
     /// Whether a deployed (or half-deployed) machine is released first.
@@ -59,11 +60,21 @@ pub(super) struct NodeComparison {
 
 pub(super) struct Context<'a> {
     pub(super) site: &'a Site,
-    pub(super) sources: &'a SourceMap,
+    pub(super) pool: &'a Pool<'a>,
     pub(super) provisioner: Option<&'a Provisioner>,
     pub(super) memory: &'a Memory,
     pub(super) policy: &'a Policy,
     pub(super) fabrics: &'a FabricNames,
+    /// The provisioner's tags by name.
+    pub(super) tags: BTreeMap<&'a str, &'a TagFacts>,
+}
+
+impl Context<'_> {
+    /// An attribute that the design does not set.
+    fn plain(&self, path: &str, before: Value, after: Value, effect: Effect, reason: &str) -> Arc<AttributeChange> {
+        let (before, after) = (Some(&before), Some(&after));
+        self.pool.share(&Draft { path, before, after, known_after: None, effect, reason, span: Span::NOWHERE })
+    }
 }
 
 /// Whether a machine in use is ours: it bears this site's mark, or none and was deployed for the node by what is remembered.
@@ -114,7 +125,7 @@ pub(super) fn compare(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>
         }
     };
     if cx.policy.goal.destroys() {
-        return release(name, now, machine, identity);
+        return release(cx, name, now, machine, identity);
     }
     let target = cx.policy.goal.node_stage();
     let Some(target) = target else {
@@ -175,9 +186,9 @@ fn stuck(name: &str, now: Stage, reason: String, hint: String) -> NodeComparison
 
 /// Differences of the three aspects of a machine; `None` for an aspect that matches.
 struct Aspects {
-    networking: Option<(ApplyNodeNetworking, Vec<AttributeChange>)>,
-    storage: Option<(ApplyNodeStorage, Vec<AttributeChange>)>,
-    platform: Option<(ApplyNodePlatform, Vec<AttributeChange>)>,
+    networking: Option<(ApplyNodeNetworking, Vec<Arc<AttributeChange>>)>,
+    storage: Option<(ApplyNodeStorage, Vec<Arc<AttributeChange>>)>,
+    platform: Option<(ApplyNodePlatform, Vec<Arc<AttributeChange>>)>,
 }
 
 const AFTER_COMMISSIONING: &str = "known after commissioning";
@@ -191,8 +202,8 @@ fn aspects(cx: &Context<'_>, node: &Node, machine: Option<&Machine>, now: Stage,
     let name = &node.name.value;
     let known = machine.filter(|_| is_commissioned(now));
     let compare = |wanted: &WantedMap, present: Option<PresentMap>| match present {
-        None => created(wanted, cx.sources, effect, Some(AFTER_COMMISSIONING)),
-        Some(present) => differences(wanted, &present, cx.sources, effect, reason),
+        None => created(wanted, cx.pool, effect, Some(AFTER_COMMISSIONING)),
+        Some(present) => differences(wanted, &present, cx.pool, effect, reason),
     };
     let (net_params, net_wanted) = networking::wanted(cx.site, node);
     let net_present = known.map(|m| networking::present(m, &net_params, cx.fabrics)).transpose()?;
@@ -212,19 +223,12 @@ fn aspects(cx: &Context<'_>, node: &Node, machine: Option<&Machine>, now: Stage,
         platform_params.kernel_params = None;
         platform_wanted.remove("kernel_params");
     }
-    let no_tags = Vec::new();
-    let tags = cx.provisioner.and_then(|p| p.tags.known()).unwrap_or(&no_tags);
     // Tags and owner data exist from enlistment on, so they are compared with what is there even before commissioning.
     let platform_attributes = match machine {
-        None => created(&platform_wanted, cx.sources, effect, None),
+        None => created(&platform_wanted, cx.pool, effect, None),
         Some(m) => {
-            let mut list = differences(&platform_wanted, &platform::present(m, &platform_params, tags), cx.sources, Effect::Online, "");
-            if now != Stage::Deployed {
-                for a in &mut list {
-                    a.effect = effect;
-                }
-            }
-            list
+            let effect = if now == Stage::Deployed { Effect::Online } else { effect };
+            differences(&platform_wanted, &platform::present(m, &platform_params, &cx.tags), cx.pool, effect, "")
         }
     };
     Ok(Aspects {
@@ -244,7 +248,7 @@ fn unknown_tags(cx: &Context<'_>, node: &Node) -> Option<String> {
     }
 }
 
-fn change(resource: String, node: &str, operation: Operation, attributes: Vec<AttributeChange>, reason: &str) -> Change {
+fn change(resource: String, node: &str, operation: Operation, attributes: Vec<Arc<AttributeChange>>, reason: &str) -> Change {
     let effect = attributes.iter().map(|a| a.effect).max().unwrap_or(Effect::None);
     Change { resource, node: Some(node.to_owned()), operation, effect, reason: reason.to_owned(), attributes }
 }
@@ -291,19 +295,19 @@ fn advance(
     if target == Stage::Deployed && deploy.is_none() {
         return stuck(name, now, "the design names no image for it".into(), "set platform.image in its host profile".into());
     }
-    let mut stage_attributes = vec![AttributeChange {
-        path: "stage".into(),
-        before: Some(json!(now.name())),
-        after: Some(json!(target.name())),
+    let mut stage_attributes = vec![cx.pool.share(&Draft {
+        path: "stage",
+        before: Some(&json!(now.name())),
+        after: Some(&json!(target.name())),
         known_after: None,
         effect,
-        reason: if in_use { "it is on and the provisioner does not know it: it may be in production".into() } else { String::new() },
-        source: super::attributes::source_of(cx.sources, node.span),
-    }];
+        reason: if in_use { "it is on and the provisioner does not know it: it may be in production" } else { "" },
+        span: node.span,
+    })];
     if let Some(d) = &deploy {
         let mut wanted = WantedMap::new();
         image_attributes(node, d, &mut wanted);
-        stage_attributes.extend(created(&wanted, cx.sources, effect, None));
+        stage_attributes.extend(created(&wanted, cx.pool, effect, None));
     }
     let operation = if in_use { Operation::Replace } else { Operation::Create };
     let identify = now == Stage::Absent
@@ -316,13 +320,13 @@ fn advance(
         binding: identity.binding.clone(),
         power,
         identify,
-        networking: aspects.networking.as_ref().map(|(p, _)| p.clone()),
-        storage: aspects.storage.as_ref().map(|(p, _)| p.clone()),
+        networking: aspects.networking.as_ref().map(|(p, _)| Json::of(p)),
+        storage: aspects.storage.as_ref().map(|(p, _)| Json::of(p)),
         // A release drops owner data, so all of it is set again.
         platform: if release {
-            Some(platform::wanted(node, cx.memory.last_applied.get(&format!("node.{name}/platform"))).0)
+            Some(Json::of(&platform::wanted(node, cx.memory.last_applied.get(&format!("node.{name}/platform"))).0))
         } else {
-            aspects.platform.as_ref().map(|(p, _)| p.clone())
+            aspects.platform.as_ref().map(|(p, _)| Json::of(p))
         },
         deploy,
         release,
@@ -400,6 +404,7 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
         // A kernel parameter reaches the machine only when it is deployed.
         let (mut kernel, rest): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|a| a.path == "kernel_params");
         for a in &mut kernel {
+            let a = Arc::make_mut(a);
             a.effect = Effect::Redeploy;
             WHEN_DEPLOYING.clone_into(&mut a.reason);
         }
@@ -419,7 +424,7 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
         if d.kernel.is_some() {
             have.insert("kernel".into(), m.kernel.as_ref().map_or(Value::Null, |k| json!(k)));
         }
-        let attributes = differences(&wanted, &have, cx.sources, Effect::Redeploy, WHEN_DEPLOYING);
+        let attributes = differences(&wanted, &have, cx.pool, Effect::Redeploy, WHEN_DEPLOYING);
         if !attributes.is_empty() {
             redeploy.push(change(format!("node.{name}"), name, Operation::Replace, attributes, ""));
         }
@@ -440,7 +445,7 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
             && !matches!(boot.target.as_str(), "None" | "Hdd")
         {
             boot_from_disk = true;
-            let attributes = vec![plain(
+            let attributes = vec![cx.plain(
                 "boot_source",
                 json!(format!("{}, {}", boot.target, enabled_name(boot.enabled))),
                 json!("disk"),
@@ -450,7 +455,7 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
             online.push(change(format!("node.{name}/boot"), name, Operation::Update, attributes, "a restart would not boot from its disk"));
         }
         if bmc.power == PowerState::Off {
-            let attributes = vec![plain("power", json!("off"), json!("on"), Effect::Reboot, "somebody switched it off")];
+            let attributes = vec![cx.plain("power", json!("off"), json!("on"), Effect::Reboot, "somebody switched it off")];
             let c = change(format!("node.{name}/power"), name, Operation::Update, attributes, "");
             if cx.policy.allows(Effect::Reboot, &selection.as_ref()) {
                 power_on = true;
@@ -512,18 +517,18 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
         binding: identity.binding.clone(),
         power: identity.power(),
         identify: false,
-        networking: if do_redeploy { Some(networking::wanted(cx.site, node).0) } else { None },
-        storage: if do_redeploy { storage::wanted(cx.site, node).map(|(p, _)| p) } else { None },
+        networking: do_redeploy.then(|| Json::of(&networking::wanted(cx.site, node).0)),
+        storage: if do_redeploy { storage::wanted(cx.site, node).map(|(p, _)| Json::of(&p)) } else { None },
         // A release drops owner data, so a new deployment sets the platform again.
         platform: if do_redeploy {
-            Some(full_platform())
+            Some(Json::of(&full_platform()))
         } else if changes.iter().any(|c| c.resource.ends_with("/platform")) {
             // The kernel parameters stay as they are while their change is held back.
             platform_params.map(|mut p| {
                 if held_back.iter().any(|h| h.change.resource.ends_with("/kernel_params")) {
                     p.kernel_params = None;
                 }
-                p
+                Json::of(&p)
             })
         } else {
             None
@@ -537,18 +542,6 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
     NodeComparison { now, then: target, work: Some(work), changes, held_back, blocked }
 }
 
-fn plain(path: &str, before: Value, after: Value, effect: Effect, reason: &str) -> AttributeChange {
-    AttributeChange {
-        path: path.into(),
-        before: Some(before),
-        after: Some(after),
-        known_after: None,
-        effect,
-        reason: reason.into(),
-        source: None,
-    }
-}
-
 fn enabled_name(enabled: BootEnabled) -> &'static str {
     match enabled {
         BootEnabled::Disabled => "no override",
@@ -558,7 +551,7 @@ fn enabled_name(enabled: BootEnabled) -> &'static str {
 }
 
 /// The goal `destroy_nodes`.
-fn release(name: &str, now: Stage, machine: Option<&Machine>, identity: &NodeIdentity<'_>) -> NodeComparison {
+fn release(cx: &Context<'_>, name: &str, now: Stage, machine: Option<&Machine>, identity: &NodeIdentity<'_>) -> NodeComparison {
     let nothing = NodeComparison { now, then: now, work: None, changes: Vec::new(), held_back: Vec::new(), blocked: Vec::new() };
     match now {
         Stage::Deployed | Stage::Allocated | Stage::Deploying | Stage::FailedDeployment | Stage::FailedReleasing => {}
@@ -588,14 +581,19 @@ fn release(name: &str, now: Stage, machine: Option<&Machine>, identity: &NodeIde
             "make the BMC answer, then plan again".into(),
         );
     }
-    let (work, change) = released(name, now, identity.binding.clone(), identity.power());
+    let (work, change) = released(cx, name, now, identity.binding.clone(), identity.power());
     NodeComparison { now, then: Stage::Ready, work: Some(work), changes: vec![change], held_back: Vec::new(), blocked: Vec::new() }
 }
 
 /// The release of a machine, and how it is shown.
-pub(super) fn released(name: &str, now: Stage, binding: Binding, power: PowerState) -> (NodeWork, Change) {
-    let attributes =
-        vec![plain("stage", json!(now.name()), json!("ready"), Effect::Destroy, "what runs on it is given up; its disks are not erased")];
+pub(super) fn released(cx: &Context<'_>, name: &str, now: Stage, binding: Binding, power: PowerState) -> (NodeWork, Change) {
+    let attributes = vec![cx.plain(
+        "stage",
+        json!(now.name()),
+        json!("ready"),
+        Effect::Destroy,
+        "what runs on it is given up; its disks are not erased",
+    )];
     let work = NodeWork {
         now,
         target: Stage::Ready,

@@ -43,14 +43,19 @@ fn find<'a>(
             || m.bmc_address.as_ref().is_some_and(|a| bmcs.contains(a))
             || m.macs.iter().any(|mac| macs.contains(mac))
     };
+    let mut remembered: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, binding) in memory.bindings.iter().filter(|(n, _)| !site.nodes.contains_key(*n)) {
+        if let Some(machine) = &binding.machine {
+            remembered.entry(machine).or_insert(name);
+        }
+    }
     for machine in machines.iter().filter(|m| !used.contains(m.id.as_str()) && !in_doubt(m)) {
         use MachineStatus as S;
         if matches!(machine.status, S::New | S::Commissioning | S::FailedCommissioning | S::Ready | S::Releasing) {
             // Nothing of ours is on it.
             continue;
         }
-        let remembered = memory.bindings.iter().find(|(n, b)| b.machine.as_deref() == Some(&machine.id) && !site.nodes.contains_key(*n));
-        let name = remembered.map_or(machine.hostname.as_str(), |(n, _)| n.as_str());
+        let name = remembered.get(machine.id.as_str()).copied().unwrap_or(&machine.hostname);
         if is_ours(&site.name.value, name, machine, memory, &provisioner.user) {
             let name = if out.contains_key(name) { format!("{name}-{}", machine.id) } else { name.to_owned() };
             out.insert(name, machine);
@@ -92,7 +97,7 @@ pub(super) fn compare(out: &mut Comparison, cx: &Context<'_>, identities: &BTree
             out.orphans.push(Orphan { resource, detail: what });
             continue;
         }
-        let (work, change) = released(&name, Stage::Orphaned, binding(cx.memory.bindings.get(&name), machine), machine.power);
+        let (work, change) = released(cx, &name, Stage::Orphaned, binding(cx.memory.bindings.get(&name), machine), machine.power);
         out.nodes.insert(name.clone(), NodeStage { now: Stage::Orphaned, then: Stage::Ready, rack: None });
         out.node_changes.push(change);
         out.bindings.insert(name.clone(), work.binding.clone());

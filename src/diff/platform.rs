@@ -104,7 +104,7 @@ pub(super) fn wanted(node: &Node, last: Option<&LastApplied>) -> (ApplyNodePlatf
 }
 
 /// Present attributes of a machine, in the terms of what is wanted: tags and owner data of others are not ours to compare.
-pub(super) fn present(machine: &Machine, wanted: &ApplyNodePlatform, tags: &[TagFacts]) -> PresentMap {
+pub(super) fn present(machine: &Machine, wanted: &ApplyNodePlatform, tags: &BTreeMap<&str, &TagFacts>) -> PresentMap {
     let mut out = PresentMap::new();
     out.insert("hostname".into(), json!(machine.hostname));
     if wanted.domain.is_some() {
@@ -117,7 +117,7 @@ pub(super) fn present(machine: &Machine, wanted: &ApplyNodePlatform, tags: &[Tag
     }
     let kernel_tag = kernel_tag(&wanted.hostname);
     if machine.tags.contains(&kernel_tag)
-        && let Some(tag) = tags.iter().find(|t| t.name == kernel_tag)
+        && let Some(tag) = tags.get(kernel_tag.as_str())
         && !tag.kernel_opts.is_empty()
     {
         out.insert("kernel_params".into(), json!(tag.kernel_opts));

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::attributes::{PresentMap, WantedMap, created, differences, want};
+use super::attributes::{Pool, PresentMap, WantedMap, created, differences, want};
 use super::memory::Memory;
 use super::networking::{FabricNames, vid_on};
 use super::{AttributeChange, Blocked, Change, HeldBack, Operation, Policy};
@@ -14,7 +15,6 @@ use crate::action::params::{DhcpService, FabricBefore, NetworkResource, SubnetVa
 use crate::action::{ActionKind, Effect};
 use crate::build::{Fabric, Fact, LinkMode, Provisioner, RangeUse, Subnet};
 use crate::model::{Network, NetworkLink, RangeKind, Site};
-use crate::yaml::SourceMap;
 
 /// A site resource that differs, and how it is brought about.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ mod region;
 
 struct Builder<'a> {
     site: &'a Site,
-    sources: &'a SourceMap,
+    pool: &'a Pool<'a>,
     provisioner: &'a Provisioner,
     policy: &'a Policy,
     memory: &'a Memory,
@@ -71,8 +71,8 @@ struct Builder<'a> {
 }
 
 /// Compares the site's resources.
-pub(super) fn compare(site: &Site, sources: &SourceMap, provisioner: &Provisioner, policy: &Policy, memory: &Memory) -> SiteComparison {
-    let mut b = Builder { site, sources, provisioner, policy, memory, out: SiteComparison::default() };
+pub(super) fn compare(site: &Site, pool: &Pool<'_>, provisioner: &Provisioner, policy: &Policy, memory: &Memory) -> SiteComparison {
+    let mut b = Builder { site, pool, provisioner, policy, memory, out: SiteComparison::default() };
     b.networks();
     b.routes();
     b.domains();
@@ -104,7 +104,7 @@ impl Builder<'_> {
         resource: &str,
         kind: ActionKind,
         existing: bool,
-        attributes: Vec<AttributeChange>,
+        attributes: Vec<Arc<AttributeChange>>,
         params: Value,
         needs: Vec<String>,
     ) {
@@ -255,14 +255,10 @@ impl Builder<'_> {
         let mut wanted = WantedMap::new();
         want(&mut wanted, "name", name.as_str(), link.name.span);
         let attributes = match fabric {
-            None => created(&wanted, self.sources, Effect::Online, None),
-            Some(f) => differences(
-                &wanted,
-                &PresentMap::from([("name".to_owned(), Value::from(f.name.as_str()))]),
-                self.sources,
-                Effect::Online,
-                "",
-            ),
+            None => created(&wanted, self.pool, Effect::Online, None),
+            Some(f) => {
+                differences(&wanted, &PresentMap::from([("name".to_owned(), Value::from(f.name.as_str()))]), self.pool, Effect::Online, "")
+            }
         };
         let before = fabric.map(|f| FabricBefore { id: f.id, name: f.name.clone() });
         let p = params(&NetworkResource::Fabric { name: name.clone(), before });
@@ -305,11 +301,11 @@ impl Builder<'_> {
                 if vid != 0 {
                     have.insert("name".into(), Value::from(v.name.as_str()));
                 }
-                (differences(&wanted, &have, self.sources, Effect::Online, ""), Some(VlanValues { name: v.name.clone(), mtu: v.mtu }))
+                (differences(&wanted, &have, self.pool, Effect::Online, ""), Some(VlanValues { name: v.name.clone(), mtu: v.mtu }))
             }
             // A new fabric comes with an untagged VLAN of 1500 bytes.
             None if vid == 0 && mtu_value == 1500 => (Vec::new(), None),
-            None => (created(&wanted, self.sources, Effect::Online, None), None),
+            None => (created(&wanted, self.pool, Effect::Online, None), None),
         };
         let p = params(&NetworkResource::Vlan { fabric: link_name.clone(), vid, after: values, before });
         self.step(
@@ -343,7 +339,7 @@ impl Builder<'_> {
             SubnetValues { name: name.clone(), fabric: link_name.clone(), vid, gateway: gateway.map(|g| g.value), dns_servers: dns };
         let present = subnets.iter().find(|s| s.cidr == network.cidr.value);
         let (attributes, before) = match present {
-            None => (created(&wanted, self.sources, Effect::Online, None), None),
+            None => (created(&wanted, self.pool, Effect::Online, None), None),
             Some(s) => {
                 let (fabric_name, now_vid) = self.out.fabrics.get(&s.vlan).cloned().unwrap_or_else(|| (format!("vlan id {}", s.vlan), 0));
                 let mut have = PresentMap::from([
@@ -357,7 +353,7 @@ impl Builder<'_> {
                 if !s.dns_servers.is_empty() {
                     have.insert("dns_servers".into(), s.dns_servers.iter().map(ToString::to_string).collect::<Vec<_>>().into());
                 }
-                let attributes = differences(&wanted, &have, self.sources, Effect::Online, "");
+                let attributes = differences(&wanted, &have, self.pool, Effect::Online, "");
                 if attributes.iter().any(|a| a.path == "vlan")
                     && let Some(user) = self.machine_on(s)
                 {
@@ -441,7 +437,7 @@ impl Builder<'_> {
             want(&mut wanted, "type", use_name(kind), range.kind.span);
             want(&mut wanted, "start", start.to_string(), range.start.span);
             want(&mut wanted, "end", end.to_string(), range.end.span);
-            let attributes = created(&wanted, self.sources, Effect::Online, None);
+            let attributes = created(&wanted, self.pool, Effect::Online, None);
             let dns: Vec<IpAddr> = network.dns_servers.iter().map(|s| s.value).collect();
             let holds_server = kind == RangeUse::Dynamic && dns.iter().any(|a| (start..=end).contains(a));
             let dns_servers = if holds_server { dns } else { Vec::new() };
@@ -520,7 +516,7 @@ impl Builder<'_> {
                 }
             }
         }
-        let attributes = differences(&wanted, &have, self.sources, Effect::Online, "");
+        let attributes = differences(&wanted, &have, self.pool, Effect::Online, "");
         let mut needs = vec![vlan_resource(link_name, vid), format!("fabric.{link_name}")];
         for n in members {
             needs.push(format!("subnet.{}", n.name.value));
@@ -574,14 +570,14 @@ impl Builder<'_> {
                 want(&mut wanted, "gateway", route.gateway.value.to_string(), route.gateway.span);
                 want(&mut wanted, "metric", metric, route.metric.as_ref().map_or(route.gateway.span, |m| m.span));
                 let attributes = match present {
-                    None => created(&wanted, self.sources, Effect::Online, None),
+                    None => created(&wanted, self.pool, Effect::Online, None),
                     Some(p) => {
                         let have = PresentMap::from([
                             ("destination".to_owned(), Value::from(destination.to_string())),
                             ("gateway".to_owned(), Value::from(p.gateway.to_string())),
                             ("metric".to_owned(), Value::from(p.metric)),
                         ]);
-                        differences(&wanted, &have, self.sources, Effect::Online, "")
+                        differences(&wanted, &have, self.pool, Effect::Online, "")
                     }
                 };
                 // A dynamic range cannot be made around a gateway that is in use, so it comes first.

@@ -1,10 +1,7 @@
 //! The branch of one node: stage now and target → ordered steps. One table.
 
-use serde::Serialize;
-use serde_json::Value;
-
 use crate::action::params::{BootTarget, DestroyNode, IdentifyNode, NoParams, PowerParams, SetNodeBoot};
-use crate::action::{ActionKind, Effect, Precondition};
+use crate::action::{ActionKind, Effect, Json, Precondition};
 use crate::build::{MachineStatus, PowerState};
 use crate::diff::{NodeNeeds, NodeWork, Stage};
 
@@ -17,16 +14,12 @@ pub(super) struct Step<'a> {
     /// Part of the node that it changes (`node.x` or `node.x/networking`).
     pub(super) resource: String,
     pub(super) effect: Effect,
-    pub(super) params: Value,
+    pub(super) params: Json,
     /// Site resources it waits for.
     pub(super) needs: Vec<&'a [String]>,
     pub(super) preconditions: Vec<Precondition>,
     /// Whether it needs a healthy provisioner and rack controller.
     pub(super) verified_site: bool,
-}
-
-fn json(value: &impl Serialize) -> Value {
-    serde_json::to_value(value).unwrap_or(Value::Null)
 }
 
 /// The steps that bring a node from where it is to where it shall be.
@@ -50,7 +43,7 @@ pub(super) fn steps<'a>(name: &str, domain: Option<&str>, work: &NodeWork, needs
             ActionKind::DestroyNode,
             node.clone(),
             work.effect,
-            json(&DestroyNode { erase: false }),
+            Json::of(&DestroyNode { erase: false }),
             Vec::new(),
             vec![Precondition::Identity, Precondition::Status(statuses)],
             false,
@@ -62,21 +55,21 @@ pub(super) fn steps<'a>(name: &str, domain: Option<&str>, work: &NodeWork, needs
         if is_off {
             guards.push(Precondition::HoldsNothing);
         }
-        let boot = json(&SetNodeBoot { target: BootTarget::Pxe });
+        let boot = Json::of(&SetNodeBoot { target: BootTarget::Pxe });
         push(ActionKind::SetNodeBoot, part("boot"), work.effect, boot, vec![&needs.boot], guards, true);
         let guards = || vec![Precondition::NotEnlisted, Precondition::Identity];
         if !is_off {
-            let off = json(&PowerParams { graceful_s: GRACEFUL_SHUTDOWN_S });
+            let off = Json::of(&PowerParams { graceful_s: GRACEFUL_SHUTDOWN_S });
             push(ActionKind::PowerOffNode, part("power"), work.effect, off, Vec::new(), guards(), false);
         }
-        push(ActionKind::PowerOnNode, part("power"), work.effect, json(&PowerParams { graceful_s: 0 }), Vec::new(), guards(), false);
+        push(ActionKind::PowerOnNode, part("power"), work.effect, Json::of(&PowerParams { graceful_s: 0 }), Vec::new(), guards(), false);
     } else if work.power_on {
-        let on = json(&PowerParams { graceful_s: 0 });
+        let on = Json::of(&PowerParams { graceful_s: 0 });
         push(ActionKind::PowerOnNode, part("power"), Effect::Reboot, on, Vec::new(), vec![Precondition::Identity], false);
     }
     let before_ready = matches!(work.now, Stage::Absent | Stage::Enlisted | Stage::Commissioning | Stage::FailedCommissioning);
     if before_ready {
-        let identify = json(&IdentifyNode { hostname: name.to_owned(), domain: domain.map(str::to_owned) });
+        let identify = Json::of(&IdentifyNode { hostname: name.to_owned(), domain: domain.map(str::to_owned) });
         if work.identify {
             push(ActionKind::IdentifyNode, node.clone(), work.effect, identify, vec![&needs.naming], Vec::new(), false);
         }
@@ -84,39 +77,39 @@ pub(super) fn steps<'a>(name: &str, domain: Option<&str>, work: &NodeWork, needs
             ActionKind::ConfigureHardware,
             part("hardware"),
             work.effect,
-            json(&NoParams {}),
+            Json::of(&NoParams {}),
             vec![&needs.boot],
             vec![Precondition::Identity],
             true,
         );
-        push(ActionKind::InterrogateNode, part("hardware"), Effect::None, json(&NoParams {}), Vec::new(), Vec::new(), false);
+        push(ActionKind::InterrogateNode, part("hardware"), Effect::None, Json::of(&NoParams {}), Vec::new(), Vec::new(), false);
     }
     // Nothing of a machine that is being deployed can be changed but its tags and data.
     if work.now != Stage::Deploying {
         if let Some(p) = &work.networking {
-            push(ActionKind::ApplyNodeNetworking, part("networking"), work.effect, json(p), vec![&needs.networking], Vec::new(), false);
+            push(ActionKind::ApplyNodeNetworking, part("networking"), work.effect, p.clone(), vec![&needs.networking], Vec::new(), false);
         }
         if let Some(p) = &work.storage {
-            push(ActionKind::ApplyNodeStorage, part("storage"), work.effect, json(p), Vec::new(), Vec::new(), false);
+            push(ActionKind::ApplyNodeStorage, part("storage"), work.effect, p.clone(), Vec::new(), Vec::new(), false);
         }
     }
     if let Some(p) = &work.platform {
         let effect = if work.now == Stage::Deployed && !work.release { Effect::Online } else { work.effect };
-        push(ActionKind::ApplyNodePlatform, part("platform"), effect, json(p), vec![&needs.platform, &needs.naming], Vec::new(), false);
+        push(ActionKind::ApplyNodePlatform, part("platform"), effect, p.clone(), vec![&needs.platform, &needs.naming], Vec::new(), false);
     }
     if let Some(p) = &work.deploy {
         push(
             ActionKind::DeployNode,
             node.clone(),
             work.effect,
-            json(p),
+            Json::of(p),
             vec![&needs.deploy, &needs.boot],
             vec![Precondition::Identity],
             true,
         );
     }
     if work.boot_from_disk {
-        let boot = json(&SetNodeBoot { target: BootTarget::Disk });
+        let boot = Json::of(&SetNodeBoot { target: BootTarget::Disk });
         push(ActionKind::SetNodeBoot, part("boot"), Effect::Online, boot, Vec::new(), vec![Precondition::Identity], false);
     }
     out

@@ -4,12 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
-use serde::Serialize;
-use serde_json::Value;
 
 use super::branch;
 use crate::action::params::VerifySite;
-use crate::action::{Action, ActionKind, DriverRole, Effect, Precondition, RetryClass};
+use crate::action::{Action, ActionKind, DriverRole, Effect, Json, JsonDigest, Precondition, RetryClass};
 use crate::build::Binding;
 use crate::diff::{Comparison, Goal, SiteStep};
 
@@ -54,7 +52,7 @@ struct Draft {
     resource: String,
     node: Option<String>,
     effect: Effect,
-    params: Value,
+    params: Json,
     after: Vec<usize>,
     preconditions: Vec<Precondition>,
 }
@@ -72,7 +70,7 @@ pub fn construct(comparison: &Comparison, goal: Goal, options: &GraphOptions) ->
     let boots = comparison.work.values().any(|w| w.deploy.is_some() || w.now < crate::diff::Stage::Ready);
     let verify = needs_verification && goal != Goal::DestroyNodes;
     if verify {
-        let params = serde_json::to_value(VerifySite { rack_controller: boots }).unwrap_or(Value::Null);
+        let params = Json::of(&VerifySite { rack_controller: boots });
         drafts.push(Draft {
             kind: ActionKind::VerifySite,
             resource: "site".into(),
@@ -95,7 +93,7 @@ pub fn construct(comparison: &Comparison, goal: Goal, options: &GraphOptions) ->
             resource: resource.to_owned(),
             node: None,
             effect: step.change.effect,
-            params: step.params.clone(),
+            params: Json::from(step.params.clone()),
             after: tidy(after),
             preconditions: Vec::new(),
         });
@@ -132,7 +130,7 @@ pub fn construct(comparison: &Comparison, goal: Goal, options: &GraphOptions) ->
             });
         }
     }
-    let keep = if options.partial { ancestors(&drafts, site_count) } else { (0..drafts.len()).collect() };
+    let keep = if options.partial { ancestors(&drafts, site_count) } else { vec![true; drafts.len()] };
     Ok(finish(drafts, &keep, comparison, options))
 }
 
@@ -156,22 +154,22 @@ fn order(steps: &BTreeMap<String, SiteStep>) -> Result<Vec<(&str, &SiteStep)>, G
 }
 
 /// Node actions and all that they wait for.
-fn ancestors(drafts: &[Draft], site_count: usize) -> BTreeSet<usize> {
-    let mut keep: BTreeSet<usize> = BTreeSet::new();
+fn ancestors(drafts: &[Draft], site_count: usize) -> Vec<bool> {
+    let mut keep = vec![false; drafts.len()];
     let mut stack: Vec<usize> = (site_count..drafts.len()).collect();
     while let Some(i) = stack.pop() {
-        if keep.insert(i) {
+        if !std::mem::replace(&mut keep[i], true) {
             stack.extend(&drafts[i].after);
         }
     }
     keep
 }
 
-fn finish(drafts: Vec<Draft>, keep: &BTreeSet<usize>, comparison: &Comparison, options: &GraphOptions) -> Graph {
+fn finish(drafts: Vec<Draft>, keep: &[bool], comparison: &Comparison, options: &GraphOptions) -> Graph {
     let mut out = Graph::default();
     let mut ids: Vec<String> = vec![String::new(); drafts.len()];
     for (i, draft) in drafts.into_iter().enumerate() {
-        if !keep.contains(&i) {
+        if !keep[i] {
             continue;
         }
         let driver = match draft.kind.role() {
@@ -196,7 +194,6 @@ fn finish(drafts: Vec<Draft>, keep: &BTreeSet<usize>, comparison: &Comparison, o
             effect: draft.effect,
             params: draft.params,
             after,
-            fulfilled_by: Vec::new(),
             preconditions: draft.preconditions,
             timeout_s,
             retry,
@@ -211,38 +208,21 @@ fn finish(drafts: Vec<Draft>, keep: &BTreeSet<usize>, comparison: &Comparison, o
 }
 
 /// What makes an action what it is. A later deployment of the same thing is another action: the generation differs.
-#[derive(Serialize)]
-struct Identity<'a> {
-    site: &'a str,
-    kind: ActionKind,
-    resource: &'a str,
-    driver: &'a str,
-    effect: Effect,
-    params: &'a Value,
-    after: &'a [String],
-    preconditions: &'a [Precondition],
-    timeout_s: u32,
-    retry: RetryClass,
-    binding: Option<&'a Binding>,
-    generation: u64,
-}
-
 fn action_id(site: &str, action: &Action, binding: Option<&Binding>, generation: u64) -> String {
-    let identity = Identity {
-        site,
-        kind: action.kind,
-        resource: &action.resource,
-        driver: &action.driver,
-        effect: action.effect,
-        params: &action.params,
-        after: &action.after,
-        preconditions: &action.preconditions,
-        timeout_s: action.timeout_s,
-        retry: action.retry,
-        binding,
-        generation,
-    };
-    let mut digest = crate::action::digest_of(&identity);
-    digest.truncate(20);
-    digest
+    let mut digest = JsonDigest::new();
+    digest.text("{\"site\":").json(site);
+    digest.text(",\"kind\":").json(&action.kind);
+    digest.text(",\"resource\":").json(&action.resource);
+    digest.text(",\"driver\":").json(&action.driver);
+    digest.text(",\"effect\":").json(&action.effect);
+    digest.text(",\"params\":").text(action.params.text());
+    digest.text(",\"after\":").json(&action.after);
+    digest.text(",\"preconditions\":").json(&action.preconditions);
+    digest.text(",\"timeout_s\":").json(&action.timeout_s);
+    digest.text(",\"retry\":").json(&action.retry);
+    digest.text(",\"binding\":").json(&binding);
+    digest.text(",\"generation\":").json(&generation).text("}");
+    let mut id = digest.finish();
+    id.truncate(20);
+    id
 }

@@ -1,14 +1,12 @@
 //! From design and facts to a plan: one pure function.
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
-use serde_json::Value;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::{Allowance, Digests, Limits, Plan};
-use crate::action::{Action, ActionKind, Effect, digest_of};
-use crate::build::{Binding, Build, Fact};
-use crate::diff::{Change, Comparison, Goal, Memory, Operation, Policy, Stage, compare};
+use crate::action::{Action, ActionKind, Effect, JsonDigest};
+use crate::build::{Build, Fact};
+use crate::diff::{AttributeChange, Change, Comparison, Memory, Policy, Stage, compare};
 use crate::graph::{GraphError, GraphOptions, construct};
 use crate::model::Site;
 use crate::yaml::SourceMap;
@@ -99,8 +97,8 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
         digests: Digests { design: inputs.design_digest.to_owned(), ..Digests::default() },
         sealed: super::Sealed::default(),
     };
-    plan.digests.build = digest_of(&facts_used(&plan, inputs.build));
-    plan.digests.intent = digest_of(&intent(&plan));
+    plan.digests.build = facts_used(&plan, inputs.build);
+    plan.digests.intent = intent(&plan);
     plan.expected_s = expected_s(&plan.actions, &inputs.memory.durations_ms);
     super::file::seal(&mut plan);
     Ok(plan)
@@ -124,69 +122,73 @@ fn expected_s(actions: &[Action], durations_ms: &BTreeMap<String, u64>) -> Optio
     (!actions.is_empty()).then_some(longest.div_ceil(1000))
 }
 
-/// Path and present value of each attribute that changes.
-type Before<'a> = Vec<(&'a str, &'a Option<Value>)>;
-
-/// The facts that the plan rests on, normalised: what apply finds changed makes it refuse.
-#[derive(Serialize)]
-struct FactsUsed<'a> {
-    endpoints: Vec<(&'a str, &'a str, bool)>,
-    provisioner_known: bool,
-    stages: Vec<(&'a String, Stage)>,
-    bindings: &'a BTreeMap<String, Binding>,
-    before: Vec<(&'a str, Before<'a>)>,
-}
-
-fn facts_used<'a>(plan: &'a Plan, build: &'a Build) -> FactsUsed<'a> {
-    FactsUsed {
-        endpoints: plan.endpoints.iter().map(|e| (e.driver.as_str(), e.identity.as_str(), e.simulated)).collect(),
-        provisioner_known: matches!(build.provisioner, Fact::Known(_)),
-        stages: plan.nodes.iter().map(|(n, s)| (n, s.now)).collect(),
-        bindings: &plan.bindings,
-        before: plan
-            .changes
-            .iter()
-            .chain(plan.held_back.iter().map(|h| &h.change))
-            .map(|c| (c.resource.as_str(), c.attributes.iter().map(|a| (a.path.as_str(), &a.before)).collect()))
-            .collect(),
+/// Digest of the facts that the plan rests on, normalised: what apply finds changed makes it refuse.
+fn facts_used(plan: &Plan, build: &Build) -> String {
+    let endpoints: Vec<(&str, &str, bool)> = plan.endpoints.iter().map(|e| (e.driver.as_str(), e.identity.as_str(), e.simulated)).collect();
+    let stages: Vec<(&String, Stage)> = plan.nodes.iter().map(|(n, s)| (n, s.now)).collect();
+    let mut digest = JsonDigest::new();
+    digest.text("{\"endpoints\":").json(&endpoints);
+    digest.text(",\"provisioner_known\":").json(&matches!(build.provisioner, Fact::Known(_)));
+    digest.text(",\"stages\":").json(&stages);
+    digest.text(",\"bindings\":").json(&plan.bindings);
+    digest.text(",\"before\":[");
+    let mut pieces = Pieces::new(|a| serde_json::to_string(&(&a.path, &a.before)));
+    for (i, c) in plan.changes.iter().chain(plan.held_back.iter().map(|h| &h.change)).enumerate() {
+        digest.text(if i == 0 { "[" } else { ",[" }).json(&c.resource).text(",");
+        pieces.list(&mut digest, &c.attributes);
+        digest.text("]");
     }
+    digest.text("]}");
+    digest.finish()
 }
 
-/// What the plan wants, without facts: approval signs this.
-#[derive(Serialize)]
-struct Intent<'a> {
-    site: &'a str,
-    goal: Goal,
-    selection: Option<&'a str>,
-    allow: &'a [Allowance],
-    limits: &'a Limits,
-    changes: Vec<IntendedChange<'a>>,
+/// Digest of what the plan wants, without facts: approval signs this.
+fn intent(plan: &Plan) -> String {
+    let mut digest = JsonDigest::new();
+    digest.text("{\"site\":").json(&plan.site);
+    digest.text(",\"goal\":").json(&plan.goal);
+    digest.text(",\"selection\":").json(&plan.selection);
+    digest.text(",\"allow\":").json(&plan.allow);
+    digest.text(",\"limits\":").json(&plan.limits);
+    digest.text(",\"changes\":[");
+    let mut pieces = Pieces::new(|a| serde_json::to_string(&(&a.path, &a.after, a.effect)));
+    for (i, c) in plan.changes.iter().enumerate() {
+        digest.text(if i == 0 { "{\"resource\":" } else { ",{\"resource\":" }).json(&c.resource);
+        digest.text(",\"operation\":").json(&c.operation);
+        digest.text(",\"effect\":").json(&c.effect);
+        digest.text(",\"attributes\":");
+        pieces.list(&mut digest, &c.attributes);
+        digest.text("}");
+    }
+    digest.text("]}");
+    digest.finish()
 }
 
-#[derive(Serialize)]
-struct IntendedChange<'a> {
-    resource: &'a str,
-    operation: Operation,
-    effect: Effect,
-    attributes: Vec<(&'a str, &'a Option<Value>, Effect)>,
+/// What a digest takes of attributes, as JSON that is made once for those that several changes share.
+struct Pieces {
+    of: fn(&AttributeChange) -> serde_json::Result<String>,
+    known: HashMap<*const AttributeChange, String>,
 }
 
-fn intent(plan: &Plan) -> Intent<'_> {
-    Intent {
-        site: &plan.site,
-        goal: plan.goal,
-        selection: plan.selection.as_deref(),
-        allow: &plan.allow,
-        limits: &plan.limits,
-        changes: plan
-            .changes
-            .iter()
-            .map(|c| IntendedChange {
-                resource: &c.resource,
-                operation: c.operation,
-                effect: c.effect,
-                attributes: c.attributes.iter().map(|a| (a.path.as_str(), &a.after, a.effect)).collect(),
-            })
-            .collect(),
+impl Pieces {
+    fn new(of: fn(&AttributeChange) -> serde_json::Result<String>) -> Self {
+        Self { of, known: HashMap::new() }
+    }
+
+    fn list(&mut self, digest: &mut JsonDigest, attributes: &[Arc<AttributeChange>]) {
+        // None of our types refuses to be serialised.
+        let make = |a: &Arc<AttributeChange>| (self.of)(a).unwrap_or_default();
+        digest.text("[");
+        for (i, attribute) in attributes.iter().enumerate() {
+            if i > 0 {
+                digest.text(",");
+            }
+            if Arc::strong_count(attribute) == 1 {
+                digest.text(&make(attribute));
+            } else {
+                digest.text(self.known.entry(Arc::as_ptr(attribute)).or_insert_with(|| make(attribute)));
+            }
+        }
+        digest.text("]");
     }
 }

@@ -3,21 +3,23 @@
 //! Identical attribute changes are stored once, in `attributes`, and changes refer to them by place. Actions of one shape share a template; an action
 //! is `[template, id, resource, node, after, arguments…]`, in a topological order, and refers to others by place.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::assemble::PlanError;
-use super::digest::{canonical, digest_of_text};
-use super::template::{expand, factor};
+use super::digest::digest_of_text;
+use super::template::{Template, factor};
 use super::{Digests, FORMAT, Plan, Sealed};
-use crate::action::{Action, ActionKind, Effect, Precondition, RetryClass};
+use crate::action::{Action, ActionKind, Effect, JsonDigest, Precondition, RetryClass, canonical, canonical_of};
 use crate::diff::{AttributeChange, Change, HeldBack, Operation};
 
 /// What actions of one template have in common.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TemplateRecord {
     kind: ActionKind,
@@ -30,7 +32,7 @@ struct TemplateRecord {
 }
 
 /// A change whose attributes stand in the table.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ChangeRecord {
     resource: String,
@@ -41,8 +43,19 @@ struct ChangeRecord {
     attributes: Vec<usize>,
 }
 
+/// The same, as it is written: fields in order of name.
+#[derive(Serialize)]
+struct ChangeRow<'a> {
+    attributes: Vec<usize>,
+    effect: Effect,
+    node: Option<&'a str>,
+    operation: Operation,
+    reason: &'a str,
+    resource: &'a str,
+}
+
 /// A held-back change.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HeldBackRecord {
     change: ChangeRecord,
@@ -50,151 +63,233 @@ struct HeldBackRecord {
     hint: String,
 }
 
-fn to_value(value: &impl Serialize) -> Value {
-    serde_json::to_value(value).unwrap_or(Value::Null)
+/// The same, as it is written: fields in order of name.
+#[derive(Serialize)]
+struct HeldBackRow<'a> {
+    change: ChangeRow<'a>,
+    hint: &'a str,
+    reason: &'a str,
+}
+
+/// A list as canonical JSON, item by item.
+struct List(String);
+
+impl List {
+    fn new() -> Self {
+        Self("[".to_owned())
+    }
+
+    /// Makes place for an item.
+    fn item(&mut self) -> &mut String {
+        if self.0.len() > 1 {
+            self.0.push(',');
+        }
+        &mut self.0
+    }
+
+    fn push(&mut self, value: &impl Serialize) {
+        let text = canonical_of(value);
+        self.item().push_str(&text);
+    }
+
+    fn end(mut self) -> String {
+        self.0.push(']');
+        self.0.shrink_to_fit();
+        self.0
+    }
+}
+
+fn list<T: Serialize>(items: &[T]) -> String {
+    let mut out = List::new();
+    items.iter().for_each(|item| out.push(item));
+    out.end()
+}
+
+/// A map as canonical JSON, entry by entry.
+fn map<T: Serialize>(map: &BTreeMap<String, T>) -> String {
+    if !map.keys().all(|k| k.is_ascii()) {
+        return canonical_of(map);
+    }
+    let mut out = String::from("{");
+    for (key, value) in map {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        out.push_str(&canonical_of(key));
+        out.push(':');
+        out.push_str(&canonical_of(value));
+    }
+    out.push('}');
+    out.shrink_to_fit();
+    out
 }
 
 /// Attribute changes, each once.
-#[derive(Default)]
-struct AttributeTable {
-    rows: Vec<Value>,
-    places: HashMap<String, usize>,
+struct AttributeTable<'a> {
+    rows: List,
+    count: usize,
+    /// By identity, which costs nothing, and by content.
+    shared: HashMap<*const AttributeChange, usize>,
+    places: HashMap<&'a AttributeChange, usize>,
 }
 
-impl AttributeTable {
-    fn place(&mut self, attribute: &AttributeChange) -> usize {
-        let key = serde_json::to_string(attribute).unwrap_or_default();
-        if let Some(place) = self.places.get(&key) {
+impl<'a> AttributeTable<'a> {
+    fn new() -> Self {
+        Self { rows: List::new(), count: 0, shared: HashMap::new(), places: HashMap::new() }
+    }
+
+    fn place(&mut self, attribute: &'a Arc<AttributeChange>) -> usize {
+        if let Some(place) = self.shared.get(&Arc::as_ptr(attribute)) {
             return *place;
         }
-        let place = self.rows.len();
-        self.rows.push(to_value(attribute));
-        self.places.insert(key, place);
+        let place = *self.places.entry(attribute.as_ref()).or_insert_with(|| {
+            self.rows.push(attribute.as_ref());
+            self.count += 1;
+            self.count - 1
+        });
+        self.shared.insert(Arc::as_ptr(attribute), place);
         place
     }
 
-    fn change(&mut self, change: &Change) -> ChangeRecord {
-        ChangeRecord {
-            resource: change.resource.clone(),
-            node: change.node.clone(),
-            operation: change.operation,
-            effect: change.effect,
-            reason: change.reason.clone(),
+    fn change(&mut self, change: &'a Change) -> ChangeRow<'a> {
+        ChangeRow {
             attributes: change.attributes.iter().map(|a| self.place(a)).collect(),
+            effect: change.effect,
+            node: change.node.as_deref(),
+            operation: change.operation,
+            reason: &change.reason,
+            resource: &change.resource,
         }
     }
 }
 
 /// Everything that the plan's digest covers, part by part.
 fn parts(plan: &Plan) -> BTreeMap<&'static str, String> {
-    let mut table = AttributeTable::default();
-    let changes: Vec<Value> = plan.changes.iter().map(|c| to_value(&table.change(c))).collect();
-    let changes = canonical(&Value::Array(changes));
-    let held_back: Vec<Value> = plan
-        .held_back
-        .iter()
-        .map(|h| to_value(&HeldBackRecord { change: table.change(&h.change), reason: h.reason.clone(), hint: h.hint.clone() }))
-        .collect();
+    let mut table = AttributeTable::new();
+    let mut changes = List::new();
+    for change in &plan.changes {
+        changes.push(&table.change(change));
+    }
+    let mut held_back = List::new();
+    for held in &plan.held_back {
+        held_back.push(&HeldBackRow { change: table.change(&held.change), hint: &held.hint, reason: &held.reason });
+    }
     let (templates, actions) = encode_actions(&plan.actions);
+    let digests = json!({"design": plan.digests.design, "build": plan.digests.build, "intent": plan.digests.intent});
     BTreeMap::from([
-        ("format", canonical(&json!(FORMAT))),
-        ("drydock", canonical(&json!(plan.drydock))),
-        ("site", canonical(&json!(plan.site))),
-        ("goal", canonical(&to_value(&plan.goal))),
-        ("selection", canonical(&json!(plan.selection))),
-        ("endpoints", canonical(&to_value(&plan.endpoints))),
-        ("allow", canonical(&to_value(&plan.allow))),
-        ("limits", canonical(&to_value(&plan.limits))),
-        ("bindings", canonical(&to_value(&plan.bindings))),
-        ("nodes", canonical(&to_value(&plan.nodes))),
-        ("generations", canonical(&to_value(&plan.generations))),
-        ("attributes", canonical(&Value::Array(table.rows))),
-        ("changes", changes),
-        ("templates", canonical(&templates)),
-        ("actions", canonical(&actions)),
-        ("held_back", canonical(&Value::Array(held_back))),
-        ("blocked", canonical(&to_value(&plan.blocked))),
-        ("orphans", canonical(&to_value(&plan.orphans))),
-        ("not_managed", canonical(&to_value(&plan.not_managed))),
-        ("warnings", canonical(&json!(plan.warnings))),
-        ("digests", canonical(&json!({"design": plan.digests.design, "build": plan.digests.build, "intent": plan.digests.intent}))),
+        ("format", canonical_of(&FORMAT)),
+        ("drydock", canonical_of(&plan.drydock)),
+        ("site", canonical_of(&plan.site)),
+        ("goal", canonical_of(&plan.goal)),
+        ("selection", canonical_of(&plan.selection)),
+        ("endpoints", list(&plan.endpoints)),
+        ("allow", list(&plan.allow)),
+        ("limits", canonical_of(&plan.limits)),
+        ("bindings", map(&plan.bindings)),
+        ("nodes", map(&plan.nodes)),
+        ("generations", map(&plan.generations)),
+        ("attributes", table.rows.end()),
+        ("changes", changes.end()),
+        ("templates", templates),
+        ("actions", actions),
+        ("held_back", held_back.end()),
+        ("blocked", list(&plan.blocked)),
+        ("orphans", list(&plan.orphans)),
+        ("not_managed", list(&plan.not_managed)),
+        ("warnings", list(&plan.warnings)),
+        ("digests", canonical(&digests)),
     ])
 }
 
-/// One JSON object of parts; their names are plain words in order, so it is canonical when they are.
-fn join<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let mut out = String::from("{");
-    for (name, text) in parts {
-        if out.len() > 1 {
-            out.push(',');
+/// One JSON object of parts, piece by piece; their names are plain words in order, so it is canonical when they are.
+fn join<'a>(parts: impl Iterator<Item = (&'a str, &'a str)>, mut write: impl FnMut(&str)) {
+    write("{");
+    for (i, (name, text)) in parts.enumerate() {
+        for piece in [if i == 0 { "\"" } else { ",\"" }, name, "\":", text] {
+            write(piece);
         }
-        out.push('"');
-        out.push_str(name);
-        out.push_str("\":");
-        out.push_str(text);
     }
-    out.push('}');
-    out
+    write("}");
 }
 
-fn encode_actions(actions: &[Action]) -> (Value, Value) {
+/// Templates and rows of actions. Only actions that agree in everything but parameters share a template.
+fn encode_actions(actions: &[Action]) -> (String, String) {
+    /// What stands in the row of an action besides what is in the action.
+    struct Row<'a> {
+        template: usize,
+        args: Vec<Cow<'a, str>>,
+    }
     let places: HashMap<&str, usize> = actions.iter().enumerate().map(|(i, a)| (a.id.as_str(), i)).collect();
-    let place_list = |ids: &[String]| Value::from(ids.iter().filter_map(|id| places.get(id.as_str()).copied()).collect::<Vec<_>>());
-    // Only actions that agree in everything but parameters share a template.
     let mut classes: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (i, a) in actions.iter().enumerate() {
         let class = serde_json::to_string(&(a.kind, &a.driver, a.effect, &a.preconditions, a.timeout_s, a.retry)).unwrap_or_default();
-        classes.entry(class).or_default().push(i);
+        match classes.get_mut(&class) {
+            Some(members) => members.push(i),
+            None => drop(classes.insert(class, vec![i])),
+        }
     }
-    let mut templates: Vec<Value> = Vec::new();
-    let mut rows: Vec<Value> = vec![Value::Null; actions.len()];
+    let mut count = 0;
+    let mut templates = List::new();
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    rows.resize_with(actions.len(), || Row { template: 0, args: Vec::new() });
     for members in classes.values() {
-        let params: Vec<&Value> = members.iter().map(|i| &actions[*i].params).collect();
+        let params: Vec<&str> = members.iter().map(|i| actions[*i].params.text()).collect();
         for family in factor(&params) {
             let Some(a) = family.instances.first().and_then(|(m, _)| actions.get(members[*m])) else { continue };
             for (member, args) in family.instances {
-                let i = members[member];
-                let action = &actions[i];
-                let mut row = vec![
-                    Value::from(templates.len()),
-                    Value::from(action.id.as_str()),
-                    Value::from(action.resource.as_str()),
-                    action.node.as_deref().map_or(Value::Null, Value::from),
-                    place_list(&action.after),
-                ];
-                row.extend(args);
-                rows[i] = Value::Array(row);
+                rows[members[member]] = Row { template: count, args };
             }
-            templates.push(to_value(&TemplateRecord {
-                kind: a.kind,
-                driver: a.driver.clone(),
-                effect: a.effect,
-                preconditions: a.preconditions.clone(),
-                timeout_s: a.timeout_s,
-                retry: a.retry,
-                params: family.template,
-            }));
+            count += 1;
+            // Fields in order of name.
+            let _ = write!(
+                templates.item(),
+                "{{\"driver\":{},\"effect\":{},\"kind\":{},\"params\":{},\"preconditions\":{},\"retry\":{},\"timeout_s\":{}}}",
+                canonical_of(&a.driver),
+                canonical_of(&a.effect),
+                canonical_of(&a.kind),
+                family.template,
+                canonical_of(&a.preconditions),
+                canonical_of(&a.retry),
+                a.timeout_s
+            );
         }
     }
-    (Value::Array(templates), Value::Array(rows))
+    let mut list = List::new();
+    for (action, row) in actions.iter().zip(rows) {
+        let after: Vec<usize> = action.after.iter().filter_map(|id| places.get(id.as_str()).copied()).collect();
+        let fixed = canonical_of(&(row.template, &action.id, &action.resource, &action.node, after));
+        let out = list.item();
+        out.push_str(&fixed[..fixed.len() - 1]);
+        for arg in row.args {
+            out.push(',');
+            out.push_str(&arg);
+        }
+        out.push(']');
+    }
+    (templates.end(), list.end())
 }
 
 /// Sets the plan's own digest and keeps its parts.
 pub(super) fn seal(plan: &mut Plan) {
     let parts = parts(plan);
-    plan.digests.plan = digest_of_text(&join(parts.iter().map(|(n, t)| (*n, t.as_str()))));
+    let mut digest = JsonDigest::new();
+    join(parts.iter().map(|(n, t)| (*n, t.as_str())), |piece| {
+        digest.text(piece);
+    });
+    plan.digests.plan = digest.finish();
     plan.sealed = Sealed(Some(Arc::new(parts)));
 }
 
 /// The plan as the text of a plan file: canonical JSON (RFC 8785) and a newline.
 pub fn write(plan: &Plan) -> String {
     let parts = plan.sealed.0.clone().unwrap_or_else(|| Arc::new(parts(plan)));
-    let digest = canonical(&json!(plan.digests.plan));
+    let digest = canonical_of(&plan.digests.plan);
     let advisory = canonical(&json!({"expected_s": plan.expected_s, "observed_at": plan.observed_at}));
     let mut all: BTreeMap<&str, &str> = parts.iter().map(|(n, t)| (*n, t.as_str())).collect();
     all.insert("digest", &digest);
     all.insert("advisory", &advisory);
-    let mut text = join(all.into_iter());
+    let mut text = String::with_capacity(all.iter().map(|(n, t)| n.len() + t.len() + 4).sum::<usize>() + 2);
+    join(all.into_iter(), |piece| text.push_str(piece));
     text.push('\n');
     text
 }
@@ -230,11 +325,11 @@ fn field<T: serde::de::DeserializeOwned>(value: &Value, name: &str) -> Result<T,
     T::deserialize(value.get(name).unwrap_or(&Value::Null)).map_err(|e| format!("`{name}`: {e}"))
 }
 
-fn change(record: ChangeRecord, table: &[AttributeChange]) -> Result<Change, String> {
+fn change(record: ChangeRecord, table: &[Arc<AttributeChange>]) -> Result<Change, String> {
     let attributes = record
         .attributes
         .iter()
-        .map(|place| table.get(*place).cloned().ok_or_else(|| format!("`changes` refers to attribute {place}, which is missing")))
+        .map(|place| table.get(*place).map(Arc::clone).ok_or_else(|| format!("`changes` refers to attribute {place}, which is missing")))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Change {
         resource: record.resource,
@@ -247,7 +342,10 @@ fn change(record: ChangeRecord, table: &[AttributeChange]) -> Result<Change, Str
 }
 
 fn decode_actions(value: &Value) -> Result<Vec<Action>, String> {
-    let templates: Vec<TemplateRecord> = field(value, "templates")?;
+    let templates: Vec<(TemplateRecord, Template)> = field::<Vec<TemplateRecord>>(value, "templates")?
+        .into_iter()
+        .map(|record| Template::new(&record.params).map(|template| (record, template)))
+        .collect::<Result<_, _>>()?;
     let rows = value.get("actions").and_then(Value::as_array).ok_or("`actions` is not a list")?;
     let mut actions: Vec<Action> = Vec::with_capacity(rows.len());
     for row in rows {
@@ -255,7 +353,8 @@ fn decode_actions(value: &Value) -> Result<Vec<Action>, String> {
         let [template, id, resource, node, after, args @ ..] = row.as_array().map(Vec::as_slice).ok_or_else(malformed)? else {
             return Err(malformed());
         };
-        let template = template.as_u64().and_then(|t| usize::try_from(t).ok()).and_then(|t| templates.get(t)).ok_or_else(malformed)?;
+        let (record, template) =
+            template.as_u64().and_then(|t| usize::try_from(t).ok()).and_then(|t| templates.get(t)).ok_or_else(malformed)?;
         let after = after
             .as_array()
             .ok_or_else(malformed)?
@@ -271,17 +370,16 @@ fn decode_actions(value: &Value) -> Result<Vec<Action>, String> {
         };
         let action = Action {
             id: id.as_str().ok_or_else(malformed)?.to_owned(),
-            kind: template.kind,
+            kind: record.kind,
             resource: resource.as_str().ok_or_else(malformed)?.to_owned(),
             node,
-            driver: template.driver.clone(),
-            effect: template.effect,
-            params: expand(&template.params, args)?,
+            driver: record.driver.clone(),
+            effect: record.effect,
+            params: template.expand(args)?,
             after,
-            fulfilled_by: Vec::new(),
-            preconditions: template.preconditions.clone(),
-            timeout_s: template.timeout_s,
-            retry: template.retry,
+            preconditions: record.preconditions.clone(),
+            timeout_s: record.timeout_s,
+            retry: record.retry,
         };
         actions.push(action);
     }
@@ -289,7 +387,7 @@ fn decode_actions(value: &Value) -> Result<Vec<Action>, String> {
 }
 
 fn decode(value: &Value, advisory: &Value, digest: String) -> Result<Plan, String> {
-    let table: Vec<AttributeChange> = field(value, "attributes")?;
+    let table: Vec<Arc<AttributeChange>> = field::<Vec<AttributeChange>>(value, "attributes")?.into_iter().map(Arc::new).collect();
     let digests = value.get("digests").cloned().unwrap_or(Value::Null);
     Ok(Plan {
         drydock: field(value, "drydock")?,

@@ -9,8 +9,9 @@ mod file;
 mod template;
 mod types;
 
+pub use crate::action::canonical;
 pub use crate::diff::Goal;
 pub use assemble::{Inputs, PlanError, assemble};
-pub use digest::{canonical, design_digest};
+pub use digest::design_digest;
 pub use file::{read, write};
 pub use types::{Allowance, Digests, FORMAT, Limits, Plan, Sealed};

@@ -1,5 +1,7 @@
 //! Plans written by hand, for the tests of every format.
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -71,7 +73,14 @@ fn because(mut attribute: AttributeChange, reason: &str) -> AttributeChange {
 
 fn change(resource: &str, operation: Operation, effect: Effect, reason: &str, attributes: Vec<AttributeChange>) -> Change {
     let node = resource.strip_prefix("node.").map(|rest| rest.split('/').next().unwrap_or(rest).to_owned());
-    Change { resource: resource.to_owned(), node, operation, effect, reason: reason.to_owned(), attributes }
+    Change {
+        resource: resource.to_owned(),
+        node,
+        operation,
+        effect,
+        reason: reason.to_owned(),
+        attributes: attributes.into_iter().map(Arc::new).collect(),
+    }
 }
 
 /// Adds actions that wait for each other, the first for the site's last.
@@ -90,9 +99,8 @@ fn chain(plan: &mut Plan, resource: &str, effect: Effect, steps: &[(ActionKind, 
                 crate::action::DriverRole::Node => "maas".to_owned(),
             },
             effect,
-            params: params.clone(),
+            params: params.clone().into(),
             after: before,
-            fulfilled_by: Vec::new(),
             preconditions: Vec::new(),
             timeout_s: kind.default_timeout_minutes() * 60,
             retry: RetryClass::ObserveFirst,

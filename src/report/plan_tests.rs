@@ -1,10 +1,13 @@
 //! Plans as text and JSON, compared with the files in `testdata/plans`. `DRYDOCK_BLESS=1` rewrites them.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::plan_samples as samples;
 use super::{Next, TextOptions, Verdict, plan_json, plan_text, verdict};
 use crate::action::Effect;
+use crate::diff::AttributeChange;
 use crate::plan::Plan;
 
 pub(super) fn golden(name: &str, text: &str) {
@@ -97,7 +100,7 @@ fn values_of_a_minority_are_never_hidden_in_a_range() {
     let mut plan = samples::many_nodes();
     for change in &mut plan.changes {
         if change.resource == "node.n200/network" {
-            change.attributes[0].after = Some(json!("active-backup"));
+            Arc::make_mut(&mut change.attributes[0]).after = Some(json!("active-backup"));
         }
     }
     let text = plain(&plan);
@@ -110,7 +113,7 @@ fn an_outlier_among_different_values_is_seen() {
     let mut plan = samples::many_nodes();
     for change in &mut plan.changes {
         if change.resource == "node.n200/network" {
-            change.attributes[2].after = Some(json!("192.168.9.9/24"));
+            Arc::make_mut(&mut change.attributes[2]).after = Some(json!("192.168.9.9/24"));
         }
     }
     let text = plain(&plan);
@@ -149,10 +152,10 @@ fn many_attributes_with_one_value_stand_together() {
     let change = &mut plan.changes[4];
     let template = change.attributes[1].clone();
     for label in ["a", "b", "c", "d", "e"] {
-        let mut attribute = template.clone();
+        let mut attribute = AttributeChange::clone(&template);
         attribute.path = format!("owner_data.{label}");
         attribute.after = Some(json!("enabled"));
-        change.attributes.push(attribute);
+        change.attributes.push(Arc::new(attribute));
     }
     let text = plain(&plan);
     assert!(text.contains("+ owner_data.* ×5") && text.contains("│ a, b, c, d, e"), "{text}");
@@ -177,8 +180,8 @@ proptest::proptest! {
             change.resource = format!("node.{node}");
             change.node = Some(node);
             change.attributes.truncate(1);
-            change.attributes[0].before = before;
-            change.attributes[0].after = after;
+            let attribute = Arc::make_mut(&mut change.attributes[0]);
+            (attribute.before, attribute.after) = (before, after);
             plan.changes.push(change);
         }
         let text = plan_text(&plan, &TextOptions { verbose, color, width, next: Next::Plan });

@@ -155,7 +155,7 @@ pub(super) fn group<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Vec<Gr
     let mut order: BTreeMap<String, usize> = BTreeMap::new();
     let mut buckets: Vec<Vec<Member<'a>>> = Vec::new();
     for (position, change) in changes.into_iter().enumerate() {
-        let leaves: Vec<Leaf> = change.attributes.iter().flat_map(leaves).collect();
+        let leaves: Vec<Leaf> = change.attributes.iter().flat_map(|a| leaves(a)).collect();
         let index = match change.node {
             None => buckets.len(),
             Some(_) => *order.entry(shape(change, &leaves)).or_insert(buckets.len()),
@@ -457,11 +457,11 @@ pub(super) fn site_actions(actions: &[Action]) -> Vec<(ActionKind, Vec<&str>)> {
 /// An action's name with the parameter that decides what it does.
 pub(super) fn step(action: &Action) -> String {
     let detail = match action.kind {
-        ActionKind::SetNodeBoot => action.params.get("target").and_then(Value::as_str),
-        ActionKind::DestroyNode => action.params.get("erase").and_then(Value::as_bool).unwrap_or(false).then_some("erase"),
+        ActionKind::SetNodeBoot => action.params.get("target"),
+        ActionKind::DestroyNode => action.params.get("erase").filter(|erase| *erase == true).map(|_| Value::from("erase")),
         _ => None,
     };
-    match detail {
+    match detail.as_ref().and_then(Value::as_str) {
         Some(detail) => format!("{}({detail})", action.kind),
         None => action.kind.name().to_owned(),
     }

@@ -62,9 +62,6 @@ impl Dag {
             for before in &action.after {
                 graph.update_edge(NodeIndex::new(find(before)? as usize), NodeIndex::new(i), ());
             }
-            for later in &action.fulfilled_by {
-                find(later)?;
-            }
         }
         let order = toposort(&graph, None).map_err(|cycle| DagError::Cycle(actions[cycle.node_id().index()].id.clone()))?;
         Ok(Self { order: order.into_iter().map(|n| n.index() as u32).collect(), graph, ids })

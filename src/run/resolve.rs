@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::action::params::{Device, DeviceSelector, FACT_KEY, FactRef};
+use crate::action::{Json, Token, Tokens};
 use crate::build::{InterfaceKind, Machine, same_bus_address};
 
 /// Why a late parameter has no value: the branch is refused.
@@ -16,12 +17,8 @@ pub struct ResolveError {
 }
 
 /// Whether parameters hold a late value.
-pub fn has_late(params: &Value) -> bool {
-    match params {
-        Value::Object(map) => map.contains_key(FACT_KEY) || map.values().any(has_late),
-        Value::Array(items) => items.iter().any(has_late),
-        _ => false,
-    }
+pub fn has_late(params: &Json) -> bool {
+    Tokens::new(params.text()).any(|token| matches!(token, Token::Key(key) if key.trim_matches('"') == FACT_KEY))
 }
 
 /// Parameters with every late value replaced by what the machine shows. Exactly one device must match each; its size must be at least what is asked.

@@ -173,7 +173,7 @@ fn late_values_need_exactly_one_device() {
     };
     let members = |v: Result<serde_json::Value, ResolveError>| v.map(|v| v["members"][0].clone()).map_err(|e| e.message);
     let params = fact(json!({"nic_at_bus": "pci@0000:00:03.0"}), None);
-    assert!(has_late(&params) && !has_late(&json!({"a": [1, {"b": "$fact"}]})));
+    assert!(has_late(&params.clone().into()) && !has_late(&json!({"a": [1, {"b": "$fact", "c": "\"$fact\":"}]}).into()));
     assert_eq!(members(resolve(&params, &machine)), Ok(json!({"id": 1, "name": "ens3"})));
     assert_eq!(members(resolve(&fact(json!({"nic_named": "ens4"}), None), &machine)), Ok(json!({"id": 2, "name": "ens4"})));
     assert_eq!(members(resolve(&fact(json!({"disk_at_bus": "2:0.0.0"}), Some(1000)), &machine)), Ok(json!({"id": 9, "name": "sda"})));

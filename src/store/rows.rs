@@ -72,7 +72,7 @@ pub(super) fn apply(tx: &Transaction<'_>, site: &str, write: &Write) -> rusqlite
                  coalesce((SELECT generation FROM generations WHERE site = ?1 AND resource = ?2), 0), ?5)
                  ON CONFLICT DO UPDATE SET attributes = excluded.attributes, generation = excluded.generation, action = excluded.action",
             )?
-            .execute((site, resource, json(origin)?, json(attributes)?, action)),
+            .execute((site, resource, json(origin)?, attributes.text(), action)),
         Write::Forget { resource } => {
             // A range instead of LIKE: names may hold its wildcards.
             let (from, to) = (format!("{resource}/"), format!("{resource}0"));
@@ -97,7 +97,7 @@ pub(super) fn apply(tx: &Transaction<'_>, site: &str, write: &Write) -> rusqlite
                 "INSERT INTO rejections (site, resource, params, message) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT DO UPDATE SET params = ?3, message = ?4",
             )?
-            .execute((site, resource, json(params)?, message)),
+            .execute((site, resource, params.text(), message)),
         Write::ClearRejection { resource } => {
             tx.prepare_cached("DELETE FROM rejections WHERE site = ?1 AND resource = ?2")?.execute((site, resource))
         }

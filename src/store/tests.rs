@@ -121,7 +121,7 @@ fn what_was_applied_is_remembered_and_forgotten() {
     let applied = |resource: &str, origin, value: u32| Write::Applied {
         resource: resource.to_owned(),
         origin,
-        attributes: json!({"v": value}),
+        attributes: json!({"v": value}).into(),
         action: "a".to_owned(),
     };
     store
@@ -133,7 +133,7 @@ fn what_was_applied_is_remembered_and_forgotten() {
             applied("node.n/storage", Origin::Created, 2),
             applied("node.n2", Origin::Adopted, 3),
             applied("node.n2", Origin::Created, 4),
-            Write::Rejected { resource: "tag.t".to_owned(), params: json!({"x": 1}), message: "no XPath".to_owned() },
+            Write::Rejected { resource: "tag.t".to_owned(), params: json!({"x": 1}).into(), message: "no XPath".to_owned() },
             Write::Duration { kind: "deploy_node".to_owned(), ms: 10 },
             Write::Duration { kind: "deploy_node".to_owned(), ms: 30 },
         ])

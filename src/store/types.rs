@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::action::Json;
 use crate::build::Binding;
 use crate::diff::{Memory, Origin};
 use crate::run::{Event, RunOutcome};
@@ -80,7 +81,7 @@ pub enum Write {
         /// How it became ours, if it was not.
         origin: Origin,
         /// Parameters of the action.
-        attributes: serde_json::Value,
+        attributes: Json,
         /// Action id; empty for an adoption.
         action: String,
     },
@@ -112,7 +113,7 @@ pub enum Write {
         /// Resource.
         resource: String,
         /// Parameters.
-        params: serde_json::Value,
+        params: Json,
         /// What it said.
         message: String,
     },

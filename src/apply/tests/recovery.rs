@@ -125,7 +125,6 @@ async fn a_lease_shorter_than_a_request_starts_no_effect() {
 fn plan_for_an_unknown_machine(world: &World) -> Plan {
     let mut plan = site_plan(1);
     for action in &mut plan.actions[1..4] {
-        action.fulfilled_by = vec!["r0-n0.3".to_owned()];
         action.preconditions = vec![crate::action::Precondition::Identity, crate::action::Precondition::NotEnlisted];
     }
     let binding = crate::build::Binding {

@@ -136,14 +136,17 @@ async fn an_action_whose_purpose_is_served_is_not_begun() {
     let world = World::new();
     let mut plan = site_plan(1);
     for action in &mut plan.actions[1..4] {
-        action.fulfilled_by = vec!["r0-n0.3".to_owned()];
+        action.preconditions = vec![crate::action::Precondition::NotEnlisted];
     }
-    world.site.inner().done.insert("r0-n0.3".to_owned());
+    plan.bindings.insert("r0-n0".to_owned(), crate::build::Binding { macs: vec!["aa:bb".to_owned()], ..Default::default() });
+    let machine = crate::apply::fake::machine("m-r0-n0", "aa:bb", crate::build::MachineStatus::New);
+    let evidence = format!("the provisioner has it as machine m-r0-n0 ({})", machine.status_name);
+    world.site.inner().machines.insert("r0-n0".to_owned(), machine);
     let report = world.apply(&plan).await.unwrap();
     assert_eq!(report.outcome, RunOutcome::Success);
     for id in ["r0-n0.0", "r0-n0.1", "r0-n0.2"] {
         assert_eq!(world.site.effects(id), 0, "{id}");
-        assert_eq!(outcomes_of(&world, id), [AttemptOutcome::AlreadyDone { evidence: "identify_node is done".to_owned() }]);
+        assert_eq!(outcomes_of(&world, id), [AttemptOutcome::AlreadyDone { evidence: evidence.clone() }]);
     }
 }
 
@@ -315,7 +318,7 @@ async fn late_parameters_are_resolved_and_journalled_before_the_effect() {
     });
     world.site.inner().machines.insert("r0-n0".to_owned(), machine);
     plan.actions[8].params =
-        json!({"disks": [{"device": {"$fact": {"node": "r0-n0", "select": {"disk_at_bus": "scsi@2:0.0.0"}, "min_size": 50}}}]});
+        json!({"disks": [{"device": {"$fact": {"node": "r0-n0", "select": {"disk_at_bus": "scsi@2:0.0.0"}, "min_size": 50}}}]}).into();
     let report = world.apply(&plan).await.unwrap();
     assert_eq!(report.outcome, RunOutcome::Success);
     let resolved = json!({"disks": [{"device": {"id": 7, "name": "sda"}}]});
@@ -324,7 +327,7 @@ async fn late_parameters_are_resolved_and_journalled_before_the_effect() {
     assert_eq!(kinds, ["attempt_resolved", "attempt_intent", "attempt_outcome"]);
 
     let world = World::new();
-    plan.actions[8].params = json!({"device": {"$fact": {"node": "r0-n0", "select": {"disk_named": "nvme9"}}}});
+    plan.actions[8].params = json!({"device": {"$fact": {"node": "r0-n0", "select": {"disk_named": "nvme9"}}}}).into();
     world
         .site
         .inner()

@@ -8,10 +8,10 @@ use super::{Builder, image_resource, params};
 use crate::action::params::{BootMediaParams, NetworkResource, RepositoryParams, RepositoryValues, SshKeyParams, TagParams, TagValues};
 use crate::action::{ActionKind, Effect};
 use crate::build::Fact;
-use crate::diff::attributes::{PresentMap, WantedMap, created, differences, source_of, want};
+use crate::diff::attributes::{Draft, PresentMap, WantedMap, created, differences, want};
 use crate::diff::platform::image;
 use crate::diff::xpath::syntax_error;
-use crate::diff::{AttributeChange, HeldBack, Operation};
+use crate::diff::{HeldBack, Operation};
 
 impl Builder<'_> {
     pub(super) fn domains(&mut self) {
@@ -33,7 +33,7 @@ impl Builder<'_> {
                 Fact::Known(_) => {
                     let mut wanted = WantedMap::new();
                     want(&mut wanted, "name", name.as_str(), span);
-                    let attributes = created(&wanted, self.sources, Effect::Online, None);
+                    let attributes = created(&wanted, self.pool, Effect::Online, None);
                     let p = params(&NetworkResource::Domain { name });
                     self.step(&resource, ActionKind::CreateNetworkTemplate, false, attributes, p, Vec::new());
                 }
@@ -57,11 +57,11 @@ impl Builder<'_> {
             let mut wanted = WantedMap::new();
             want(&mut wanted, "definition", tag.definition.value.as_str(), tag.definition.span);
             let attributes = match present {
-                None => created(&wanted, self.sources, Effect::Online, None),
+                None => created(&wanted, self.pool, Effect::Online, None),
                 Some(t) => differences(
                     &wanted,
                     &PresentMap::from([("definition".to_owned(), Value::from(t.definition.as_str()))]),
-                    self.sources,
+                    self.pool,
                     Effect::Online,
                     "",
                 ),
@@ -73,7 +73,7 @@ impl Builder<'_> {
             if let Some(problem) = syntax_error(&tag.definition.value)
                 && let Some(step) = self.out.steps.remove(&resource)
             {
-                let at = source_of(self.sources, tag.definition.span).map(|s| format!(" ({s})")).unwrap_or_default();
+                let at = self.pool.place(tag.definition.span).map(|s| format!(" ({s})")).unwrap_or_default();
                 self.out.held_back.push(HeldBack {
                     change: step.change,
                     reason: format!("its definition{at} is not an XPath 1.0 expression, and the provisioner refuses it: {problem}"),
@@ -101,7 +101,7 @@ impl Builder<'_> {
                 Fact::Known(_) => {
                     let mut wanted = WantedMap::new();
                     want(&mut wanted, "key", shorten(&key.value), key.span);
-                    let attributes = created(&wanted, self.sources, Effect::Online, None);
+                    let attributes = created(&wanted, self.pool, Effect::Online, None);
                     let p = params(&SshKeyParams { key: key.value.clone() });
                     self.step(&resource, ActionKind::ConfigureUserCredentials, false, attributes, p, Vec::new());
                 }
@@ -178,10 +178,10 @@ impl Builder<'_> {
                 want(&mut wanted, path, value, span);
             }
             let attributes = match &before {
-                None => created(&wanted, self.sources, Effect::Online, None),
+                None => created(&wanted, self.pool, Effect::Online, None),
                 Some(b) => {
                     let have: PresentMap = repository_attributes(b).into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-                    differences(&wanted, &have, self.sources, Effect::Online, "")
+                    differences(&wanted, &have, self.pool, Effect::Online, "")
                 }
             };
             let p = params(&RepositoryParams { name: name.clone(), after: Some(after), before });
@@ -206,15 +206,15 @@ impl Builder<'_> {
                 arches: sorted_text(&r.arches),
                 key: r.key.trim().to_owned(),
             };
-            let attributes = vec![AttributeChange {
-                path: "url".into(),
-                before: Some(r.url.clone().into()),
+            let attributes = vec![self.pool.share(&Draft {
+                path: "url",
+                before: Some(&r.url.clone().into()),
                 after: None,
                 known_after: None,
                 effect: Effect::Online,
-                reason: "the design lists all repositories (remove_unlisted)".into(),
-                source: source_of(self.sources, region.remove_unlisted_repositories.span),
-            }];
+                reason: "the design lists all repositories (remove_unlisted)",
+                span: region.remove_unlisted_repositories.span,
+            })];
             let p = params(&RepositoryParams { name: r.name.clone(), after: None, before: Some(before) });
             self.step(&resource, ActionKind::ConfigureNodeProvisioner, true, attributes, p, Vec::new());
             if let Some(step) = self.out.steps.get_mut(&resource) {
@@ -239,7 +239,7 @@ impl Builder<'_> {
                 Fact::Known(_) => {
                     let mut wanted = WantedMap::new();
                     want(&mut wanted, "image", format!("{os}/{series}"), span);
-                    let attributes = created(&wanted, self.sources, Effect::Online, None);
+                    let attributes = created(&wanted, self.pool, Effect::Online, None);
                     let p = params(&BootMediaParams { os, series, arch: "amd64".into() });
                     self.step(&resource, ActionKind::CreateBootMedia, false, attributes, p, Vec::new());
                 }
