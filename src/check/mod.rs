@@ -8,6 +8,8 @@ mod findings;
 mod reading;
 mod registry;
 mod rules;
+mod secrets;
 
 pub use findings::Findings;
 pub use registry::{Rule, rule, rules, run};
+pub use secrets::secrets;

@@ -93,6 +93,8 @@ pub enum ColorChoice {
 pub enum Command {
     /// Check the design; needs no site
     Validate(Validate),
+    /// Print the documents of the design as layering and substitution make them; needs no site
+    Render(Render),
     /// Say where values of the design come from; needs no site
     Explain(Explain),
     /// Print JSON Schemas for editors

@@ -52,6 +52,7 @@ async fn dispatch(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
     match &cli.command {
         Command::Validate(args) => commands::validate::run(args, from, printer).await,
         Command::Schema(args) => commands::schema::run(args, printer),
+        Command::Render(args) => commands::render::run(args, from, printer).await,
         Command::Explain(args) => commands::explain::run(args, from, printer).await,
         Command::Show(args) => commands::show::run(args, printer),
         Command::Plan(args) => Box::pin(unless_interrupted(&listen()?, commands::plan::run(args, from, printer))).await,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::diag::Diagnostic;
 use crate::yaml::{FileId, Node, Span, Value};
 
 /// Places in files that hold secrets: the data of secret documents, and texts into which a secret was put.
@@ -69,11 +70,31 @@ impl Sensitive {
     fn before(&self, file: FileId, at: u32) -> Option<(u32, u32)> {
         self.ranges.range((file, 0)..=(file, at)).next_back().map(|((_, start), end)| (*start, *end))
     }
+
+    /// Takes values out of messages about secrets: what stands in backticks in a diagnostic that points at one.
+    pub fn mask(&self, diagnostics: &mut [Diagnostic]) {
+        for found in diagnostics {
+            if found.span.is_some_and(|span| self.touches(span)) {
+                found.message = without_values(&found.message);
+                found.note = found.note.as_deref().map(without_values);
+                found.help = found.help.as_deref().map(without_values);
+            }
+            for label in found.labels.iter_mut().filter(|label| self.touches(label.span)) {
+                label.text = without_values(&label.text);
+            }
+        }
+    }
+}
+
+fn without_values(text: &str) -> String {
+    let part = |(at, part): (usize, &str)| if at % 2 == 1 { "(sensitive)".to_owned() } else { part.to_owned() };
+    text.split('`').enumerate().map(part).collect::<Vec<_>>().join("`")
 }
 
 #[cfg(test)]
 mod tests {
     use super::Sensitive;
+    use crate::diag::Diagnostic;
     use crate::yaml::{FileId, Span};
 
     fn span(start: u32, end: u32) -> Span {

@@ -42,12 +42,9 @@ pub fn load(request: Request<'_>, entries: &[Entry]) -> Result<Loaded, SourceErr
         match entry {
             Entry::Path(path) => loader.entry(&root, path)?,
             Entry::Pegleg(site) => pegleg::collect(&mut loader, &root, commit.as_ref(), site)?,
-            Entry::Text { name, text, rendered } => {
+            Entry::Text { name, text } => {
                 let id = loader.loaded.map.add(name.clone(), text.clone());
                 loader.loaded.files.push(id);
-                if *rendered {
-                    loader.loaded.rendered.insert(id);
-                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What is asked for and what is found.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -20,8 +20,6 @@ pub enum Entry {
         name: String,
         /// The text.
         text: String,
-        /// Whether its documents were rendered there.
-        rendered: bool,
     },
 }
 
@@ -62,8 +60,6 @@ pub struct Loaded {
     pub map: SourceMap,
     /// The files, in the order in which they are read: entries as given, directories sorted by name.
     pub files: Vec<FileId>,
-    /// Those of them whose documents were rendered already by the service they came from.
-    pub rendered: BTreeSet<FileId>,
 }
 
 /// Why a design could not be read. Paths are as given or relative to the root.

@@ -17,12 +17,14 @@ fn run(case: &Path) -> String {
     let mut map = SourceMap::default();
     let text = std::fs::read_to_string(case.join("design.yaml")).expect("design.yaml");
     let file = map.add("design.yaml", text);
-    let document::Read { documents, mut diagnostics, .. } = document::read_all(&map, &[file]);
+    let document::Read { documents, sensitive, mut diagnostics } = document::read_all(&map, &[file]);
     let (site, found) = resolve(&documents);
     diagnostics.extend(found);
     if let Some(site) = site {
         diagnostics.extend(check::run(&site));
     }
+    diagnostics.extend(check::secrets(&documents, &sensitive));
+    sensitive.mask(&mut diagnostics);
     let mut text = report::diagnostics::render(&map, &diagnostics, report::diagnostics::Style::default());
     if text.is_empty() {
         text.push_str("no problems\n");

@@ -15,7 +15,7 @@ pub async fn run(args: &Explain, from: &Sources, printer: &Printer) -> anyhow::R
     let settings = design::settings(from)?;
     let checked = design::check(&settings, from, Network::only_if_asked(from)).await?;
     let heads = Heads::read(&checked.map, &checked.files);
-    let secret = |span| heads.at(span).is_some_and(|head| head.secret);
+    let secret = |span| checked.sensitive.covers(span);
     let explained = model::explain(&checked.documents, &heads, &args.question, &report::is_secret_key, &secret);
     let (resource, values) = match explained {
         Ok(found) => found,

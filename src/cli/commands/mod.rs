@@ -6,6 +6,7 @@ pub mod discover;
 pub mod explain;
 pub mod plan;
 
+pub mod render;
 pub mod resume;
 pub mod runs;
 pub mod schema;

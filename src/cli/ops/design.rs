@@ -127,6 +127,8 @@ pub async fn check_entries(settings: &Settings, entries: &[DesignEntry], from: &
     if let Some(site) = &site {
         diagnostics.extend(check::run(site));
     }
+    diagnostics.extend(check::secrets(&documents, &sensitive));
+    sensitive.mask(&mut diagnostics);
     Ok(Checked { map: loaded.map, files: loaded.files, documents, sensitive, site, diagnostics })
 }
 

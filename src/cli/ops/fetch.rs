@@ -51,8 +51,5 @@ pub async fn text(settings: &Settings, from: &UrlEntry, service: Service, networ
     let text = String::from_utf8(answer.body).map_err(|_| Problem::new(format!("{}: not UTF-8 text", shown_url(&url))))?;
     let mut name = url;
     name.set_query(None);
-    Ok(match service {
-        Service::Plain => Entry::Text { name: name.to_string(), text, rendered: false },
-        Service::Deckhand => Entry::Text { name: name.to_string(), text, rendered: true },
-    })
+    Ok(Entry::Text { name: name.to_string(), text })
 }

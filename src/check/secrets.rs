@@ -1,0 +1,62 @@
+//! Secrets that would be shown.
+
+use super::registry::Rule;
+use crate::diag::{Code, Diagnostic, Severity};
+use crate::document::{Document, Kind, Sensitive};
+use crate::yaml::{Node, Value};
+
+/// What reports it, for the table of rules.
+pub(super) static RULE: Rule =
+    Rule { code: Code("DD1109"), original: None, title: "a secret stands where plans show it", severity: Severity::Error, check: None };
+
+/// Reports values of secret documents that were put where a plan, or the provisioner's own pages, would show them.
+///
+/// Credentials of BMCs and the data of boot actions are for secrets. Public keys are none, whatever the document they come from says.
+pub fn secrets(documents: &[Document], sensitive: &Sensitive) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for document in documents {
+        if let Some(kind) = document.kind() {
+            walk(kind, document, &document.data, &mut Vec::new(), sensitive, &mut found);
+        }
+    }
+    found
+}
+
+fn may_be_secret(kind: Kind, path: &[&str]) -> bool {
+    match (kind, path) {
+        (Kind::HostProfile | Kind::BaremetalNode, ["oob", ..])
+        | (Kind::BootAction, ["assets", ..])
+        | (Kind::Region, ["authorized_keys", ..] | ["repositories", _, "gpgkey", ..]) => true,
+        _ => false,
+    }
+}
+
+fn walk<'n>(kind: Kind, document: &Document, node: &'n Node, path: &mut Vec<&'n str>, sensitive: &Sensitive, found: &mut Vec<Diagnostic>) {
+    if may_be_secret(kind, path) {
+        return;
+    }
+    match &node.value {
+        Value::Map(mapping) => {
+            for (key, value) in &mapping.entries {
+                path.push(&key.name);
+                walk(kind, document, value, path, sensitive, found);
+                path.pop();
+            }
+        }
+        Value::Seq(members) => {
+            for member in members.iter() {
+                walk(kind, document, member, path, sensitive, found);
+            }
+        }
+        _ if sensitive.covers(node.span) => found.push(
+            Diagnostic::error(
+                RULE.code,
+                format!("`{}` of {kind} `{}` comes from a secret, and plans show it", path.join("."), document.name),
+            )
+            .at(document.name_span)
+            .label(node.span, "the secret")
+            .help("take it from a document with `storagePolicy: cleartext` if it is none; secrets belong into `oob` and into boot actions"),
+        ),
+        _ => {}
+    }
+}
