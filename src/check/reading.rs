@@ -51,7 +51,7 @@ pub(super) static READING: [Rule; 51] = [
     found(document::BLOCKED_DESTINATION, Error, "a substitution or action cannot write at its path"),
     found(document::BAD_PATTERN, Error, "a pattern cannot be read or applied"),
     found(document::IDLE_PATTERN, Warning, "a pattern matches nothing"),
-    found(document::BAD_DATA_SCHEMA, Error, "a DataSchema is no JSON Schema"),
+    found(document::BAD_DATA_SCHEMA, Warning, "a DataSchema is no JSON Schema"),
     found(document::SCHEMA_VIOLATION, Error, "a document does not fit its DataSchema"),
     found(document::TOO_LARGE, Error, "rendering makes documents too large"),
     found(document::DIFFERS_FROM_DECKHAND, Warning, "Deckhand does something else than its manual says"),

@@ -5,10 +5,12 @@
 //! What the data means is [`crate::design`]'s. Imports [`crate::yaml`] and [`crate::diag`].
 
 pub mod codes;
+mod data_schema;
 mod family;
 mod heading;
 mod heads;
 mod json_path;
+mod json_schema;
 mod kind;
 mod merge;
 mod pattern;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::codes;
+use super::data_schema;
 use super::family::{Family, Order, layer_order, rank, selects};
 use super::heading::{Draft, Headings, is_deckhand};
 use super::kind::is_secret_kind;
@@ -47,6 +48,7 @@ pub fn render(map: &SourceMap, parsed: Vec<Node>) -> Rendered {
         let mut sensitive = Sensitive::default();
         mark_secrets(&drafts, &mut sensitive);
         mark_substituted(&drafts, &mut sensitive);
+        data_schema::check(&parsed, &sensitive, &mut diagnostics);
         return Rendered { documents: parsed, sensitive, diagnostics };
     }
     let mut diagnostics = headings.diagnostics;
@@ -69,6 +71,7 @@ pub fn render(map: &SourceMap, parsed: Vec<Node>) -> Rendered {
         mark_substituted(&kept, &mut sensitive);
         diagnostics.retain(|found| found.code != codes::BAD_METADATA);
         diagnostics.push(found);
+        data_schema::check(&parsed, &sensitive, &mut diagnostics);
         return Rendered { documents: parsed, sensitive, diagnostics };
     }
     kept.sort_by(|a, b| (a.rank, &a.schema, &a.name).cmp(&(b.rank, &b.schema, &b.name)));
@@ -89,6 +92,7 @@ pub fn render(map: &SourceMap, parsed: Vec<Node>) -> Rendered {
     concrete.sort_by(|(a, _), (b, _)| (&a.schema, &a.name, a.rank).cmp(&(&b.schema, &b.name, b.rank)));
     let mut documents: Vec<Node> = concrete.into_iter().map(|(draft, data)| draft.finish(data)).collect();
     documents.extend(others);
+    data_schema::check(&documents, &sensitive, &mut diagnostics);
     diagnostics.sort_by_key(|found| found.span);
     Rendered { documents, sensitive, diagnostics }
 }

@@ -133,3 +133,18 @@ fn seaworthy_renders_as_deckhand_renders_it() {
 fn airsloop_renders_as_deckhand_renders_it() {
     compare("airsloop", 381);
 }
+
+/// What drydock says about sites that Deckhand renders without a word.
+#[test]
+fn the_public_sites_have_known_problems() {
+    for site in ["seaworthy", "airsloop"] {
+        let Some((map, rendered, _)) = rendered(site) else { return };
+        let mut found = String::new();
+        for problem in &rendered.diagnostics {
+            let at = problem.span.map(|span| map.describe(span)).unwrap_or_default();
+            let at = at.split_once("treasuremap-v1.9/").map_or(&*at, |(_, at)| at);
+            let _ = writeln!(found, "{} {at} {}", problem.code.0, problem.message);
+        }
+        insta::assert_snapshot!(site, found);
+    }
+}
