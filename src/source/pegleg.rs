@@ -25,7 +25,9 @@ struct Repository {
 
 pub(super) fn collect(loader: &mut Loader<'_>, base: &Root<'_>, commit: Option<&Commit>, site: &Pegleg) -> Result<(), SourceError> {
     let top = base.path.join(&site.root);
-    let root = Root { rule: Rule::Pegleg, ..*base };
+    // Paths that are shown, also in plans, must not depend on where this machine keeps the tree.
+    let shown_from = if site.root.is_absolute() { top.as_path() } else { base.path };
+    let root = Root { rule: Rule::Pegleg, path: shown_from, ..*base };
     if !is_name(&site.site) || !root.is_directory(&top.join("site").join(&site.site)) {
         return Err(no_site(&root, &top, &site.site));
     }
@@ -71,12 +73,13 @@ pub(super) fn collect(loader: &mut Loader<'_>, base: &Root<'_>, commit: Option<&
         // What is part of the commit that is read is read from there; anything else as it is on disk, or at its revision.
         let inside = commit.filter(|commit| commit.real(&path).is_ok());
         let root = match (inside, at) {
-            (Some(commit), None) => Root { path: base.path, files: commit, label: "", rule: Rule::Pegleg },
+            (Some(commit), None) => Root { path: shown_from, files: commit, label: "", rule: Rule::Pegleg },
             (_, Some(revision)) if Disk.kind(&path).is_ok() => {
                 other = Commit::of_local(&path, revision)?;
                 Root { path: &path, files: &other, label: &label, rule: Rule::Pegleg }
             }
-            _ => Root { path: base.path, files: &Disk, label: "", rule: Rule::Pegleg },
+            _ if path.strip_prefix(shown_from).is_ok() => Root { path: shown_from, files: &Disk, label: "", rule: Rule::Pegleg },
+            _ => Root { path: &path, files: &Disk, label: &label, rule: Rule::Pegleg },
         };
         if !root.is_directory(&path) {
             return Err(unusable(

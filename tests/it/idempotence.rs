@@ -140,3 +140,55 @@ fn a_real_site_is_applied() {
     let differences = oracle::differences(&site.design(&["site.yaml"]).site, &site.world());
     assert!(differences.is_empty(), "{differences:#?}");
 }
+
+/// From the tree of layered documents, without any server that renders it.
+fn a_raw_tree_is_applied(name: &str) {
+    let Some(tree) = support::shared("sites/treasuremap-v1.9") else { return };
+    let tree = std::fs::canonicalize(tree).unwrap();
+    let settings = SAMPLE.replace("[site.yaml]", &format!("[{{pegleg: {{root: '{}', site: {name}}}}}]", tree.display()));
+    let site = Site::new(&settings, &[]);
+    site.expect(0, &["validate"]);
+    let first = site.expect(2, &["plan", "--detailed-exitcode", "--out", "first.plan"]);
+    assert!(first.contains(&format!(" site/{name}/networks/physical/networks.yaml:")), "places are relative to the tree: {first}");
+    assert!(!std::fs::read_to_string(site.dir.path().join("first.plan")).unwrap().contains(&*tree.to_string_lossy()));
+    site.expect(0, &["apply", "first.plan"]);
+    let after = site.expect(0, &["plan", "--detailed-exitcode"]);
+    assert!(after.contains("No changes"), "{after}");
+    let pegleg = drydock::source::Pegleg { root: tree, site: name.to_owned(), repositories: std::collections::BTreeMap::new() };
+    let design = support::design_of(site.dir.path(), &[drydock::source::Entry::Pegleg(pegleg)]);
+    let differences = oracle::differences(&design.site, &site.world());
+    assert!(differences.is_empty(), "{differences:#?}");
+    // Every value of every node has a source, and the last link of its chain is where it is written.
+    for node in design.site.nodes.keys() {
+        let json = site.expect(0, &["explain", &format!("node.{node}"), "--format", "json"]);
+        let json: serde_json::Value = serde_json::from_str(json.split("\n--- stderr").next().unwrap()).unwrap();
+        for value in json["values"].as_array().unwrap() {
+            let last = &value["links"].as_array().unwrap().last().unwrap()["at"];
+            let file = last["file"].as_str().unwrap_or_else(|| panic!("{value}"));
+            let line = usize::try_from(last["line"].as_u64().unwrap()).unwrap();
+            let path = std::path::Path::new(&design_root()).join(file);
+            let text = std::fs::read_to_string(path).unwrap();
+            let written = text.lines().nth(line - 1).unwrap();
+            if let Some(text) = value["value"].as_str().filter(|text| *text != "(sensitive)" && !text.contains('\n')) {
+                assert!(
+                    written.contains(text) || value["links"].to_string().contains("substitution"),
+                    "{file}:{line} is {written:?}: {value}"
+                );
+            }
+        }
+    }
+}
+
+fn design_root() -> PathBuf {
+    support::shared("sites/treasuremap-v1.9").unwrap()
+}
+
+#[test]
+fn seaworthy_is_applied_from_its_tree() {
+    a_raw_tree_is_applied("seaworthy");
+}
+
+#[test]
+fn airsloop_is_applied_from_its_tree() {
+    a_raw_tree_is_applied("airsloop");
+}

@@ -20,7 +20,12 @@ pub(crate) struct Design {
 /// Reads files or folders below `root`.
 pub(crate) fn design(root: &Path, entries: &[&str]) -> Design {
     let entries: Vec<source::Entry> = entries.iter().map(|entry| source::Entry::Path(PathBuf::from(entry))).collect();
-    let loaded = source::load(source::Request::disk(root), &entries).expect("the design can be read");
+    design_of(root, &entries)
+}
+
+/// Reads a design from anywhere.
+pub(crate) fn design_of(root: &Path, entries: &[source::Entry]) -> Design {
+    let loaded = source::load(source::Request::disk(root), entries).expect("the design can be read");
     let document::Read { documents, mut diagnostics, .. } = document::read_all(&loaded.map, &loaded.files);
     let (site, found) = resolve(&documents);
     diagnostics.extend(found);
