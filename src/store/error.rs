@@ -91,6 +91,17 @@ pub enum StoreError {
         /// Why.
         detail: String,
     },
+    /// The disk fails, or a quota is used up.
+    #[error(
+        "the state {path} cannot be written or read: {detail}; check the disk, its space and its quotas, then run `drydock resume` (everything \
+         recorded so far is safe)"
+    )]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What the database says.
+        detail: String,
+    },
     /// Anything else that the database says.
     #[error("the state {path} failed: {detail}")]
     Other {
@@ -135,6 +146,7 @@ impl StoreError {
             Some(C::ReadOnly | C::PermissionDenied) => Self::ReadOnly { path, detail },
             Some(C::DatabaseCorrupt | C::NotADatabase) => Self::Corrupt { path, detail },
             Some(C::DatabaseBusy | C::DatabaseLocked) => Self::Busy { path, detail },
+            Some(C::SystemIoFailure) => Self::Disk { path, detail },
             Some(C::CannotOpen) => Self::Open { path, detail },
             _ => Self::Other { path, detail },
         }
