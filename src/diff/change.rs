@@ -162,6 +162,25 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All stages.
+    pub const ALL: [Self; 15] = [
+        Self::Absent,
+        Self::Enlisted,
+        Self::Commissioning,
+        Self::FailedCommissioning,
+        Self::Ready,
+        Self::Allocated,
+        Self::Deploying,
+        Self::FailedDeployment,
+        Self::Deployed,
+        Self::Releasing,
+        Self::FailedReleasing,
+        Self::Held,
+        Self::Foreign,
+        Self::Orphaned,
+        Self::Unknown,
+    ];
+
     /// The name in plans and messages.
     pub fn name(self) -> &'static str {
         match self {

@@ -300,13 +300,12 @@ pub fn write(plan: &Plan) -> String {
 /// When it is not a plan, was made by another format version, is cut off, or was changed.
 pub fn read(text: &str) -> Result<Plan, PlanError> {
     let err = |m: String| PlanError::File(m);
-    let mut value: Value = serde_json::from_str(text)
-        .map_err(|e| err(format!("not a plan file, or cut off: {e}; make a new one with `drydock plan --out FILE`")))?;
+    let mut value: Value = serde_json::from_str(text).map_err(|e| err(format!("not a plan file, or cut off: {e}")))?;
     let Some(map) = value.as_object_mut() else { return Err(err("not a plan file: it is not a JSON object".into())) };
     match map.get("format").and_then(Value::as_u64) {
         Some(f) if f == u64::from(FORMAT) => {}
         Some(f) => {
-            return Err(err(format!("the plan has format {f}, this drydock reads format {FORMAT}; make a new plan with this version")));
+            return Err(err(format!("the plan has format {f}, this drydock reads format {FORMAT}")));
         }
         None => return Err(err("not a plan file: it has no `format`".into())),
     }
@@ -314,11 +313,9 @@ pub fn read(text: &str) -> Result<Plan, PlanError> {
     let advisory = map.remove("advisory").unwrap_or(Value::Null);
     let actual = digest_of_text(&canonical(&value));
     if digest != actual {
-        return Err(err(
-            "the plan was changed after it was made (its digest does not fit); make a new one with `drydock plan --out FILE`".into()
-        ));
+        return Err(err("the plan was changed after it was made: its digest does not fit".into()));
     }
-    decode(&value, &advisory, digest).map_err(|m| err(format!("the plan file does not fit this version: {m}; make a new plan")))
+    decode(&value, &advisory, digest).map_err(|m| err(format!("the plan file does not fit this version: {m}")))
 }
 
 fn field<T: serde::de::DeserializeOwned>(value: &Value, name: &str) -> Result<T, String> {

@@ -1,15 +1,16 @@
 //! Making, reading and showing plans.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::design::Design;
-use crate::action::{Effect, Selector};
+use crate::action::{Effect, Selectable, Selector};
 use crate::build::Build;
 use crate::cli::args::{Format, PlanOptions};
 use crate::cli::exit::Exit;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
-use crate::diff::{self, Goal, Memory, Policy};
+use crate::diff::{self, Goal, Memory, Policy, Stage};
 use crate::plan::{self, Inputs, Plan};
 use crate::report::{self, Next, TextOptions, Verdict};
 
@@ -20,6 +21,9 @@ const MAX_BYTES: u64 = 1 << 30;
 pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptions) -> anyhow::Result<Plan> {
     let known = Known { design, build, memory };
     let target = options.target.as_deref().map(|text| known.selector("--target", text)).transpose()?;
+    if let Some(target) = &target {
+        known.can_match(target)?;
+    }
     let mut allow: Vec<(Effect, Selector)> = Vec::new();
     for allowance in &options.allow {
         allow.push((allowance.effect, known.selector("--allow", &allowance.selector)?));
@@ -74,6 +78,39 @@ impl Known<'_> {
         }
         Ok(selector)
     }
+
+    /// Refuses a selection that no node can be in, whatever its stage.
+    fn can_match(&self, selector: &Selector) -> anyhow::Result<()> {
+        let nodes = &self.design.site.nodes;
+        let selected = nodes.values().any(|node| {
+            let tags: Vec<String> = node.tags.iter().map(|t| t.value.clone()).collect();
+            let labels = node.owner_data.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect();
+            let rack = node.rack.as_ref().map(|r| r.value.as_str());
+            let at = |stage: &Stage| Selectable { node: &node.name.value, rack, tags: &tags, labels: &labels, stage: stage.name() };
+            Stage::ALL.iter().any(|stage| selector.matches(&at(stage)))
+        });
+        let orphan = |name: &String| {
+            selector.names(&Selectable { node: name, rack: None, tags: &[], labels: &BTreeMap::new(), stage: Stage::Orphaned.name() })
+        };
+        if selected || diff::orphan_names(&self.design.site, self.build, self.memory).iter().any(orphan) {
+            return Ok(());
+        }
+        let racks = nodes.values().filter_map(|n| n.rack.as_ref()).map(|r| r.value.as_str());
+        let tags = nodes.values().flat_map(|n| &n.tags).map(|t| t.value.as_str());
+        let help = format!("racks: {}; tags: {}; stages: {}", some(racks), some(tags), some(Stage::ALL.iter().map(|s| s.name())));
+        Err(Problem::usage(format!("--target: no node of the design matches `{selector}`")).help(help).into())
+    }
+}
+
+/// The first names of many.
+fn some<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 15;
+    let names: BTreeSet<&str> = names.collect();
+    match names.len() {
+        0 => "none".to_owned(),
+        n if n > SHOWN => format!("{}, …", names.into_iter().take(SHOWN).collect::<Vec<_>>().join(", ")),
+        _ => names.into_iter().collect::<Vec<_>>().join(", "),
+    }
 }
 
 /// Reads a plan file; refuses one that was changed or cut off.
@@ -87,7 +124,7 @@ pub fn read(path: &Path) -> anyhow::Result<Plan> {
     }
     let bytes = std::fs::read(path).map_err(cannot)?;
     let text = String::from_utf8(bytes).map_err(|_| Problem::refused("not a plan file: it is not UTF-8 text").at(&shown).help(help))?;
-    plan::read(&text).map_err(|e| Problem::refused(e.to_string()).at(&shown).into())
+    plan::read(&text).map_err(|e| Problem::refused(e.to_string()).at(&shown).help("make a new one with `drydock plan --out FILE`").into())
 }
 
 /// The plan as the user asked to see it.
