@@ -112,7 +112,7 @@ impl Engine {
             let seen = driver.endpoint().await.map_err(|error| EngineError::Driver { driver: planned.driver.clone(), error })?;
             if seen.identity != planned.identity || seen.simulated != planned.simulated {
                 let name = |e: &crate::build::Endpoint| {
-                    format!("{}{} ({})", if e.simulated { "the simulated site " } else { "" }, e.url, e.identity)
+                    format!("{} ({})", if e.simulated { "the simulated site" } else { e.url.as_str() }, e.identity)
                 };
                 return Err(EngineError::refused(
                     format!("the plan was made with {} at {}; now {} answers", planned.driver, name(planned), name(&seen)),
