@@ -19,6 +19,7 @@ mod orphans;
 mod perturbed_drift;
 mod perturbed_faults;
 mod perturbed_nodes;
+mod perturbed_plans;
 mod perturbed_support;
 mod planning;
 mod redfish_sushy;

@@ -1,12 +1,14 @@
 //! Plans that no longer fit, commands that meet each other, selections, and places that cannot be written.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command};
+use std::process::{ChildStderr, Command};
 
 use drydock::sim::{Activity, Status};
 
 use crate::cli_support::end;
-use crate::perturbed_support::{Site, node, node_mut};
+use crate::perturbed_support::{Site, Started, node_mut, read_until};
+
+const ALL: [&str; 3] = ["compute01", "compute02", "control01"];
 
 /// A plan that would deploy `compute01` again.
 fn redeployment(site: &Site) {
@@ -92,7 +94,7 @@ fn what_somebody_else_did_meanwhile_is_not_done_again() {
     let before = site.now();
     site.run(&["apply", "plan.json"]).expect(0);
     site.expect_as_designed();
-    for machine in ["compute01", "compute02", "control01"] {
+    for machine in ALL {
         let asked = |op: &str| site.requests_to(&before, machine).iter().filter(|r| r.op.as_deref() == Some(op)).count();
         assert_eq!((asked("commission"), asked("On"), asked("deploy")), (0, 0, 1), "{machine}");
     }
@@ -152,99 +154,94 @@ fn a_plan_for_another_provisioner_is_refused() {
     other.folder().write("plan.json", &site.folder().read("plan.json"));
     let before = other.now();
     let ended = other.run(&["apply", "plan.json"]).expect(6);
-    ended.says(&["the plan was made with maas at the simulated site (region ", "now the simulated site (region ", "help: use the settings"]);
+    ended.says(&[
+        "the plan was made with maas at the simulated site (region ",
+        "now the simulated site (region ",
+        "help: use the settings",
+    ]);
     other.expect_no_requests(&before);
-}
-
-/// A started command whose progress has come to a line with this text.
-fn until(child: &mut Child, text: &str) -> BufReader<std::process::ChildStderr> {
-    let mut lines = BufReader::new(child.stderr.take().unwrap());
-    let mut seen = String::new();
-    loop {
-        let mut line = String::new();
-        assert!(lines.read_line(&mut line).unwrap() > 0, "{text:?} did not come:\n{seen}");
-        seen.push_str(&line);
-        if line.contains(text) {
-            return lines;
-        }
-    }
-}
-
-fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
 #[test]
 fn an_interrupted_run_ends_at_a_safe_point_and_goes_on() {
-    let site = Site::new("  faults: [{machine: slow, factor: 20}]");
+    let site = Site::new("  faults: [{machine: slow, factor: 40}]");
     let before = site.now();
     let mut run = site.start(&["apply", "--auto-approve"]);
-    let mut rest = until(&mut run, "configure_hardware");
-    signal(&run, "-INT");
+    let mut rest = run.until("configure_hardware");
+    run.signal("-INT");
     let mut said = String::new();
     rest.read_to_string(&mut said).unwrap();
-    assert_eq!(run.wait().unwrap().code(), Some(5), "{said}");
+    assert_eq!(run.code(), Some(5), "{said}");
     assert!(said.contains("interrupted: nothing new is started"), "{said}");
-    assert_eq!(["compute01", "compute02", "control01"].map(|m| site.effects(&before, "deploy", m)), [0, 0, 0]);
+    assert_eq!(ALL.map(|m| site.effects(&before, "deploy", m)), [0, 0, 0]);
     site.simulate("");
     site.run(&["resume"]).expect(0);
     site.expect_as_designed();
-    for machine in ["compute01", "compute02", "control01"] {
+    for machine in ALL {
         let asked = |op: &str| site.requests_to(&before, machine).iter().filter(|r| r.op.as_deref() == Some(op)).count();
         assert_eq!((asked("On"), asked("commission"), asked("deploy")), (1, 1, 1), "{machine}");
     }
 }
 
+/// A run that waits for machines whose commissioning does not end.
+fn waiting() -> (Site, Started, BufReader<ChildStderr>) {
+    let site = Site::new("  faults: [{machine: commissioning_hangs, count: 0}]");
+    let mut run = site.start(&["apply", "--auto-approve"]);
+    let mut rest = run.until("configure_hardware waits");
+    for _ in 1..ALL.len() {
+        read_until(&mut rest, "configure_hardware waits");
+    }
+    (site, run, rest)
+}
+
 #[test]
 fn a_second_interrupt_stops_at_once_and_loses_nothing() {
-    let site = Site::new("  faults: [{machine: commissioning_hangs, count: 0}]");
-    let before = site.now();
-    let mut run = site.start(&["apply", "--auto-approve"]);
-    let mut rest = until(&mut run, "configure_hardware waits");
-    signal(&run, "-INT");
-    let mut line = String::new();
-    while !line.contains("interrupted") {
-        line.clear();
-        assert!(rest.read_line(&mut line).unwrap() > 0);
-    }
-    signal(&run, "-INT");
-    assert_eq!(run.wait().unwrap().code(), Some(5));
+    let (site, mut run, mut rest) = waiting();
+    let before = site.requests();
+    run.signal("-INT");
+    read_until(&mut rest, "interrupted");
+    run.signal("-INT");
+    assert_eq!(run.code(), Some(5));
     site.simulate("");
     // What hung is over when MAAS says so.
     site.change(|w| w.nodes.values_mut().for_each(|n| n.timeout_at = n.timeout_at.map(|_| 1)));
     site.run(&["apply", "--auto-approve"]).expect(0);
     site.expect_as_designed();
-    assert_eq!(["compute01", "compute02", "control01"].map(|m| site.effects(&before, "deploy", m)), [1, 1, 1]);
+    let deployed = |r: &&drydock::sim::RequestRecord| r.op.as_deref() == Some("deploy");
+    assert_eq!((before.iter().filter(deployed).count(), site.requests().iter().filter(deployed).count()), (0, 3));
 }
 
 #[test]
 fn the_lock_names_who_holds_it() {
-    let site = Site::new("  faults: [{machine: slow, factor: 30}]");
-    let mut run = site.start(&["apply", "--auto-approve"]);
-    let mut rest = until(&mut run, "configure_hardware");
+    let (site, mut run, mut rest) = waiting();
     let before = site.requests().len();
-    let ended = site.run(&["apply", "--auto-approve"]).expect(1);
-    let pid = run.id().to_string();
     let known = site.run(&["runs"]).expect(0).stdout;
     let id = known.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
-    let ended = ended.says(&["is locked by run", &id, &format!("(pid {pid})"), "it is running"]);
-    // Others may look meanwhile; to remove the lock is not what is advised.
-    assert!(!ended.stderr.contains("drydock unlock"), "{}", ended.stderr);
-    site.run(&["plan"]);
-    site.run(&["resume"]).expect(1).says(&["it is running"]);
-    site.run(&["destroy", "--auto-approve", "--target", "node=compute01"]);
-    assert!(site.requests().len() >= before);
-    let mut said = String::new();
-    rest.read_to_string(&mut said).unwrap();
-    assert_eq!(run.wait().unwrap().code(), Some(0), "{said}");
-    site.expect_as_designed();
+    let holder = format!("(pid {})", run.0.id());
+    for arguments in [&["apply", "--auto-approve"][..], &["resume"]] {
+        let ended = site.run(arguments).expect(1).says(&["is locked by run", &id, &holder, "it is running; wait until it ends"]);
+        // To remove the lock is not what is advised.
+        assert!(!ended.stderr.contains("drydock unlock"), "{}", ended.stderr);
+    }
+    // Others may look meanwhile, and change nothing.
+    site.run(&["plan"]).expect(0).shows(&["3 commissioning → deployed"]);
+    site.run(&["destroy", "--auto-approve", "--target", "node=compute01"]).expect(7).shows(&["its machine is Commissioning"]);
+    assert_eq!(site.requests().len(), before);
+    run.signal("-INT");
+    read_until(&mut rest, "interrupted");
+    run.signal("-INT");
+    assert_eq!(run.code(), Some(5));
+    // Its lock went with it.
+    site.run(&["unlock", "l-none"]).expect(1).says(&["nothing is locked"]);
 }
 
 #[test]
 fn selections_that_nothing_can_match_are_refused() {
     let site = Site::applied();
     let before = site.now();
-    for target in ["rack=nope", "tag=none", "stage=deployd", "label.role=king", "node=compute01 && node=compute02", "node=compute01 && !rack=rack1"] {
+    for target in
+        ["rack=nope", "tag=none", "stage=deployd", "label.role=king", "node=compute01 && node=compute02", "node=compute01 && !rack=rack1"]
+    {
         for arguments in [&["plan", "--target", target][..], &["destroy", "--auto-approve", "--target", target]] {
             site.run(arguments).expect(64).says(&[&format!("--target: no node of the design matches `{target}`")]);
         }
@@ -304,7 +301,7 @@ fn a_disk_that_fills_up_stops_the_run_and_loses_nothing() {
     // The simulated site has a disk of its own.
     let mut sim = site.start(&["sim"]);
     let mut line = String::new();
-    BufReader::new(sim.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(sim.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     assert!(line.starts_with("maas"), "{line}");
     let ended = with_little_disk(&site, 180, "apply --auto-approve");
     assert_eq!(ended.code, 1, "{ended:?}");
@@ -313,11 +310,11 @@ fn a_disk_that_fills_up_stops_the_run_and_loses_nothing() {
     // The disk has room again.
     site.run(&["resume"]).expect(0);
     site.run(&["plan", "--detailed-exitcode"]).expect(0).shows(&["No changes."]);
-    signal(&sim, "-TERM");
-    sim.wait().unwrap();
+    sim.signal("-TERM");
+    assert_eq!(sim.code(), Some(0));
     assert!(begun > 0);
-    for machine in ["compute01", "compute02", "control01"] {
+    for machine in ALL {
         assert_eq!((site.effects(&before, "deploy", machine), site.effects(&before, "commission", machine)), (1, 1), "{machine}");
     }
-    assert!(node(&site.world(), "compute01").is_some());
+    site.expect_as_designed();
 }

@@ -3,8 +3,9 @@
 //! The world is looked at through its own files, never through drydock: the request log says which requests changed something, the world itself
 //! what a machine holds.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::OnceLock;
 
 use drydock::sim::{Node, RequestRecord, Server, World, read_requests};
@@ -90,8 +91,8 @@ impl Site {
     }
 
     /// Starts a command whose progress is read line by line.
-    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
-        self.folder.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("drydock runs")
+    pub(crate) fn start(&self, arguments: &[&str]) -> Started {
+        Started(self.folder.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("drydock runs"))
     }
 
     /// The plan as a value, and the exit code.
@@ -188,6 +189,47 @@ impl Site {
     pub(crate) fn effects(&self, moment: &Moment, effect: &str, machine: &str) -> usize {
         let wanted = format!("{effect} {machine}");
         self.requests().iter().skip(moment.requests).flat_map(|r| &r.effects).filter(|e| **e == wanted).count()
+    }
+}
+
+/// A command that runs; a test that fails does not leave it behind.
+pub(crate) struct Started(pub(crate) Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Started {
+    /// Reads its progress up to a line with this text.
+    pub(crate) fn until(&mut self, text: &str) -> BufReader<ChildStderr> {
+        let mut lines = BufReader::new(self.0.stderr.take().expect("its progress"));
+        read_until(&mut lines, text);
+        lines
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Its exit code, when it has ended.
+    pub(crate) fn code(&mut self) -> Option<i32> {
+        self.0.wait().unwrap().code()
+    }
+}
+
+/// Reads up to a line with this text.
+pub(crate) fn read_until(lines: &mut impl BufRead, text: &str) {
+    let mut seen = String::new();
+    loop {
+        let mut line = String::new();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "{text:?} did not come:\n{seen}");
+        seen.push_str(&line);
+        if line.contains(text) {
+            return;
+        }
     }
 }
 
