@@ -163,6 +163,79 @@ pub enum NetworkResource {
     },
 }
 
+/// `delete_network_template`, `delete_user_credentials` and `delete_tags`: a site resource with the values that the plan saw. It is removed only while
+/// it has them, and while nothing uses it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum SiteRemoval {
+    /// A static route.
+    Route {
+        /// Source subnet.
+        source: IpNet,
+        /// Destination subnet.
+        destination: IpNet,
+        /// Next hop.
+        gateway: IpAddr,
+        /// Metric.
+        metric: u32,
+    },
+    /// DHCP on a VLAN is switched off.
+    Dhcp {
+        /// Fabric name (its final one).
+        fabric: String,
+        /// Tag.
+        vid: u16,
+        /// How it is served.
+        service: DhcpService,
+    },
+    /// An address range.
+    Range {
+        /// Its subnet.
+        subnet: IpNet,
+        /// Purpose.
+        kind: RangeUse,
+        /// First address.
+        start: IpAddr,
+        /// Last address.
+        end: IpAddr,
+    },
+    /// A subnet.
+    Subnet {
+        /// Address block.
+        cidr: IpNet,
+        /// Its values.
+        before: SubnetValues,
+    },
+    /// A VLAN.
+    Vlan {
+        /// Fabric name (its final one).
+        fabric: String,
+        /// Tag; never 0.
+        vid: u16,
+        /// Its values.
+        before: VlanValues,
+    },
+    /// A fabric.
+    Fabric {
+        /// Provisioner id.
+        id: u64,
+        /// Name.
+        name: String,
+    },
+    /// A tag.
+    Tag {
+        /// Name.
+        name: String,
+        /// Its values.
+        before: TagValues,
+    },
+    /// An SSH key.
+    SshKey {
+        /// The public key line.
+        key: String,
+    },
+}
+
 /// An existing fabric.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

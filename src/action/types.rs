@@ -101,6 +101,12 @@ kinds! {
     CreateBootMedia => "create_boot_media", Node, 60;
     /// Create or update a tag.
     ConfigureTags => "configure_tags", Node, 5;
+    /// Remove one network resource (static route, DHCP, range, subnet, VLAN, fabric) that drydock created.
+    DeleteNetworkTemplate => "delete_network_template", Node, 2;
+    /// Remove an SSH key that drydock created.
+    DeleteUserCredentials => "delete_user_credentials", Node, 2;
+    /// Remove a tag that drydock created.
+    DeleteTags => "delete_tags", Node, 5;
     /// Set the boot source override.
     SetNodeBoot => "set_node_boot", Oob, 5;
     /// Switch on and confirm.

@@ -38,6 +38,9 @@ pub(super) fn writes_when_done(done: DoneAction<'_>) -> Vec<Write> {
             writes.push(Write::Forget { resource });
         }
         ActionKind::ConfigureNodeProvisioner if action.params.get("after") == Some(Value::Null) => writes.push(Write::Forget { resource }),
+        ActionKind::DeleteNetworkTemplate | ActionKind::DeleteUserCredentials | ActionKind::DeleteTags => {
+            writes.push(Write::Forget { resource });
+        }
         ActionKind::CreateNetworkTemplate
         | ActionKind::ConfigureUserCredentials
         | ActionKind::ConfigureNodeProvisioner

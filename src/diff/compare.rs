@@ -7,7 +7,7 @@ use super::identity;
 use super::memory::Memory;
 use super::node::{self, Context, NodeWork, selectable};
 use super::site::{self, SiteComparison};
-use super::{Blocked, Change, HeldBack, NodeStage, NotManaged, Orphan, Policy, Stage, networking, orphans, platform};
+use super::{Blocked, Change, HeldBack, NodeStage, NotManaged, Orphan, Policy, Stage, networking, orphans, platform, removal};
 use crate::build::{Binding, Build, Fact};
 use crate::model::{Node, Site};
 use crate::yaml::SourceMap;
@@ -128,8 +128,9 @@ pub fn compare(site: &Site, sources: &SourceMap, build: &Build, memory: &Memory,
     }
     max_absent(&mut out, site, memory, policy, &absent);
     orphans::compare(&mut out, &cx, &identities);
+    let removals = removal::compare(&mut out, &cx, &site_part);
     out.not_managed = not_managed(site, &site_part);
-    out.site = site_part;
+    out.site = SiteComparison { removals, ..site_part };
     if policy.goal.destroys() {
         out.site.steps.clear();
     } else if policy.target.is_none() {

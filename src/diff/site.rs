@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::attributes::{Pool, PresentMap, WantedMap, created, differences, want};
 use super::memory::Memory;
 use super::networking::{FabricNames, vid_on};
+use super::removal::{self, Removal};
 use super::{AttributeChange, Blocked, Change, HeldBack, Operation, Policy};
 use crate::action::params::{DhcpService, FabricBefore, NetworkResource, SubnetValues, VlanValues};
 use crate::action::{ActionKind, Effect};
@@ -38,6 +39,8 @@ pub struct SiteComparison {
     pub blocked: BTreeMap<String, Blocked>,
     /// What the policy holds back.
     pub held_back: Vec<HeldBack>,
+    /// What is removed, each after what it needs.
+    pub removals: Vec<Removal>,
     /// Design statements that no driver carries out: what → resources.
     pub not_managed: BTreeMap<String, BTreeSet<String>>,
     /// VLAN ids to the fabric's final name and the tag.
@@ -415,7 +418,18 @@ impl Builder<'_> {
             if listed.iter().filter(mine).any(|r| r.kind == kind && r.start == start && r.end == end) {
                 continue;
             }
-            if let Some(other) = listed.iter().filter(mine).find(|r| r.start <= end && start <= r.end) {
+            let mut needs = vec![format!("subnet.{name}")];
+            let mut overlapping = None;
+            for other in listed.iter().filter(mine).filter(|r| r.start <= end && start <= r.end) {
+                match removal::in_the_way(self.site, self.provisioner, self.memory, self.policy, other) {
+                    Some((old, step)) => {
+                        needs.push(old.clone());
+                        self.out.steps.insert(old, step);
+                    }
+                    None => overlapping = Some(other),
+                }
+            }
+            if let Some(other) = overlapping {
                 self.block(
                     &resource,
                     format!("the provisioner has a {} range {}-{} that overlaps it", use_name(other.kind), other.start, other.end),
@@ -442,7 +456,7 @@ impl Builder<'_> {
             let holds_server = kind == RangeUse::Dynamic && dns.iter().any(|a| (start..=end).contains(a));
             let dns_servers = if holds_server { dns } else { Vec::new() };
             let p = params(&NetworkResource::Range { subnet: network.cidr.value, kind, start, end, dns_servers });
-            self.step(&resource, ActionKind::CreateNetworkTemplate, false, attributes, p, vec![format!("subnet.{name}")]);
+            self.step(&resource, ActionKind::CreateNetworkTemplate, false, attributes, p, needs);
         }
     }
 

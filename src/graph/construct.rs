@@ -66,7 +66,8 @@ pub fn construct(comparison: &Comparison, goal: Goal, options: &GraphOptions) ->
     let mut at: BTreeMap<String, usize> = BTreeMap::new();
     let ordered = order(&comparison.site.steps)?;
     let mut pending: Vec<(&str, &SiteStep)> = ordered;
-    let needs_verification = goal == Goal::VerifySite || !pending.is_empty() || !comparison.work.is_empty();
+    let removals = &comparison.site.removals;
+    let needs_verification = goal == Goal::VerifySite || !pending.is_empty() || !comparison.work.is_empty() || !removals.is_empty();
     let boots = comparison.work.values().any(|w| w.deploy.is_some() || w.now < crate::diff::Stage::Ready);
     let verify = needs_verification && goal != Goal::DestroyNodes;
     if verify {
@@ -102,6 +103,7 @@ pub fn construct(comparison: &Comparison, goal: Goal, options: &GraphOptions) ->
     let before_deploy: Vec<usize> =
         at.iter().filter(|(r, _)| r.starts_with("repository.") || r.starts_with("sshkey.")).map(|(_, i)| *i).collect();
     let site_count = drafts.len();
+    let mut last_of: BTreeMap<&str, usize> = BTreeMap::new();
     for (name, work) in &comparison.work {
         let Some(needs) = comparison.needs.get(name) else { continue };
         let domain = options.domains.get(name).map(String::as_str);
@@ -129,6 +131,27 @@ pub fn construct(comparison: &Comparison, goal: Goal, options: &GraphOptions) ->
                 preconditions: step.preconditions,
             });
         }
+        if let Some(last) = previous {
+            last_of.insert(name, last);
+        }
+    }
+    for removal in removals {
+        let resource = &removal.step.change.resource;
+        let mut after: Vec<usize> = removal.step.needs.iter().filter_map(|n| at.get(n).copied()).collect();
+        after.extend(removal.leaving.iter().filter_map(|node| last_of.get(node.as_str())));
+        if after.is_empty() {
+            after.clone_from(&verified);
+        }
+        at.insert(resource.clone(), drafts.len());
+        drafts.push(Draft {
+            kind: removal.step.kind,
+            resource: resource.clone(),
+            node: None,
+            effect: removal.step.change.effect,
+            params: Json::from(removal.step.params.clone()),
+            after: tidy(after),
+            preconditions: Vec::new(),
+        });
     }
     let keep = if options.partial { ancestors(&drafts, site_count) } else { vec![true; drafts.len()] };
     Ok(finish(drafts, &keep, comparison, options))

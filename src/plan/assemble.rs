@@ -71,9 +71,10 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
         // What changes nothing may be done between two plans.
         graph.actions.iter().filter(|a| a.effect > Effect::None).map(|a| (a.resource.clone(), inputs.memory.generations.get(&a.resource).copied().unwrap_or(0))).collect();
     let Comparison { site: site_part, node_changes, held_back, blocked, orphans, not_managed, nodes, bindings, .. } = comparison;
-    let mut changes: Vec<Change> =
-        site_part.steps.into_iter().filter(|(r, _)| graph.site_resources.contains(r)).map(|(_, s)| s.change).collect();
+    let crate::diff::SiteComparison { steps, removals, .. } = site_part;
+    let mut changes: Vec<Change> = steps.into_iter().filter(|(r, _)| graph.site_resources.contains(r)).map(|(_, s)| s.change).collect();
     changes.extend(node_changes);
+    changes.extend(removals.into_iter().map(|r| r.step.change));
     let mut plan = Plan {
         drydock: env!("CARGO_PKG_VERSION").to_owned(),
         site: inputs.site.name.value.clone(),

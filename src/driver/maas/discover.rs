@@ -49,9 +49,24 @@ impl Api {
             selections: true,
             racks: true,
             user: false,
+            machines: false,
         };
         let (lists, machines) = tokio::join!(self.lists(needs), self.machines());
-        let Lists { fabrics, subnets, ranges, routes, domains, tags, ssh_keys, repositories, images, selections, racks, user: _ } = lists;
+        let Lists {
+            fabrics,
+            subnets,
+            ranges,
+            routes,
+            domains,
+            tags,
+            ssh_keys,
+            repositories,
+            images,
+            selections,
+            racks,
+            user: _,
+            machines: _,
+        } = lists;
         let images = fact(images);
         Ok(Provisioner {
             driver: super::driver::NAME.to_owned(),

@@ -14,11 +14,11 @@ use super::lists::{Lists, Needs};
 use super::machines::Machines;
 use super::options::MaasOptions;
 use super::wire::Found;
-use super::{machine_actions, network, networking, site_actions, storage};
+use super::{machine_actions, network, networking, removal, site_actions, storage};
 use crate::action::ActionKind;
 use crate::action::params::{
     ApplyNodeNetworking, ApplyNodePlatform, ApplyNodeStorage, BootMediaParams, DeployNode, DestroyNode, IdentifyNode, NetworkResource,
-    NoParams, RepositoryParams, SshKeyParams, TagParams, VerifySite,
+    NoParams, RepositoryParams, SiteRemoval, SshKeyParams, TagParams, VerifySite,
 };
 use crate::build::{Binding, Endpoint, Machine, Provisioner};
 use crate::driver::{Begun, Call, Driver, DriverError, ErrorClass, NodeDriver, Observation};
@@ -46,6 +46,7 @@ enum Wanted {
     Repository(RepositoryParams),
     BootMedia(BootMediaParams),
     Tag(TagParams),
+    Remove(SiteRemoval),
     Identify(IdentifyNode),
     Commission,
     Interrogate,
@@ -68,6 +69,7 @@ impl Wanted {
             ActionKind::ConfigureNodeProvisioner => read(call, Self::Repository),
             ActionKind::CreateBootMedia => read(call, Self::BootMedia),
             ActionKind::ConfigureTags => read(call, Self::Tag),
+            ActionKind::DeleteNetworkTemplate | ActionKind::DeleteUserCredentials | ActionKind::DeleteTags => read(call, Self::Remove),
             ActionKind::IdentifyNode => read(call, Self::Identify),
             ActionKind::ConfigureHardware => read(call, |NoParams {}| Self::Commission),
             ActionKind::InterrogateNode => read(call, |NoParams {}| Self::Interrogate),
@@ -89,6 +91,7 @@ impl Wanted {
             Self::Repository(_) => Needs { repositories: true, ..none },
             Self::BootMedia(_) => Needs { images: true, selections: true, ..none },
             Self::Tag(_) | Self::Platform(_) => Needs { tags: true, ..none },
+            Self::Remove(r) => removal::needs(r),
             Self::Networking(_) => Needs { fabrics: true, subnets: true, ..none },
             Self::Destroy(_) => Needs { racks: true, ..none },
             Self::Identify(_) | Self::Commission | Self::Interrogate | Self::Storage(_) | Self::Deploy(_) => none,
@@ -96,7 +99,16 @@ impl Wanted {
     }
 
     fn is_of_node(&self) -> bool {
-        !matches!(self, Self::Verify(_) | Self::Network(_) | Self::SshKey(_) | Self::Repository(_) | Self::BootMedia(_) | Self::Tag(_))
+        !matches!(
+            self,
+            Self::Verify(_)
+                | Self::Network(_)
+                | Self::SshKey(_)
+                | Self::Repository(_)
+                | Self::BootMedia(_)
+                | Self::Tag(_)
+                | Self::Remove(_)
+        )
     }
 }
 
@@ -248,6 +260,7 @@ impl Batch {
             Wanted::Repository(p) => site_actions::repository(p, lists),
             Wanted::BootMedia(p) => site_actions::boot_media(p, lists),
             Wanted::Tag(p) => site_actions::tag(p, lists),
+            Wanted::Remove(p) => removal::decide(p, lists),
             Wanted::Identify(p) => Ok(machine_actions::identify(p, found)),
             Wanted::Commission => Ok(machine_actions::commission(call, there()?)),
             Wanted::Interrogate => {

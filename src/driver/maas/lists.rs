@@ -7,12 +7,14 @@ use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
 use super::client::{Api, ApiCall};
+use super::machines::Machines;
 use super::wire::{
     WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireRange, WireRepository, WireRoute, WireSelection,
     WireSshKey, WireSubnet, WireTag, images,
 };
 use crate::build::{
-    AddressRange, BootSelection, DomainFacts, Fabric, Image, PackageRepository, RackController, SshKey, StaticRoute, Subnet, TagFacts, Vlan,
+    AddressRange, BootSelection, DomainFacts, Fabric, Image, Machine, PackageRepository, RackController, SshKey, StaticRoute, Subnet,
+    TagFacts, Vlan,
 };
 use crate::driver::{DriverError, ErrorClass};
 
@@ -34,6 +36,7 @@ pub(super) struct Needs {
     pub(super) selections: bool,
     pub(super) racks: bool,
     pub(super) user: bool,
+    pub(super) machines: bool,
 }
 
 impl Needs {
@@ -52,6 +55,7 @@ impl Needs {
             selections: self.selections | o.selections,
             racks: self.racks | o.racks,
             user: self.user | o.user,
+            machines: self.machines | o.machines,
         }
     }
 }
@@ -93,6 +97,7 @@ pub(super) struct Lists {
     pub(super) selections: Slot<Selections>,
     pub(super) racks: Slot<Vec<RackController>>,
     pub(super) user: Slot<User>,
+    pub(super) machines: Slot<Vec<Machine>>,
 }
 
 impl Api {
@@ -105,7 +110,7 @@ impl Api {
 
     /// Reads the lists that are needed, at the same time.
     pub(super) async fn lists(&self, needs: Needs) -> Lists {
-        let (fabrics, subnets, ranges, routes, domains, tags, ssh_keys, repositories, images, selections, racks, user) = tokio::join!(
+        let (fabrics, subnets, ranges, routes, domains, tags, ssh_keys, repositories, images, selections, racks, user, machines) = tokio::join!(
             self.list::<WireFabric, _>(needs.fabrics, "fabrics/"),
             self.list::<WireSubnet, _>(needs.subnets, "subnets/"),
             self.list::<WireRange, _>(needs.ranges, "ipranges/"),
@@ -118,8 +123,9 @@ impl Api {
             async { if needs.selections { Some(self.selections().await) } else { None } },
             self.list::<WireController, _>(needs.racks, "rackcontrollers/"),
             async { if needs.user { Some(self.user().await) } else { None } },
+            async { if needs.machines { Some(self.all_machines().await.map(Machines::into_machines)) } else { None } },
         );
-        Lists { fabrics, subnets, ranges, routes, domains, tags, ssh_keys, repositories, images, selections, racks, user }
+        Lists { fabrics, subnets, ranges, routes, domains, tags, ssh_keys, repositories, images, selections, racks, user, machines }
     }
 
     /// Who the API key belongs to.
@@ -193,6 +199,8 @@ getters! {
     selections: Selections, "boot source selections";
     racks: Vec<RackController>, "rack controllers";
     user: User, "users";
+    /// All machines, without what only each of them answers.
+    machines: Vec<Machine>, "machines";
 }
 
 impl Lists {

@@ -57,6 +57,10 @@ impl Machines {
         Ok(first)
     }
 
+    pub(super) fn into_machines(self) -> Vec<Machine> {
+        self.by_id.into_values().map(|f| f.machine).collect()
+    }
+
     pub(super) fn into_found(self) -> Vec<Found> {
         self.by_id.into_values().collect()
     }

@@ -22,6 +22,7 @@ mod machines;
 mod network;
 mod networking;
 mod options;
+mod removal;
 mod site_actions;
 mod sizes;
 mod storage;

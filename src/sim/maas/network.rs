@@ -79,12 +79,11 @@ pub(super) fn fabric(call: &mut Call<'_>, which: &str) -> Answer {
             if !subnets.is_empty() {
                 return Err(bad_request(format!("Can't delete fabric; the following subnets are still present: {}", subnets.join(", "))));
             }
-            let used: Vec<String> = w
-                .nodes
-                .values()
-                .flat_map(|n| n.interfaces.values().map(move |i| (n, i)))
+            let of_nodes = w.nodes.values().flat_map(|n| n.interfaces.values().map(|i| (n.hostname.as_str(), i)));
+            let used: Vec<String> = of_nodes
+                .chain(w.site.rack_interfaces.iter().map(|i| ("vm", i)))
                 .filter(|(_, i)| i.vlan.is_some_and(|v| vlans.contains(&v)))
-                .map(|(n, i)| format!("{} ({}) on {}", i.name, i.kind, n.hostname))
+                .map(|(host, i)| format!("{} ({}) on {host}", i.name, i.kind))
                 .collect();
             if !used.is_empty() {
                 return Err(bad_request(format!("Can't delete fabric; the following interfaces are still connected: {}", used.join(", "))));

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use super::call::{Answer, Call, FormErrors, REQUIRED, deleted, form_error, id_of, list, missing};
+use super::call::{Answer, Call, FormErrors, REQUIRED, bad_request, deleted, form_error, id_of, list, missing};
 use crate::sim::db::Subnet;
 use crate::sim::http::Reply;
 use crate::sim::lifecycle::{address, number};
@@ -140,6 +140,20 @@ pub(super) fn subnet(call: &mut Call<'_>, which: &str) -> Answer {
             Ok(Reply::json(&render::subnet(&call.core.world, &s)))
         }
         ("DELETE", None) => {
+            let dynamic = w.site.ipranges.values().any(|r| r.subnet == id && r.kind == "dynamic");
+            if dynamic && w.site.vlans.get(&s.vlan).is_some_and(|v| v.dhcp_on) {
+                return Err(bad_request(
+                    "Cannot delete a subnet that is actively servicing a dynamic IP range. (Delete the dynamic range or disable DHCP first.)",
+                ));
+            }
+            let links = w.site.rack_interfaces.iter().chain(w.nodes.values().flat_map(|n| n.interfaces.values())).flat_map(|i| &i.links);
+            if call.form.flag("force") != Some(true)
+                && links.into_iter().any(|l| l.subnet == Some(id) && l.ip.is_some() && l.mode != "dhcp")
+            {
+                return Err(bad_request(
+                    "Cannot delete a subnet that has IP addresses in use by nodes. (Use the 'force' parameter to override.)",
+                ));
+            }
             let nodes: Vec<String> = w
                 .nodes
                 .values()

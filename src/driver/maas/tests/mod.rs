@@ -4,6 +4,7 @@ mod discovery;
 mod failures;
 mod machine_actions;
 mod machine_setup;
+mod removal;
 mod server;
 mod site_actions;
 mod takeover;
