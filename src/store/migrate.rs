@@ -10,7 +10,8 @@ use super::StoreError;
 const APPLICATION_ID: i64 = 0x6472_7964;
 
 /// One entry per version, oldest first. Entries are never changed, only added.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE runs (
     id TEXT PRIMARY KEY, site TEXT NOT NULL, plan_digest TEXT NOT NULL, plan BLOB NOT NULL, goal TEXT NOT NULL, selection TEXT,
     command TEXT NOT NULL, host TEXT NOT NULL, user TEXT NOT NULL, pid INTEGER NOT NULL,
@@ -42,7 +43,11 @@ CREATE TABLE locks (
     id TEXT PRIMARY KEY, provisioner TEXT NOT NULL, site TEXT NOT NULL, run TEXT NOT NULL, host TEXT NOT NULL, user TEXT NOT NULL,
     pid INTEGER NOT NULL, since_ms INTEGER NOT NULL, lease_until_ms INTEGER NOT NULL, UNIQUE (provisioner, site)
 );
-"];
+",
+    "
+CREATE TABLE pending (id INTEGER PRIMARY KEY, site TEXT NOT NULL, writes TEXT NOT NULL);
+",
+];
 
 /// The newest schema version that is known here.
 pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;

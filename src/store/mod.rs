@@ -8,6 +8,7 @@ mod failpoint;
 mod holder;
 mod journal;
 mod migrate;
+mod pending;
 mod rows;
 mod sqlite;
 mod types;

@@ -45,19 +45,28 @@ fn outcome_named(name: &str) -> Option<RunOutcome> {
     [RunOutcome::Success, RunOutcome::PartialSuccess, RunOutcome::Failure, RunOutcome::Incomplete].into_iter().find(|o| o.name() == name)
 }
 
-fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
+pub(super) fn json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))
 }
 
-/// Appends one record.
-pub(super) fn append(tx: &Transaction<'_>, site: &str, run: &str, record: &Record) -> rusqlite::Result<()> {
+/// Appends one event.
+pub(super) fn append(tx: &Transaction<'_>, run: &str, record: &Record) -> rusqlite::Result<()> {
     tx.prepare_cached("INSERT INTO events (run, seq, at_ms, json) VALUES (?1, ?2, ?3, ?4)")?.execute((
         run,
         record.event.seq as i64,
         record.event.at_ms as i64,
         json(&record.event)?,
     ))?;
-    record.writes.iter().try_for_each(|write| apply(tx, site, write))
+    Ok(())
+}
+
+/// Adds to what actions of a kind took so far.
+pub(super) fn add_duration(tx: &Transaction<'_>, site: &str, kind: &str, total_ms: u64, count: u64) -> rusqlite::Result<usize> {
+    tx.prepare_cached(
+        "INSERT INTO durations (site, kind, total_ms, count) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET total_ms = total_ms + ?3, count = count + ?4",
+    )?
+    .execute((site, kind, total_ms as i64, count as i64))
 }
 
 /// Applies one change.
@@ -101,12 +110,7 @@ pub(super) fn apply(tx: &Transaction<'_>, site: &str, write: &Write) -> rusqlite
         Write::ClearRejection { resource } => {
             tx.prepare_cached("DELETE FROM rejections WHERE site = ?1 AND resource = ?2")?.execute((site, resource))
         }
-        Write::Duration { kind, ms } => tx
-            .prepare_cached(
-                "INSERT INTO durations (site, kind, total_ms, count) VALUES (?1, ?2, ?3, 1)
-                 ON CONFLICT DO UPDATE SET total_ms = total_ms + ?3, count = count + 1",
-            )?
-            .execute((site, kind, *ms as i64)),
+        Write::Duration { kind, ms } => add_duration(tx, site, kind, *ms, 1),
         Write::RunReopened { run, holder } => tx
             .prepare_cached("UPDATE runs SET ended_ms = NULL, outcome = NULL, host = ?2, user = ?3, pid = ?4 WHERE id = ?1")?
             .execute((run, &holder.host, &holder.user, i64::from(holder.pid))),

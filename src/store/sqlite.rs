@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::diff::{LastApplied, Memory, Rejection};
 use crate::run::Event;
 
+use super::pending::{self, Backlog};
 use super::rows::{self, LOCK_COLUMNS, RUN_COLUMNS};
 use super::{BuildDatum, KindDuration, LockRequest, LockRow, NewRun, Record, RunRow, Store, StoreError, Write, holder, migrate};
 
@@ -27,6 +28,7 @@ pub struct SqliteStore {
     connection: Mutex<Connection>,
     /// Held while this process holds a lock row: the system gives it back when the process dies, however it dies.
     alive: Mutex<Option<File>>,
+    backlog: Mutex<Backlog>,
 }
 
 impl SqliteStore {
@@ -59,7 +61,13 @@ impl SqliteStore {
             .map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
         migrate::migrate(&mut connection, path)?;
-        Ok(Self { path: path.to_owned(), site: site.to_owned(), connection: Mutex::new(connection), alive: Mutex::new(None) })
+        Ok(Self {
+            path: path.to_owned(),
+            site: site.to_owned(),
+            connection: Mutex::new(connection),
+            alive: Mutex::new(None),
+            backlog: Mutex::new(Backlog::EMPTY),
+        })
     }
 
     /// The file.
@@ -71,6 +79,12 @@ impl SqliteStore {
     #[cfg(test)]
     pub(super) fn limit_pages_for_tests(&self, pages: u64) {
         self.connection().pragma_update(None, "max_page_count", pages as i64).expect("a pragma");
+    }
+
+    /// Keeps every page that is written in the write-ahead log, so that its size tells how many bytes were written.
+    #[cfg(test)]
+    pub(super) fn keep_log_for_tests(&self) {
+        self.connection().pragma_update(None, "wal_autocheckpoint", 0).expect("a pragma");
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -88,6 +102,16 @@ impl SqliteStore {
         let value = work(&transaction)?;
         transaction.commit().map_err(|e| self.failed(&e))?;
         Ok(value)
+    }
+
+    /// Makes what was put by when a run was cut off.
+    fn fold_pending(&self) -> Result<(), StoreError> {
+        if !pending::any(&self.connection(), &self.site).map_err(|e| self.failed(&e))? {
+            return Ok(());
+        }
+        self.transaction(|tx| pending::fold(tx, &self.site).map_err(|e| self.failed(&e)))?;
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
     }
 
     fn list<T>(
@@ -140,6 +164,7 @@ impl Store for SqliteStore {
     fn create_run(&self, run: &NewRun, lock: &str, first: &Record) -> Result<(), StoreError> {
         self.transaction(|tx| {
             self.check_lock(tx, lock)?;
+            pending::fold(tx, &self.site).map_err(|e| self.failed(&e))?;
             tx.execute(
                 "INSERT INTO runs (id, site, plan_digest, plan, goal, selection, command, host, user, pid, started_ms)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
@@ -157,7 +182,8 @@ impl Store for SqliteStore {
                     run.started_ms as i64,
                 ),
             )
-            .and_then(|_| rows::append(tx, &self.site, &run.id, first))
+            .and_then(|_| rows::append(tx, &run.id, first))
+            .and_then(|()| first.writes.iter().try_for_each(|write| rows::apply(tx, &self.site, write)))
             .map_err(|e| self.failed(&e))
         })
     }
@@ -165,11 +191,20 @@ impl Store for SqliteStore {
     fn append(&self, run: &str, lock: &str, batch: &[Record]) -> Result<(), StoreError> {
         self.transaction(|tx| {
             self.check_lock(tx, lock)?;
-            batch.iter().try_for_each(|record| rows::append(tx, &self.site, run, record)).map_err(|e| self.failed(&e))
+            batch.iter().try_for_each(|record| rows::append(tx, run, record)).map_err(|e| self.failed(&e))?;
+            let put_by = pending::append(tx, &self.site, batch).map_err(|e| self.failed(&e))?;
+            let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+            let ended = batch.iter().flat_map(|record| &record.writes).any(|write| matches!(write, Write::RunEnded { .. }));
+            if backlog.add(put_by) || ended {
+                pending::fold(tx, &self.site).map_err(|e| self.failed(&e))?;
+                backlog.clear();
+            }
+            Ok(())
         })
     }
 
     fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
+        self.fold_pending()?;
         self.transaction(|tx| writes.iter().try_for_each(|write| rows::apply(tx, &self.site, write)).map_err(|e| self.failed(&e)))
     }
 
@@ -199,6 +234,7 @@ impl Store for SqliteStore {
     }
 
     fn memory(&self) -> Result<Memory, StoreError> {
+        self.fold_pending()?;
         let pair = |r: &rusqlite::Row<'_>| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?));
         let mut memory = Memory::default();
         for (node, text) in self.list("SELECT node, json FROM bindings WHERE site = ?1", [&self.site], pair)? {
@@ -229,6 +265,7 @@ impl Store for SqliteStore {
     }
 
     fn durations(&self) -> Result<BTreeMap<String, KindDuration>, StoreError> {
+        self.fold_pending()?;
         let rows = self.list("SELECT kind, total_ms, count FROM durations WHERE site = ?1", [&self.site], |r| {
             Ok((r.get::<_, String>(0)?, KindDuration { total_ms: r.get::<_, i64>(1)? as u64, count: r.get::<_, i64>(2)? as u64 }))
         })?;

@@ -153,6 +153,79 @@ fn what_was_applied_is_remembered_and_forgotten() {
 }
 
 #[test]
+fn what_becomes_true_with_events_is_there_after_a_crash() {
+    let place = Place::new();
+    let applied = |value: u32| Write::Applied {
+        resource: "node.n/storage".to_owned(),
+        origin: if value == 1 { Origin::Created } else { Origin::Adopted },
+        attributes: json!({"v": value}).into(),
+        action: "a".to_owned(),
+    };
+    let rejected = Write::Rejected { resource: "tag.t".to_owned(), params: json!({"x": 1}).into(), message: "no XPath".to_owned() };
+    let steps: Vec<Vec<Write>> = vec![
+        vec![Write::Advance { resource: "node.n".to_owned() }, applied(1)],
+        vec![rejected.clone(), Write::Duration { kind: "deploy_node".to_owned(), ms: 10 }],
+        vec![Write::Forget { resource: "node.n".to_owned() }, applied(2)],
+        vec![Write::ClearRejection { resource: "tag.t".to_owned() }, Write::Advance { resource: "node.n".to_owned() }],
+        vec![applied(3), Write::Duration { kind: "deploy_node".to_owned(), ms: 30 }],
+    ];
+    {
+        let store = place.open();
+        let lock = store.lock(&request("r")).unwrap();
+        store.create_run(&new_run("r"), &lock.id, &record(1)).unwrap();
+        for (seq, writes) in (2..).zip(&steps) {
+            store.append("r", &lock.id, &[Record { event: message(seq), writes: writes.clone() }]).unwrap();
+        }
+        // The process ends here without ending its run.
+    }
+    let store = place.open();
+    let memory = store.memory().unwrap();
+    assert_eq!(memory.generations["node.n"], 2);
+    assert_eq!(memory.last_applied["node.n/storage"].attributes, json!({"v": 3}));
+    assert_eq!(memory.last_applied["node.n/storage"].origin, Origin::Adopted, "it was forgotten in between");
+    assert_eq!(memory.rejections.len(), 0);
+    assert_eq!(store.durations().unwrap()["deploy_node"], KindDuration { total_ms: 40, count: 2 });
+    assert_eq!(store.memory().unwrap().generations["node.n"], 2, "made once");
+}
+
+/// Bytes that a run of so many actions writes, in batches of 64 events. Neighbours in time are not neighbours by name.
+fn bytes_written(actions: u64) -> u64 {
+    let place = Place::new();
+    let store = place.open();
+    store.keep_log_for_tests();
+    let lock = store.lock(&request("r")).unwrap();
+    store.create_run(&new_run("r"), &lock.id, &record(1)).unwrap();
+    let outcomes: Vec<Record> = (0..actions)
+        .map(|i| {
+            let resource = format!("node.{:08x}/storage", i.wrapping_mul(2_654_435_761) & 0xffff_ffff);
+            let applied = Write::Applied {
+                resource: resource.clone(),
+                origin: Origin::Created,
+                attributes: json!({"hostname": resource, "tags": ["a", "b"]}).into(),
+                action: format!("{i:020}"),
+            };
+            Record { event: message(i + 2), writes: vec![Write::Advance { resource }, applied] }
+        })
+        .collect();
+    for batch in outcomes.chunks(64) {
+        store.append("r", &lock.id, batch).unwrap();
+    }
+    let ended = Write::RunEnded { run: "r".to_owned(), outcome: RunOutcome::Success, at_ms: 9 };
+    store.append("r", &lock.id, &[Record { event: message(actions + 2), writes: vec![ended] }]).unwrap();
+    assert_eq!(store.memory().unwrap().last_applied.len() as u64, actions);
+    let mut log = place.path().into_os_string();
+    log.push("-wal");
+    std::fs::metadata(log).unwrap().len()
+}
+
+#[test]
+fn bytes_grow_as_the_run_does() {
+    let (small, large) = (bytes_written(800), bytes_written(8_000));
+    assert!(large < small * 11, "{small} bytes for 800 actions, {large} for 8000");
+    assert!(large < 8_000 * 2_048, "{large} bytes for 8000 actions");
+}
+
+#[test]
 fn build_data_have_a_history() {
     let place = Place::new();
     let store = place.open();
@@ -225,7 +298,9 @@ fn a_newer_schema_is_refused_and_untouched() {
     let before = std::fs::read(place.path()).unwrap();
     let error = SqliteStore::open(&place.path(), "s").unwrap_err();
     assert_eq!(error, StoreError::Newer { path: place.path(), found: 99, supported: SCHEMA_VERSION });
-    assert!(error.to_string().contains("has schema version 99, this drydock knows up to 1; use the newer drydock"));
+    assert!(
+        error.to_string().contains(&format!("has schema version 99, this drydock knows up to {SCHEMA_VERSION}; use the newer drydock"))
+    );
     assert_eq!(std::fs::read(place.path()).unwrap(), before);
 }
 

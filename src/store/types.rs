@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::action::Json;
 use crate::build::Binding;
 use crate::diff::{Memory, Origin};
@@ -65,7 +67,8 @@ pub struct Record {
 }
 
 /// A change of the state.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Write {
     /// A node is bound to a machine.
     Binding {
@@ -81,6 +84,7 @@ pub enum Write {
         /// How it became ours, if it was not.
         origin: Origin,
         /// Parameters of the action.
+        #[serde(with = "as_text")]
         attributes: Json,
         /// Action id; empty for an adoption.
         action: String,
@@ -113,6 +117,7 @@ pub enum Write {
         /// Resource.
         resource: String,
         /// Parameters.
+        #[serde(with = "as_text")]
         params: Json,
         /// What it said.
         message: String,
@@ -145,6 +150,21 @@ pub enum Write {
         /// Milliseconds since 1970.
         at_ms: u64,
     },
+}
+
+/// JSON within JSON as text, which is taken and given without being looked into.
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::action::Json;
+
+    pub(super) fn serialize<S: Serializer>(json: &Json, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(json.text())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Json, D::Error> {
+        String::deserialize(deserializer).map(|text| Json::from_canonical(&text))
+    }
 }
 
 /// How long actions of a kind took so far.
