@@ -16,7 +16,7 @@ const fn schema(code: Code, severity: Severity, title: &'static str) -> Rule {
     Rule { code, original: Some("DD001 (schema)"), title, severity, check: None }
 }
 
-pub(super) static READING: [Rule; 51] = [
+pub(super) static READING: [Rule; 52] = [
     found(yaml::BROKEN_YAML, Error, "a file is not YAML"),
     found(yaml::DUPLICATE_KEY, Error, "a key stands twice in a mapping"),
     found(yaml::UNKNOWN_ALIAS, Error, "an alias names no anchor"),
@@ -57,6 +57,7 @@ pub(super) static READING: [Rule; 51] = [
     found(document::DIFFERS_FROM_DECKHAND, Warning, "Deckhand does something else than its manual says"),
     found(document::ALREADY_RENDERED, Info, "documents are rendered already"),
     found(document::SHARED_VALUE, Warning, "a substitution changes other documents too"),
+    found(document::ENCRYPTED_BY_PEGLEG, Warning, "secrets are encrypted by Pegleg"),
     schema(design::UNKNOWN_KEY, Warning, "nothing reads a key"),
     schema(design::WRONG_TYPE, Error, "a value has the wrong type"),
     schema(model::MALFORMED_VALUE, Error, "a value cannot be read"),

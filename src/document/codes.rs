@@ -65,9 +65,11 @@ pub const DIFFERS_FROM_DECKHAND: Code = Code("DD0040");
 pub const ALREADY_RENDERED: Code = Code("DD0041");
 /// A substitution that also changes other documents.
 pub const SHARED_VALUE: Code = Code("DD0042");
+/// Secrets that Pegleg encrypted.
+pub const ENCRYPTED_BY_PEGLEG: Code = Code("DD0043");
 
 /// All codes of this module; `docs/rules/<code>.md` explains each.
-pub const ALL: [Code; 31] = [
+pub const ALL: [Code; 32] = [
     NOT_A_DOCUMENT,
     NO_SCHEMA,
     UNKNOWN_KIND,
@@ -99,4 +101,5 @@ pub const ALL: [Code; 31] = [
     DIFFERS_FROM_DECKHAND,
     ALREADY_RENDERED,
     SHARED_VALUE,
+    ENCRYPTED_BY_PEGLEG,
 ];

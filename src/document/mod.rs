@@ -12,6 +12,7 @@ mod heads;
 mod json_path;
 mod json_schema;
 mod kind;
+mod managed;
 mod merge;
 mod pattern;
 mod python;

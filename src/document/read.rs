@@ -57,6 +57,8 @@ pub struct Read {
     pub documents: Vec<Document>,
     /// Where their secrets are written.
     pub sensitive: Sensitive,
+    /// Where secrets are written that are encrypted, and of no use as they are.
+    pub encrypted: Sensitive,
     /// What is wrong.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -100,7 +102,7 @@ pub fn read_all(map: &SourceMap, files: &[FileId]) -> Read {
                 .help("give a file or directory with documents such as `schema: drydock/BaremetalNode/v1`"),
         );
     }
-    Read { documents, sensitive: rendered.sensitive, diagnostics }
+    Read { documents, sensitive: rendered.sensitive, encrypted: rendered.encrypted, diagnostics }
 }
 
 fn duplicate(kind: Kind, document: &Document, first: &Document, map: &SourceMap) -> Diagnostic {

@@ -7,6 +7,7 @@ use super::data_schema;
 use super::family::{Family, Order, layer_order, rank, selects};
 use super::heading::{Draft, Headings, is_deckhand};
 use super::kind::is_secret_kind;
+use super::managed::unwrap;
 use super::merge::{Method, Refused, apply};
 use super::sensitive::Sensitive;
 use super::sharing::Shares;
@@ -23,6 +24,8 @@ pub struct Rendered {
     pub documents: Vec<Node>,
     /// Where their secrets are written.
     pub sensitive: Sensitive,
+    /// Where secrets are written that are encrypted, and of no use as they are.
+    pub encrypted: Sensitive,
     /// What is wrong.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -32,6 +35,14 @@ pub struct Rendered {
 /// Documents without a `LayeringPolicy` beside them are not layered (they are rendered already, or need none) and go through as they are.
 /// Problems never stop the rendering: what cannot be carried out is left out and reported.
 pub fn render(map: &SourceMap, parsed: Vec<Node>) -> Rendered {
+    let mut encrypted = Sensitive::default();
+    let (parsed, found) = unwrap(parsed, &mut encrypted);
+    let mut rendered = render_unwrapped(map, parsed);
+    rendered.diagnostics.extend(found);
+    Rendered { encrypted, ..rendered }
+}
+
+fn render_unwrapped(map: &SourceMap, parsed: Vec<Node>) -> Rendered {
     let mut headings = Headings::default();
     let has_policy = parsed.iter().any(|node| node.get("schema").and_then(Node::as_str).is_some_and(|s| is_deckhand(s, "LayeringPolicy")));
     let mut drafts = Vec::new();
@@ -49,7 +60,7 @@ pub fn render(map: &SourceMap, parsed: Vec<Node>) -> Rendered {
         mark_secrets(&drafts, &mut sensitive);
         mark_substituted(&drafts, &mut sensitive);
         data_schema::check(&parsed, &sensitive, &mut diagnostics);
-        return Rendered { documents: parsed, sensitive, diagnostics };
+        return Rendered { documents: parsed, sensitive, diagnostics, ..Rendered::default() };
     }
     let mut diagnostics = headings.diagnostics;
     if let Some((layers, policy)) = layer_order(&drafts, &mut diagnostics) {
@@ -72,7 +83,7 @@ pub fn render(map: &SourceMap, parsed: Vec<Node>) -> Rendered {
         diagnostics.retain(|found| found.code != codes::BAD_METADATA);
         diagnostics.push(found);
         data_schema::check(&parsed, &sensitive, &mut diagnostics);
-        return Rendered { documents: parsed, sensitive, diagnostics };
+        return Rendered { documents: parsed, sensitive, diagnostics, ..Rendered::default() };
     }
     kept.sort_by(|a, b| (a.rank, &a.schema, &a.name).cmp(&(b.rank, &b.schema, &b.name)));
     let family = Family::new(&kept, &mut diagnostics);
@@ -94,7 +105,7 @@ pub fn render(map: &SourceMap, parsed: Vec<Node>) -> Rendered {
     documents.extend(others);
     data_schema::check(&documents, &sensitive, &mut diagnostics);
     diagnostics.sort_by_key(|found| found.span);
-    Rendered { documents, sensitive, diagnostics }
+    Rendered { documents, sensitive, diagnostics, ..Rendered::default() }
 }
 
 fn duplicate(map: &SourceMap, first: &Draft, second: &Draft) -> Diagnostic {

@@ -94,7 +94,6 @@ fn without_values(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::Sensitive;
-    use crate::diag::Diagnostic;
     use crate::yaml::{FileId, Span};
 
     fn span(start: u32, end: u32) -> Span {

@@ -318,8 +318,10 @@ impl Explainer<'_> {
         let mut current = node;
         while let Some((by, source)) = substitution(current) {
             self.layer(&mut links, within, by);
-            links.push(self.link(Role::Substitution { by }, source.span));
-            within = self.heads.at(source.span).map_or(source.span, |head| head.span);
+            // A source that was itself substituted is written elsewhere; its document is the one that has that substitution.
+            let at = substitution(source).map_or(source.span, |(next, _)| self.heads.at(next).map_or(next, |head| head.span));
+            links.push(self.link(Role::Substitution { by }, at));
+            within = self.heads.at(at).map_or(at, |head| head.span);
             current = source;
         }
         self.layer(&mut links, within, current.span);

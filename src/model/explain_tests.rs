@@ -114,3 +114,105 @@ fn a_secret_key_makes_everything_below_it_secret() {
     let secret: Vec<&str> = all.iter().filter(|e| e.sensitive).map(|e| e.path.as_str()).collect();
     assert_eq!(secret, ["/oob/credential"]);
 }
+
+const LAYERED: &str = "\
+schema: deckhand/LayeringPolicy/v1
+metadata: {schema: metadata/Control/v1, name: policy}
+data: {layerOrder: [global, site]}
+---
+schema: example/Versions/v1
+metadata: {schema: metadata/Document/v1, name: newest, storagePolicy: cleartext, layeringDefinition: {layer: global, abstract: false}}
+data: {image: noble}
+---
+schema: example/Versions/v1
+metadata:
+  schema: metadata/Document/v1
+  name: versions
+  storagePolicy: cleartext
+  layeringDefinition: {layer: global, abstract: false}
+  substitutions:
+  - src: {schema: example/Versions/v1, name: newest, path: .image}
+    dest: {path: .image}
+data: {image: focal}
+---
+schema: deckhand/Passphrase/v1
+metadata: {schema: metadata/Document/v1, name: pw, storagePolicy: cleartext, layeringDefinition: {layer: site, abstract: false}}
+data: hunter2
+---
+schema: drydock/HostProfile/v1
+metadata:
+  schema: metadata/Document/v1
+  name: base-global
+  labels: {profile: base}
+  storagePolicy: cleartext
+  layeringDefinition: {layer: global, abstract: true}
+  substitutions:
+  - src: {schema: example/Versions/v1, name: versions, path: .image}
+    dest: {path: .platform.image}
+data:
+  platform: {kernel: ga}
+---
+schema: drydock/HostProfile/v1
+metadata:
+  schema: metadata/Document/v1
+  name: base
+  storagePolicy: cleartext
+  layeringDefinition: {layer: site, abstract: false, parentSelector: {profile: base}, actions: [{method: merge, path: .}]}
+  substitutions:
+  - src: {schema: deckhand/Passphrase/v1, name: pw, path: .}
+    dest: {path: .oob.account, pattern: PART}
+data:
+  oob: {account: admin-PART}
+  platform: {kernel: hwe}
+---
+schema: drydock/BaremetalNode/v1
+metadata:
+  schema: metadata/Document/v1
+  name: n1
+  storagePolicy: cleartext
+  layeringDefinition: {layer: site, abstract: false}
+data:
+  host_profile: base
+";
+
+#[test]
+fn layers_and_substitutions_are_links_down_to_the_source() {
+    let mut map = SourceMap::default();
+    let file = map.add("site.yaml", LAYERED);
+    let read = read_all(&map, &[file]);
+    assert!(read.diagnostics.is_empty(), "{:?}", read.diagnostics);
+    let heads = Heads::read(&map, &[file]);
+    let ask = |question: &str| {
+        let (_, mut values) = explain(&read.documents, &heads, question, &|_| false, &|span| read.sensitive.covers(span)).unwrap();
+        assert_eq!(values.len(), 1, "{values:?}");
+        values.remove(0)
+    };
+    let chain = |value: &super::Explained| -> Vec<String> {
+        let role = |role: Role| match role {
+            Role::Substitution { by } => format!("Substitution (line {})", by.line),
+            other => format!("{other:?}"),
+        };
+        let layer = |link: &super::Link| link.layer.clone().unwrap_or_default();
+        value.links.iter().map(|l| format!("{} {} {} {}", role(l.role), l.name, layer(l), l.span.line)).collect()
+    };
+    let image = ask("node.n1/platform/image");
+    assert_eq!(image.value.as_str(), Some("noble"));
+    assert_eq!(
+        chain(&image),
+        [
+            "Resource n1 site 50",
+            "Profile base site 37",
+            "Layer base-global global 24",
+            "Substitution (line 33) versions global 9",
+            "Substitution (line 17) newest global 7",
+        ]
+    );
+    let kernel = ask("node.n1/platform/kernel");
+    assert_eq!(chain(&kernel), ["Resource n1 site 50", "Profile base site 48"]);
+    let lost: Vec<(Option<&str>, &str)> = kernel.overridden.iter().map(|o| (o.value.as_str(), o.name.as_str())).collect();
+    assert_eq!(lost, [(Some("ga"), "base-global")]);
+    // A text with a secret in it is a secret, and so is what it was made from.
+    let account = ask("node.n1/oob/account");
+    assert!(account.sensitive, "{account:?}");
+    assert_eq!(account.links.last().map(|l| l.name.as_str()), Some("pw"));
+}

@@ -27,6 +27,8 @@ pub struct Checked {
     pub documents: Vec<Document>,
     /// Where their secrets are written.
     pub sensitive: Sensitive,
+    /// Where secrets are written that are encrypted, and of no use as they are.
+    pub encrypted: Sensitive,
     /// The applied model, if there is a document of ours at all.
     pub site: Option<Site>,
     /// What is wrong.
@@ -42,6 +44,8 @@ pub struct Design {
     pub map: SourceMap,
     /// Its documents.
     pub documents: Vec<Document>,
+    /// Where secrets are written that are encrypted, and of no use as they are.
+    pub encrypted: Sensitive,
     /// The applied model.
     pub site: Site,
     /// Warnings, one line each.
@@ -121,7 +125,7 @@ pub async fn check(settings: &Settings, from: &Sources, network: Network) -> any
 /// Reads and checks a design that consists of these entries.
 pub async fn check_entries(settings: &Settings, entries: &[DesignEntry], from: &Sources, network: Network) -> anyhow::Result<Checked> {
     let loaded = read(settings, entries, from, network).await?;
-    let document::Read { documents, sensitive, mut diagnostics } = document::read_all(&loaded.map, &loaded.files);
+    let document::Read { documents, sensitive, encrypted, mut diagnostics } = document::read_all(&loaded.map, &loaded.files);
     let (site, found) = model::resolve(&documents);
     diagnostics.extend(found);
     if let Some(site) = &site {
@@ -129,7 +133,7 @@ pub async fn check_entries(settings: &Settings, entries: &[DesignEntry], from: &
     }
     diagnostics.extend(check::secrets(&documents, &sensitive));
     sensitive.mask(&mut diagnostics);
-    Ok(Checked { map: loaded.map, files: loaded.files, documents, sensitive, site, diagnostics })
+    Ok(Checked { map: loaded.map, files: loaded.files, documents, sensitive, encrypted, site, diagnostics })
 }
 
 /// Reads the files of a design.
@@ -163,7 +167,7 @@ pub async fn read(settings: &Settings, entries: &[DesignEntry], from: &Sources, 
 /// Reads the settings and a design without errors; shows the errors if there are any.
 pub async fn load(from: &Sources, printer: &Printer) -> anyhow::Result<Design> {
     let settings = settings(from)?;
-    let Checked { map, documents, site, diagnostics, .. } = check(&settings, from, Network::Allowed).await?;
+    let Checked { map, documents, encrypted, site, diagnostics, .. } = check(&settings, from, Network::Allowed).await?;
     let Some(site) = site.filter(|_| !has_errors(&diagnostics)) else {
         let errors: Vec<Diagnostic> = diagnostics.into_iter().filter(|d| d.severity == Severity::Error).collect();
         let style = report::diagnostics::Style { color: printer.stderr_color(), width: printer.width() };
@@ -175,7 +179,7 @@ pub async fn load(from: &Sources, printer: &Printer) -> anyhow::Result<Design> {
     if !warnings.is_empty() {
         printer.detail(&format!("{} in the design; `drydock validate` shows them", report::diagnostics::summary(&diagnostics)));
     }
-    Ok(Design { settings, map, documents, site, warnings })
+    Ok(Design { settings, map, documents, encrypted, site, warnings })
 }
 
 /// The name of the site, also of one whose design has errors.

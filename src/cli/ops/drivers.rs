@@ -11,7 +11,7 @@ use super::simulated::{self, Simulated};
 use crate::apply;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
-use crate::config::{OobOverride, Settings, Transport};
+use crate::config::{OobOverride, Transport};
 use crate::driver::http::HttpOptions;
 use crate::driver::maas::{MaasDriver, MaasOptions};
 use crate::driver::redfish::{RedfishDriver, RedfishOptions};
@@ -51,7 +51,7 @@ impl Drivers {
             _ => None,
         };
         for node in design.site.nodes.values() {
-            match bmc_endpoint(settings, node, simulated.as_ref(), fallback.as_ref()) {
+            match bmc_endpoint(design, node, simulated.as_ref(), fallback.as_ref()) {
                 Ok(endpoint) => endpoints.push(endpoint),
                 Err(why) => {
                     without_oob.insert(node.name.value.clone(), why);
@@ -126,11 +126,12 @@ async fn maas_options(design: &Design, simulated: Option<&Simulated>) -> anyhow:
 
 /// How a node's BMC is reached, or why it is not.
 fn bmc_endpoint(
-    settings: &Settings,
+    design: &Design,
     node: &Node,
     simulated: Option<&Simulated>,
     fallback: Option<&(String, Secret)>,
 ) -> Result<BmcEndpoint, String> {
+    let settings = &design.settings;
     let redfish = settings.drivers.oob.override_with == Some(OobOverride::Redfish);
     match node.oob.kind.as_ref().map(|k| k.value) {
         Some(OobType::Redfish) => {}
@@ -156,6 +157,9 @@ fn bmc_endpoint(
         settings.drivers.redfish.url.as_deref().unwrap_or("https://{address}").replace("{address}", &in_url)
     };
     let (username, password) = match (&node.oob.account, &node.oob.credential, fallback) {
+        (_, Some(credential), _) if design.encrypted.covers(credential.span) => {
+            return Err("its BMC's password is encrypted by Pegleg; decrypt the site's secrets before planning".to_owned());
+        }
         (Some(account), Some(credential), _) => (account.value.clone(), credential.value.clone()),
         (_, _, Some((username, password))) => (username.clone(), password.clone()),
         _ => {
