@@ -23,6 +23,7 @@ mod perturbed_plans;
 mod perturbed_support;
 mod planning;
 mod redfish_sushy;
+mod remote_design;
 mod removal;
 mod rendering;
 mod rules;
