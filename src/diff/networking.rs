@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use super::attributes::{PresentMap, WantedMap, want};
@@ -179,7 +180,15 @@ pub(super) type FabricNames = BTreeMap<u64, (String, u16)>;
 ///
 /// # Errors
 /// When a wanted NIC is not in the machine.
-pub(super) fn present(machine: &Machine, wanted: &ApplyNodeNetworking, fabrics: &FabricNames) -> Result<PresentMap, String> {
+///
+/// `gateless` are the subnets that the provisioner has without a gateway: whether a machine there uses it as its default is not seen.
+pub(super) fn present(
+    machine: &Machine,
+    wanted: &ApplyNodeNetworking,
+    fabrics: &FabricNames,
+    gateless: &BTreeSet<IpNet>,
+) -> Result<PresentMap, String> {
+    let gateway = Gateway { machine: machine.default_gateway, gateless };
     let mut out = PresentMap::new();
     let mut seen: Vec<&str> = Vec::new();
     let mut used: BTreeSet<&str> = BTreeSet::new();
@@ -214,13 +223,13 @@ pub(super) fn present(machine: &Machine, wanted: &ApplyNodeNetworking, fabrics: 
         if let Some(mtu) = interface.mtu {
             out.insert(format!("{name}.mtu"), json!(own_mtu(machine, actual, mtu)));
         }
-        insert_links(&mut out, name, actual, machine, interface.link.as_ref());
+        insert_links(&mut out, name, actual, &gateway, interface.link.as_ref());
         for child in machine.interfaces.iter().filter(|i| i.kind == InterfaceKind::Vlan && i.parents.contains(&actual.name)) {
             let Some((_, vid)) = child.vlan.and_then(|v| fabrics.get(&v)) else { continue };
             seen.push(&child.name);
             let path = format!("{name}.{vid}");
             let want = interface.vlans.iter().find(|v| v.vid == *vid);
-            insert_links(&mut out, &path, child, machine, want.map(|v| &v.link));
+            insert_links(&mut out, &path, child, &gateway, want.map(|v| &v.link));
             match want.map(|v| v.mtu) {
                 None => {
                     out.insert(format!("{path}.mtu"), json!(child.mtu));
@@ -277,7 +286,20 @@ fn present_bond(actual: &MachineInterface, wanted: &BondValues) -> Value {
     })
 }
 
-fn insert_links(out: &mut PresentMap, path: &str, actual: &MachineInterface, machine: &Machine, wanted: Option<&LinkParams>) {
+/// What is known of a machine's default gateway.
+struct Gateway<'a> {
+    machine: Option<std::net::IpAddr>,
+    gateless: &'a BTreeSet<IpNet>,
+}
+
+impl Gateway<'_> {
+    /// Whether it may be in a subnet. Where the subnet has lost its gateway the machine shows none either; that is mended at the subnet.
+    fn is_in(&self, subnet: &IpNet) -> bool {
+        self.machine.map_or_else(|| self.gateless.contains(subnet), |g| subnet.contains(&g))
+    }
+}
+
+fn insert_links(out: &mut PresentMap, path: &str, actual: &MachineInterface, gateway: &Gateway<'_>, wanted: Option<&LinkParams>) {
     let texts: Vec<Value> = actual
         .links
         .iter()
@@ -297,8 +319,7 @@ fn insert_links(out: &mut PresentMap, path: &str, actual: &MachineInterface, mac
                 (LinkMode::Auto, _) | (LinkMode::Static, None) => return Some(json!(format!("automatic on {subnet}"))),
             };
             // The provisioner has one default gateway per machine; it is compared where the design wants one.
-            let default_gateway = wanted.is_some_and(|w| w.default_gateway && w.subnet == subnet)
-                && machine.default_gateway.is_some_and(|g| subnet.contains(&g));
+            let default_gateway = wanted.is_some_and(|w| w.default_gateway && w.subnet == subnet) && gateway.is_in(&subnet);
             Some(link_value(&LinkParams { subnet, mode, default_gateway }))
         })
         .collect();

@@ -1,6 +1,6 @@
 //! Nodes: stage, and what of networking, storage, platform and operating system differs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -65,6 +65,8 @@ pub(super) struct Context<'a> {
     pub(super) memory: &'a Memory,
     pub(super) policy: &'a Policy,
     pub(super) fabrics: &'a FabricNames,
+    /// Subnets that the provisioner has without a gateway.
+    pub(super) gateless: BTreeSet<ipnet::IpNet>,
     /// The provisioner's tags by name.
     pub(super) tags: BTreeMap<&'a str, &'a TagFacts>,
 }
@@ -206,7 +208,7 @@ fn aspects(cx: &Context<'_>, node: &Node, machine: Option<&Machine>, now: Stage,
         Some(present) => differences(wanted, &present, cx.pool, effect, reason),
     };
     let (net_params, net_wanted) = networking::wanted(cx.site, node);
-    let net_present = known.map(|m| networking::present(m, &net_params, cx.fabrics)).transpose()?;
+    let net_present = known.map(|m| networking::present(m, &net_params, cx.fabrics, &cx.gateless)).transpose()?;
     let net = if net_params.interfaces.is_empty() { Vec::new() } else { compare(&net_wanted, net_present) };
     let stored = storage::wanted(cx.site, node);
     let storage = match stored {

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use crate::perturbed_support::{Site, node, node_mut, of};
 
+const ALL: [&str; 3] = ["compute01", "compute02", "control01"];
+
 /// Path, before, after and effect of the attributes that a resource's change has.
 fn attributes(plan: &Value, list: &str, resource: &str) -> Vec<(String, Value, Value, String)> {
     let entries = of(plan, list, resource);
@@ -103,21 +105,51 @@ fn a_boot_override_that_somebody_left_is_removed_without_a_restart() {
 fn site_resources_that_somebody_changed_are_put_back() {
     let site = Site::applied();
     site.change(|w| {
-        let subnet = w.site.subnets.values_mut().find(|s| s.name == "mgmt").unwrap();
+        let db = &mut w.site;
+        let subnet = db.subnets.values_mut().find(|s| s.name == "mgmt").unwrap();
         subnet.dns_servers = vec!["192.0.2.53".into()];
         subnet.gateway_ip = None;
-        w.site.repositories.retain(|_, r| r.name != "tools");
-        w.site.sshkeys.clear();
+        db.subnets.values_mut().find(|s| s.name == "storage").unwrap().name = "10.10.3.0/24".into();
+        let fabric = db.fabrics.values_mut().find(|f| f.name == "data").unwrap();
+        fabric.name = "fabric-7".into();
+        let vlan = db.vlans.values_mut().find(|v| v.name == "storage").unwrap();
+        vlan.mtu = 1500;
+        vlan.name = "102".into();
+        let vlan = db.vlans.values_mut().find(|v| v.dhcp_on).unwrap();
+        vlan.dhcp_on = false;
+        vlan.primary_rack = None;
+        db.ipranges.retain(|_, r| r.kind != "reserved");
+        db.static_routes.clear();
+        db.repositories.retain(|_, r| r.name != "tools");
+        db.tags.retain(|t| t.name != "virtualization");
+        db.sshkeys.clear();
     });
     let before = site.now();
     let (plan, code) = site.plan(&[]);
-    assert_eq!((code, plan["changes"].as_array().map(Vec::len)), (2, Some(3)), "{plan:#}");
+    assert_eq!(code, 2, "{plan:#}");
     let subnet = attributes(&plan, "changes", "subnet.mgmt");
     assert_eq!(subnet.iter().map(|a| a.0.as_str()).collect::<Vec<_>>(), ["dns_servers", "gateway"]);
     assert_eq!(subnet[0].1, json!(["192.0.2.53"]));
-    site.run(&["apply", "--auto-approve"]).expect(0).shows(&["no node is touched"]);
+    let mut changed: Vec<&str> = plan["changes"].as_array().unwrap().iter().map(|c| c["resource"].as_str().unwrap()).collect();
+    changed.sort_unstable();
+    let expected = [
+        "dhcp.pxe/0",
+        "fabric.data",
+        "range.pxe/10.10.1.1-10.10.1.19",
+        "repository.tools",
+        "route.storage/10.10.0.0/24",
+        "sshkey.operator@hello-site",
+        "subnet.mgmt",
+        "subnet.storage",
+        "tag.virtualization",
+        "vlan.data/102",
+    ];
+    assert_eq!(changed, expected);
+    // No machine is to be deployed again for what is mended at the site.
+    assert_eq!((plan["held_back"].as_array().map(Vec::len), plan["blocked"].as_array().map(Vec::len)), (Some(0), Some(0)), "{plan:#}");
+    site.run(&["apply", "--auto-approve", "--allow", "redeploy=*"]).expect(0).shows(&["no node is touched"]);
     site.expect_as_designed();
-    for machine in ["compute01", "compute02", "control01"] {
+    for machine in ALL {
         site.expect_untouched(&before, machine);
     }
 }
@@ -129,7 +161,7 @@ fn another_image_is_installed_only_with_leave() {
     let before = site.now();
     let (plan, code) = site.plan(&[]);
     assert_eq!(code, 7);
-    for node in ["compute01", "compute02", "control01"] {
+    for node in ALL {
         let expected = [("kernel".to_owned(), json!("hwe-22.04"), json!("ga-22.04"), "redeploy".to_owned())];
         assert_eq!(attributes(&plan, "held_back", &format!("node.{node}")), expected);
     }
