@@ -156,3 +156,31 @@ fn colours_are_where_they_are_wanted() {
     assert!(!colored(&["validate"], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
     assert!(!colored(&["validate", "--color", "never"], &[("CLICOLOR_FORCE", "1")]));
 }
+
+#[test]
+fn a_tree_with_several_sites_needs_a_name_and_no_settings() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = dir.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    for site in ["one", "two"] {
+        write(&format!("site/{site}/site-definition.yaml"), "schema: pegleg/SiteDefinition/v1\nmetadata: {name: x}\ndata: {site_type: t}\n");
+        write(&format!("site/{site}/region.yaml"), &format!("schema: drydock/Region/v1\nmetadata: {{name: {site}}}\ndata: {{}}\n"));
+    }
+    write("type/t/rack.yaml", "schema: drydock/Rack/v1\nmetadata: {name: r1}\ndata: {}\n");
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_drydock")).arg("-C").arg(dir.path()).args(arguments).output().unwrap();
+        (output.status.code(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    };
+    let (code, text) = run(&["validate"]);
+    assert!(code == Some(1) && text.contains("`--site NAME`"), "{text}");
+    let (code, text) = run(&["--site", "three", "validate"]);
+    assert!(code == Some(1) && text.contains("the sites are one, two"), "{text}");
+    let (code, text) = run(&["--site", "two", "validate"]);
+    assert!(code == Some(0) && text.contains("site two: 0 nodes, 1 rack"), "{text}");
+    let (code, text) = run(&["--site", "two", "render", "-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, json.as_array().map(Vec::len)), (Some(0), Some(2)), "{text}");
+}

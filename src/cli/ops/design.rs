@@ -74,7 +74,12 @@ impl Network {
 pub fn settings(from: &Sources) -> anyhow::Result<Settings> {
     let root = Path::new(".");
     let mut settings = match (config::load(root), &from.site) {
-        (Err(ConfigError::Missing { .. }), Some(site)) if root.join("site").join(site).is_dir() => {
+        (Err(ConfigError::Missing { .. }), None) if root.join("site").is_dir() => {
+            return Err(Problem::new("this folder has no drydock.yaml, and looks like a tree with several sites")
+                .help("name the site: `--site NAME`, one of the folders below site/")
+                .into());
+        }
+        (Err(ConfigError::Missing { .. }), Some(_)) if root.join("site").is_dir() => {
             let mut settings = config::parse("", config::SETTINGS_FILE, root)?;
             settings.design = vec![DesignEntry::Pegleg(PeglegEntry { root: root.to_owned(), site: None, repositories: BTreeMap::new() })];
             settings
