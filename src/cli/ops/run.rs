@@ -44,6 +44,7 @@ pub async fn carry_out(
 ) -> anyhow::Result<Exit> {
     let Work { plan, resume, parallelism, json } = work;
     let actions = plan.actions.clone();
+    let left_out = plan.blocked.len() + plan.held_back.len();
     // What is kept with the run, for resume.
     let file = crate::plan::write(&plan);
     let (events, mut happened) = tokio::sync::mpsc::unbounded_channel();
@@ -82,6 +83,10 @@ pub async fn carry_out(
             Format::Json => format!("{:#}\n", report::run_json(&info, &actions, &ended.state)),
             Format::Text => report::run_summary(&info, &actions, &ended.state, &printer.text_options()),
         })?;
+    }
+    if left_out > 0 {
+        let what = if left_out == 1 { "1 thing was" } else { &format!("{left_out} things were") };
+        printer.note(&format!("{what} blocked or held back when the plan was made, and no part of this run; `drydock plan` says what and why"));
     }
     Ok(exit(&ended, interrupts))
 }
