@@ -115,6 +115,8 @@ pub enum Command {
     Runs(Runs),
     /// Show what the state remembers
     State(State),
+    /// Bind a node to the machine that its BMC and the provisioner show now, after hardware was exchanged
+    Rebind(Rebind),
     /// Remove the lock of a run that will never end by itself
     Unlock(Unlock),
     /// Run the simulated site until Ctrl-C
@@ -284,6 +286,14 @@ pub struct State {
 pub enum StateCommand {
     /// Bindings, generations and what was applied last
     Show,
+}
+
+/// `drydock rebind`.
+#[derive(Debug, Args)]
+pub struct Rebind {
+    /// The node: `node.NAME`
+    #[arg(value_name = "NODE")]
+    pub node: String,
 }
 
 /// `drydock unlock`.

@@ -210,6 +210,47 @@ fn by_name<'a>(node: &crate::model::Node, bmc_error: Option<&str>, index: &Index
     }
 }
 
+/// The machine that BMC and provisioner show for a node, whatever the node was bound to so far.
+///
+/// # Errors
+/// Why that cannot be told, and what to do.
+pub fn fresh_binding(site: &Site, build: &Build, memory: &Memory, node: &str) -> Result<Binding, (String, String)> {
+    let mut others = memory.clone();
+    others.bindings.remove(node);
+    if let Some(Fact::Known(bmc)) = build.bmcs.get(node)
+        && let Some(other) = bound_elsewhere(&others, site, node, bmc)
+    {
+        return Err((
+            format!("the BMC at {} is that of {other}'s machine", bmc.address),
+            format!("check the OOB addresses of {node} and {other}, and the cabling"),
+        ));
+    }
+    let Some(identity) = identify(site, build, &others).remove(node) else {
+        return Err((format!("the design has no node `{node}`"), "nodes of the design are bound to machines".into()));
+    };
+    match identity.found {
+        Match::Unknown { reason, hint } => Err((reason, hint)),
+        Match::Machine { confirmed: false, .. } => Err((
+            "only host name and BMC address say which machine it is, and its BMC could not be read".into(),
+            "make the BMC answer, or set boot_mac".into(),
+        )),
+        Match::Machine { machine, confirmed: true } => match identity.bmc.and_then(|_| identity.binding.contradicts_machine(machine)) {
+            Some(_) => Err((
+                format!(
+                    "the BMC shows other hardware than the provisioner has for machine {} ({}): system UUID {} there, {} here",
+                    machine.hostname,
+                    machine.id,
+                    machine.uuid.as_deref().unwrap_or("unknown"),
+                    identity.binding.uuid.as_deref().unwrap_or("unknown")
+                ),
+                "commission the machine again in the provisioner, so that it knows the new hardware, then rebind".into(),
+            )),
+            None => Ok(identity.binding),
+        },
+        Match::Absent => Ok(identity.binding),
+    }
+}
+
 /// The other node that is bound to what a BMC manages.
 fn bound_elsewhere<'m>(memory: &'m Memory, site: &Site, node: &str, bmc: &Bmc) -> Option<&'m str> {
     let same = |a: Option<&String>, b: Option<&String>| a.is_some() && a == b;

@@ -22,6 +22,7 @@ mod xpath;
 
 pub use change::{AttributeChange, Blocked, Change, HeldBack, NodeStage, NotManaged, Operation, Orphan, Stage};
 pub use compare::{Comparison, NodeNeeds, compare};
+pub use identity::fresh_binding;
 pub use memory::{LastApplied, Memory, Origin, Rejection};
 pub use networking::find_nic;
 pub use node::NodeWork;

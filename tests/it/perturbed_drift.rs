@@ -280,3 +280,33 @@ fn a_machine_that_enlisted_anew_is_recognised() {
     assert_eq!(site.effects(&before, "deploy", "compute01"), 1);
     site.run(&["state", "show"]).expect(0).shows(&["node.compute01: bound to machine new123"]);
 }
+
+#[test]
+fn a_node_is_bound_anew_only_when_bmc_and_provisioner_agree() {
+    let site = Site::applied();
+    site.folder().edit("design/profiles.yaml", "kernel: hwe-22.04", "kernel: ga-22.04");
+    site.run(&["plan", "--out", "plan.json", "--allow", "redeploy=node=compute01"]).expect(0);
+    site.folder().edit("design/profiles.yaml", "kernel: ga-22.04", "kernel: hwe-22.04");
+    let uuid = "11111111-2222-4333-8444-555555555555";
+    site.run(&["rebind", "node.compute1"]).expect(64).says(&["the design has no node `compute1`", "did you mean `node.compute01`?"]);
+    site.run(&["rebind", "node.compute01"]).expect(0).shows(&["as before"]);
+    // A new board, which MAAS has not seen yet.
+    site.change(|w| w.machines.get_mut("compute01").unwrap().uuid = uuid.into());
+    let before = site.now();
+    let ended = site.run(&["rebind", "node.compute01"]).expect(1);
+    ended.says(&["the BMC shows other hardware than the provisioner has for machine compute01", "help: commission the machine again"]);
+    site.run(&["plan"]).expect(7);
+    site.change(|w| node_mut(w, "compute01").hardware_uuid = Some(uuid.into()));
+    site.run(&["rebind", "node.compute01"]).expect(0).shows(&["node.compute01 was bound to machine", &format!("system UUID {uuid}")]);
+    site.expect_as_designed();
+    site.run(&["apply", "plan.json"]).expect(6).says(&["help: plan again"]);
+    // What another node is bound to is not given to this one.
+    site.change(|w| {
+        let other = w.machines["compute02"].bmc.as_ref().unwrap().address.clone();
+        w.machines.get_mut("compute02").unwrap().bmc.as_mut().unwrap().address = "10.10.0.99".into();
+        w.machines.get_mut("control01").unwrap().bmc.as_mut().unwrap().address = other;
+    });
+    let ended = site.run(&["rebind", "node.compute02"]).expect(1);
+    ended.says(&["the BMC at 10.10.0.32 is that of control01's machine", "check the OOB addresses of compute02 and control01"]);
+    site.expect_no_requests(&before);
+}

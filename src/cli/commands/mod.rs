@@ -5,7 +5,7 @@ pub mod destroy;
 pub mod discover;
 pub mod explain;
 pub mod plan;
-
+pub mod rebind;
 pub mod render;
 pub mod resume;
 pub mod runs;
