@@ -166,7 +166,10 @@ fn a_tree_with_several_sites_needs_a_name_and_no_settings() {
         std::fs::write(path, text).unwrap();
     };
     for site in ["one", "two"] {
-        write(&format!("site/{site}/site-definition.yaml"), "schema: pegleg/SiteDefinition/v1\nmetadata: {name: x}\ndata: {site_type: t}\n");
+        write(
+            &format!("site/{site}/site-definition.yaml"),
+            "schema: pegleg/SiteDefinition/v1\nmetadata: {name: x}\ndata: {site_type: t}\n",
+        );
         write(&format!("site/{site}/region.yaml"), &format!("schema: drydock/Region/v1\nmetadata: {{name: {site}}}\ndata: {{}}\n"));
     }
     write("type/t/rack.yaml", "schema: drydock/Rack/v1\nmetadata: {name: r1}\ndata: {}\n");

@@ -86,7 +86,9 @@ pub async fn carry_out(
     }
     if left_out > 0 {
         let what = if left_out == 1 { "1 thing was" } else { &format!("{left_out} things were") };
-        printer.note(&format!("{what} blocked or held back when the plan was made, and no part of this run; `drydock plan` says what and why"));
+        printer.note(&format!(
+            "{what} blocked or held back when the plan was made, and no part of this run; `drydock plan` says what and why"
+        ));
     }
     Ok(exit(&ended, interrupts))
 }
