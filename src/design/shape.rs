@@ -125,6 +125,7 @@ impl Walk<'_> {
         self.diagnostics.push(
             Diagnostic::error(codes::WRONG_TYPE, format!("{place} is {}, and {expected} belongs there", node.kind()))
                 .at(node.span)
+                .help(format!("write {expected} here"))
                 .resource(self.resource),
         );
     }

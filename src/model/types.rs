@@ -372,6 +372,8 @@ pub struct Interface {
     pub labels: BTreeMap<String, Text>,
     /// Number of SR-IOV virtual functions.
     pub sriov_vf_count: Option<Located<u32>>,
+    /// Whether virtual functions may change their MAC and see all traffic.
+    pub sriov_trusted: Option<Located<bool>>,
 }
 
 /// A filesystem on a partition or logical volume.

@@ -2,8 +2,8 @@
 
 use crate::check::Findings;
 use crate::check::registry::Rule;
-use crate::diag::{Code, Severity};
-use crate::model::Site;
+use crate::diag::{Code, Diagnostic, Severity};
+use crate::model::{Range, RangeKind, Site};
 
 pub(super) static RULE: Rule = Rule {
     code: Code("DD2207"),
@@ -19,17 +19,26 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
             let resource = format!("network.{}", network.name);
             if range.start.value > range.end.value {
                 let message = format!("range {} to {} runs backwards", range.start, range.end);
-                let found = findings.finding(message).at(range.start.span).label(range.end.span, "ends here");
+                let found = weighed(findings.finding(message), range).at(range.start.span).label(range.end.span, "ends here");
                 findings.push(found.help("exchange `start` and `end`").resource(resource));
                 continue;
             }
             for (verb, end) in [("starts", &range.start), ("ends", &range.end)] {
                 if network.cidr.span.is_somewhere() && !network.cidr.contains(&end.value) {
                     let message = format!("range {verb} at {end}, outside network `{}` ({})", network.name, network.cidr);
-                    let found = findings.finding(message).at(end.span).label(network.cidr.span, "the network's address block");
+                    let found =
+                        weighed(findings.finding(message), range).at(end.span).label(network.cidr.span, "the network's address block");
                     findings.push(found.help("correct the range or the address block").resource(resource.clone()));
                 }
             }
         }
     }
+}
+
+/// A static range is made nowhere: it only says what addresses are for.
+fn weighed(mut found: Diagnostic, range: &Range) -> Diagnostic {
+    if range.kind.value == RangeKind::Static {
+        found.severity = Severity::Warning;
+    }
+    found
 }

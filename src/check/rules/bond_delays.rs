@@ -25,8 +25,11 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
             }
             let span = if delay.span.is_somewhere() { delay.span } else { interval.span };
             let message = format!("`{key}` of link `{}` is {delay} ms, below the monitoring interval of {interval} ms", link.name);
-            let found = findings.finding(message).at(span).label(interval.span, "the monitoring interval");
-            findings.push(found.help("a delay is a multiple of `mon_rate`").resource(format!("link.{}", link.name)));
+            let mut found = findings.finding(message).at(span).label(interval.span, "the monitoring interval");
+            if bonding.mode.value != BondMode::Lacp {
+                found.severity = Severity::Warning;
+            }
+            findings.push(found.help("give a multiple of `mon_rate`").resource(format!("link.{}", link.name)));
         }
     }
 }

@@ -85,13 +85,15 @@ fn oob(node: &Tree, r: &mut Reader<'_>) -> Oob {
 }
 
 fn interface(key: &Key, node: &Tree, r: &mut Reader<'_>) -> Interface {
+    let sriov = node.get("sriov");
     Interface {
         name: key_text(key),
         device_link: name_at(node, "device_link"),
         slaves: texts_at(node, "slaves"),
         networks: texts_at(node, "networks"),
         labels: dict_at(node, "labels"),
-        sriov_vf_count: node.get("sriov").and_then(|sriov| r.number_at(sriov, "vf_count")),
+        sriov_vf_count: sriov.and_then(|sriov| r.number_at(sriov, "vf_count")),
+        sriov_trusted: sriov.and_then(|sriov| r.bool_at(sriov, "trustedmode").or_else(|| r.bool_at(sriov, "trustmode"))),
     }
 }
 

@@ -49,7 +49,7 @@ impl<'s> Reader<'s> {
             _ => None,
         };
         if number.is_none() && !matches!(node.value, Value::Map(_) | Value::Seq(_) | Value::Null) {
-            self.malformed(node, format!("`{}` is not {expected} ({what})", shown(node)), "");
+            self.malformed(node, format!("`{}` is not {expected} ({what})", shown(node)), "write digits alone");
         }
         number.map(|value| Located::new(value, node.span))
     }

@@ -209,7 +209,11 @@ fn vlan(node: &Node, r: &mut Reader<'_>) -> Option<Located<u16>> {
         0 => None,
         1..=4094 => Some(tag),
         other => {
-            r.malformed(node, format!("`{other}` is not a VLAN tag (1 to 4094)"), "");
+            r.malformed(
+                node,
+                format!("`{other}` is not a VLAN tag (1 to 4094)"),
+                "give the tag that the switches know, or leave `vlan` out where frames are untagged",
+            );
             None
         }
     }
