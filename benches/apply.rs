@@ -17,6 +17,9 @@ use drydock::plan::{Digests, Goal, Limits, Plan, Sealed};
 use drydock::run::RunOutcome;
 use drydock::store::SqliteStore;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const KINDS: [ActionKind; 9] = [
     ActionKind::PowerOffNode,
     ActionKind::SetNodeBoot,
@@ -201,9 +204,11 @@ fn run(nodes: usize, effect_ms: u64, parallelism: u32) {
     println!(
         "{nodes} nodes, {actions} actions of {effect_ms} ms, parallelism {parallelism}: {took:.3} s, bound {bound:.3} s, factor {:.3}; \
          the same sleeps without an engine {bare:.3} s; \
-         {cpu:.2} CPU-s; {:.1} MB written; peak {peak} MiB; at most {} calls at once",
+         {cpu:.2} CPU-s ({:.0} µs per action); {:.1} MB written ({:.0} bytes per action); peak {peak} MiB; at most {} calls at once",
         took / bound,
+        cpu * 1e6 / actions as f64,
         (now_written - written) as f64 / 1e6,
+        (now_written - written) as f64 / actions as f64,
         site.most_calls.load(Ordering::Relaxed)
     );
 }

@@ -9,17 +9,19 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::action::{Action, ActionKind, ErrorClass, Precondition, RetryClass};
+use crate::action::{Action, ActionKind, ErrorClass};
 use crate::build::Binding;
-use crate::driver::{Call, DriverError, Observation};
-use crate::run::{AttemptOutcome, EVENT_VERSION, Event, EventKind, Grant, RetryPolicy, RunOutcome, RunState, Scheduler, Severity};
+use crate::driver::{Call, DriverError};
+use crate::run::{AttemptOutcome, EVENT_VERSION, Event, EventKind, Grant, RetryPolicy, RunOutcome, RunState, Scheduler};
 use crate::store::{Ack, Journal, Record, StoreError, Write};
 
 use super::EngineError;
 use super::context::{Context, wall_ms};
-use super::executor::{Job, Report, Verdict, attempt, has_purpose, inconclusive};
+use super::executor::{Job, Report, Verdict, attempt};
 use super::outcome::{DoneAction, writes_when_done, writes_when_failed};
-use super::poll::{Pollers, Question, Seen};
+use super::poll::{Pollers, Seen};
+
+mod waiting;
 
 /// What reaches the dispatcher.
 pub(super) enum Message {
@@ -92,7 +94,7 @@ pub(super) struct Dispatcher {
     scheduler: Scheduler,
     journal: Journal,
     live: Vec<Live>,
-    bindings: BTreeMap<String, Binding>,
+    bindings: BTreeMap<String, Arc<Binding>>,
     pollers: Pollers,
     deadlines: BTreeSet<(u64, u32)>,
     retry: RetryPolicy,
@@ -106,12 +108,6 @@ pub(super) struct Dispatcher {
     now: CancellationToken,
 }
 
-/// After how long of waiting it is looked for the first time whether an action has served its purpose, and at most between two looks.
-const LOOK_MS: (u64, u64) = (500, 30_000);
-
-/// Polls that must show nothing before an effect is taken for lost.
-const MISSING_POLLS: u32 = 5;
-
 impl Dispatcher {
     pub(super) fn new(setup: Setup) -> Self {
         let (sender, messages) = mpsc::unbounded_channel();
@@ -124,7 +120,7 @@ impl Dispatcher {
             scheduler,
             journal: setup.journal,
             live,
-            bindings: setup.bindings,
+            bindings: setup.bindings.into_iter().map(|(node, binding)| (node, Arc::new(binding))).collect(),
             pollers: Pollers::default(),
             deadlines: BTreeSet::new(),
             retry: setup.retry,
@@ -167,9 +163,14 @@ impl Dispatcher {
                     }
                 }
                 Some(ended) = self.executors.join_next(), if !self.executors.is_empty() => {
-                    if let Err(error) = ended {
-                        self.executing = self.executing.saturating_sub(1);
-                        self.fail(EngineError::Internal(error.to_string()));
+                    // They end in waves: all that have, at once.
+                    let mut next = Some(ended);
+                    while let Some(ended) = next {
+                        if let Err(error) = ended {
+                            self.executing = self.executing.saturating_sub(1);
+                            self.fail(EngineError::Internal(error.to_string()));
+                        }
+                        next = self.executors.try_join_next();
                     }
                 }
                 () = sleep_until(wakeup), if wakeup.is_some() => self.tick(),
@@ -359,144 +360,6 @@ impl Dispatcher {
         }
     }
 
-    fn wait(&mut self, index: u32, reason: String, call: Box<Call>) {
-        let now = self.cx.now();
-        let live = &mut self.live[index as usize];
-        (live.missing, live.missing_since, live.unknown) = (0, None, None);
-        live.look = Some((now + LOOK_MS.0, LOOK_MS.0));
-        let (action, attempt) = (self.action(index).id.clone(), self.live[index as usize].attempt);
-        self.poll(index, call);
-        self.record(EventKind::AttemptWaiting { action, attempt, reason }, Vec::new());
-    }
-
-    /// From now on polls look at an action.
-    fn poll(&mut self, index: u32, call: Box<Call>) {
-        let now = self.cx.now();
-        let name = self.action(index).driver.clone();
-        let Some(driver) = self.cx.drivers.get(&name) else {
-            // The executor has just used it.
-            return self.fail(EngineError::Internal(format!("driver {name} is gone")));
-        };
-        self.scheduler.park(index);
-        self.pollers.add(&name, driver, index, now);
-        let live = &mut self.live[index as usize];
-        live.phase = Phase::Waiting(call);
-        if let Some((_, deadline)) = live.since {
-            self.deadlines.insert((deadline, index));
-        }
-    }
-
-    /// What polls look for may have come and gone between two of them: a machine that was switched on, enlisted and switched off again.
-    fn look(&mut self, index: u32, now: u64) {
-        let live = &mut self.live[index as usize];
-        let Some((at, gap)) = live.look.filter(|(at, _)| *at <= now) else { return };
-        if !has_purpose(&self.cx.plan.actions[index as usize]) {
-            return;
-        }
-        live.look = Some((at.max(now) + gap * 2, (gap * 2).min(LOOK_MS.1)));
-        if let Some(call) = self.end_wait(index) {
-            self.live[index as usize].phase = Phase::Looking(call);
-            self.scheduler.wake(index);
-        }
-    }
-
-    fn end_wait(&mut self, index: u32) -> Option<Box<Call>> {
-        let Phase::Waiting(call) = std::mem::replace(&mut self.live[index as usize].phase, Phase::Idle) else { return None };
-        let name = self.action(index).driver.clone();
-        self.pollers.remove(&name, index);
-        if let Some((_, deadline)) = self.live[index as usize].since {
-            self.deadlines.remove(&(deadline, index));
-        }
-        Some(call)
-    }
-
-    /// A poll has looked at a waiter.
-    fn seen(&mut self, seen: Seen) {
-        let index = seen.index;
-        let now = self.cx.now();
-        let live = &mut self.live[index as usize];
-        if !matches!(live.phase, Phase::Waiting(_)) || live.attempt != seen.attempt {
-            return;
-        }
-        let action = self.cx.plan.actions[index as usize].id.clone();
-        match seen.observation {
-            Ok(observation) => {
-                if std::mem::take(&mut live.poll_failing) {
-                    let text = "the site answers again".to_owned();
-                    self.record(EventKind::Message { severity: Severity::Info, action: Some(action.clone()), text }, Vec::new());
-                }
-                let live = &mut self.live[index as usize];
-                if !matches!(observation, Observation::NotStarted) {
-                    (live.missing, live.missing_since) = (0, None);
-                }
-                live.unknown = None;
-                match observation {
-                    Observation::Done { outputs } => self.seen_done(index, outputs),
-                    Observation::InProgress { detail } => {
-                        if self.state.task(index as usize).detail != detail {
-                            self.record(EventKind::AttemptProgress { action, detail }, Vec::new());
-                        }
-                        self.look(index, now);
-                    }
-                    Observation::NotStarted => self.seen_nothing(index, now),
-                    Observation::Failed(error) => {
-                        self.end_wait(index);
-                        self.failed(index, error);
-                    }
-                    Observation::Unknown(why) => live.unknown = Some(why),
-                }
-            }
-            // A dropped connection says nothing about the machine.
-            Err(error) if error.class.is_retryable() || error.class == ErrorClass::Timeout => {
-                if !std::mem::replace(&mut live.poll_failing, true) {
-                    let text = format!("cannot see how it goes on, still waiting: {error}");
-                    self.record(EventKind::Message { severity: Severity::Warning, action: Some(action), text }, Vec::new());
-                }
-            }
-            Err(error) => {
-                self.end_wait(index);
-                self.failed(index, error);
-            }
-        }
-    }
-
-    fn seen_done(&mut self, index: u32, outputs: BTreeMap<String, String>) {
-        self.end_wait(index);
-        if self.action(index).kind == ActionKind::InterrogateNode {
-            // Its data are still to be read: by an executor, with a slot.
-            self.live[index as usize].phase = Phase::Backoff;
-            self.scheduler.wake(index);
-            return;
-        }
-        let outcome = if self.state.task(index as usize).begun {
-            AttemptOutcome::Done
-        } else {
-            AttemptOutcome::AlreadyDone { evidence: String::new() }
-        };
-        self.done(index, outcome, outputs, BTreeMap::new());
-    }
-
-    fn seen_nothing(&mut self, index: u32, now: u64) {
-        if !self.state.task(index as usize).begun {
-            // What it waited for is there, and its own effect is still to come: by an executor, with a slot.
-            self.end_wait(index);
-            self.live[index as usize].phase = Phase::Backoff;
-            self.scheduler.wake(index);
-            return;
-        }
-        let repeatable = self.action(index).retry == RetryClass::Repeatable;
-        let live = &mut self.live[index as usize];
-        let since = *live.missing_since.get_or_insert(now);
-        live.missing += 1;
-        if repeatable && live.missing >= MISSING_POLLS && now - since >= self.lost_after_ms {
-            self.end_wait(index);
-            let message = format!("{} was accepted, and the site shows nothing of it", self.action(index).kind);
-            self.failed(index, DriverError::new(ErrorClass::NotReady, message));
-        } else {
-            self.look(index, now);
-        }
-    }
-
     fn done(&mut self, index: u32, outcome: AttemptOutcome, outputs: BTreeMap<String, String>, build_data: BTreeMap<String, String>) {
         let cx = Arc::clone(&self.cx);
         let action = &cx.plan.actions[index as usize];
@@ -508,7 +371,7 @@ impl Dispatcher {
         if action.kind == ActionKind::IdentifyNode
             && let (Some(node), Some(machine)) = (&action.node, outputs.get("machine"))
         {
-            let binding = self.bindings.entry(node.clone()).or_default();
+            let binding = Arc::make_mut(self.bindings.entry(node.clone()).or_default());
             binding.machine = Some(machine.clone());
             learned = Some(&*binding);
         }
@@ -554,44 +417,6 @@ impl Dispatcher {
             let failed_nodes = self.scheduler.failed_nodes();
             self.record(EventKind::BranchesStopped { failed_nodes }, Vec::new());
         }
-    }
-
-    fn next_wakeup(&self) -> Option<u64> {
-        let deadline = self.deadlines.first().map(|(at, _)| *at);
-        [self.scheduler.next_wakeup(), self.pollers.next(), deadline].into_iter().flatten().min()
-    }
-
-    fn tick(&mut self) {
-        let now = self.cx.now();
-        while let Some(&(at, index)) = self.deadlines.first()
-            && at <= now
-        {
-            self.deadlines.remove(&(at, index));
-            let unknown = self.live[index as usize].unknown.take();
-            let Some(call) = self.end_wait(index) else { continue };
-            let action = self.action(index);
-            let error = match unknown {
-                Some(why) => inconclusive(&call, &why),
-                None => DriverError::new(
-                    ErrorClass::Timeout,
-                    format!("{} of {} is not done after {} s: {}", action.kind, action.resource, action.timeout_s, self.state.task(index as usize).detail),
-                )
-                .hint("it may still go on at the site: `drydock resume` observes it first; a longer limit is set under `timeouts` in drydock.yaml"),
-            };
-            self.failed(index, error);
-        }
-        if !self.scheduler.is_stopping() {
-            self.scheduler.tick(now);
-        }
-        let (live, cx) = (&self.live, &self.cx);
-        let question = |index: u32| {
-            let Phase::Waiting(call) = &live[index as usize].phase else { return None };
-            let action = &cx.plan.actions[index as usize];
-            let enlists = action.kind == ActionKind::PowerOnNode && action.preconditions.contains(&Precondition::NotEnlisted);
-            let enlisted_at = if enlists { cx.drivers.provisioner(&action.driver).cloned() } else { None };
-            Some(Question { call: Call::clone(call), attempt: live[index as usize].attempt, enlisted_at })
-        };
-        self.pollers.due(now, question, &self.sender);
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Job {
     /// Late parameters as journalled before that intent.
     pub resolved: Option<Value>,
     /// The node's machine.
-    pub binding: Binding,
+    pub binding: Arc<Binding>,
     /// What the action waits for: the attempt only looks whether its purpose is served.
     pub look: Option<Box<Call>>,
     /// End of the time limit.

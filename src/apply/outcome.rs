@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::action::{Action, ActionKind, ErrorClass};
+use crate::action::{Action, ActionKind, ErrorClass, Json};
 use crate::build::Binding;
 use crate::diff::Origin;
 use crate::driver::DriverError;
@@ -50,7 +50,7 @@ pub(super) fn writes_when_done(done: DoneAction<'_>) -> Vec<Write> {
         | ActionKind::ApplyNodeStorage
         | ActionKind::ApplyNodePlatform
         | ActionKind::DeployNode => {
-            let origin = if done.ours && !was_there(&action.params.value()) { Origin::Created } else { Origin::Adopted };
+            let origin = if done.ours && !was_there(&action.params) { Origin::Created } else { Origin::Adopted };
             writes.push(Write::Applied { resource, origin, attributes: action.params.clone(), action: action.id.clone() });
         }
         ActionKind::VerifySite
@@ -86,7 +86,11 @@ pub(super) fn writes_when_failed(action: &Action, error: &DriverError) -> Vec<Wr
 }
 
 /// Whether the plan saw the resource: its parameters hold the values from before (`before`, in the structure or in its variant).
-fn was_there(params: &Value) -> bool {
+fn was_there(params: &Json) -> bool {
+    if !params.text().contains("\"before\":") {
+        return false;
+    }
+    let params = &params.value();
     let has_before = |v: &Value| v.get("before").is_some_and(|before| !before.is_null());
     has_before(params) || params.as_object().is_some_and(|map| map.len() == 1 && map.values().all(has_before))
 }

@@ -257,9 +257,9 @@ fn encode_actions(actions: &[Action]) -> (String, String) {
     let mut list = List::new();
     for (action, row) in actions.iter().zip(rows) {
         let after: Vec<usize> = action.after.iter().filter_map(|id| places.get(id.as_str()).copied()).collect();
-        let fixed = canonical_of(&(row.template, &action.id, &action.resource, &action.node, after));
+        let fixed = serde_json::to_string(&(row.template, &action.id, &action.resource, &action.node, after)).unwrap_or_default();
         let out = list.item();
-        out.push_str(&fixed[..fixed.len() - 1]);
+        out.push_str(fixed.strip_suffix(']').unwrap_or(&fixed));
         for arg in row.args {
             out.push(',');
             out.push_str(&arg);

@@ -1,6 +1,6 @@
 //! The actions of a plan as a graph with dense indices.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use petgraph::Direction;
 use petgraph::algo::toposort;
@@ -34,7 +34,7 @@ pub enum DagError {
 pub struct Dag {
     graph: DiGraph<(), (), u32>,
     order: Vec<u32>,
-    ids: BTreeMap<String, u32>,
+    ids: HashMap<String, u32>,
 }
 
 impl Dag {
@@ -43,7 +43,7 @@ impl Dag {
     /// # Errors
     /// When ids repeat, are missing or form a cycle.
     pub fn new(actions: &[Action]) -> Result<Self, DagError> {
-        let mut ids = BTreeMap::new();
+        let mut ids = HashMap::with_capacity(actions.len());
         let mut graph = DiGraph::with_capacity(actions.len(), actions.len());
         for (i, action) in actions.iter().enumerate() {
             if ids.insert(action.id.clone(), i as u32).is_some() {

@@ -6,29 +6,25 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 
 use super::{Record, Write, rows};
 
-/// Changes that are folded together at least, so that the pages they share are written once.
-const ENOUGH: u64 = 8192;
+/// Changes that are folded together at least, so that the pages they share are written once. As many as were folded before, if those are more: all
+/// folds of a run together cost no more than in proportion to the run, although each touches all that was written before.
+const ENOUGH: u64 = 1 << 18;
 
 /// How much has come together, and how much must.
 #[derive(Debug)]
 pub(super) struct Backlog {
     waiting: u64,
     folded: u64,
+    /// Whether a rejection may be remembered, or waits to be.
+    rejections: bool,
 }
 
 impl Backlog {
-    pub(super) const EMPTY: Self = Self { waiting: 0, folded: 0 };
-
-    /// More changes wait; whether it is time to fold them. What is waited for grows with what was folded, so that all folds of a run together cost no more than
-    /// in proportion to the run, although each touches all that was written before.
-    pub(super) fn add(&mut self, changes: usize) -> bool {
-        self.waiting += changes as u64;
-        self.waiting >= ENOUGH.max(self.folded)
-    }
+    pub(super) const EMPTY: Self = Self { waiting: 0, folded: 0, rejections: true };
 
     /// They have been folded.
     pub(super) fn clear(&mut self) {
@@ -41,27 +37,40 @@ fn is_immediate(write: &Write) -> bool {
     matches!(write, Write::RunEnded { .. } | Write::RunReopened { .. } | Write::BuildData { .. })
 }
 
-/// Makes the changes of a batch, or puts them by; how many were put by.
-pub(super) fn append(tx: &Transaction<'_>, site: &str, batch: &[Record]) -> rusqlite::Result<usize> {
-    let (now, later): (Vec<&Write>, Vec<&Write>) = batch.iter().flat_map(|record| &record.writes).partition(|w| is_immediate(w));
-    for write in now {
+/// Makes the changes of a batch, or puts them by; whether it is time to fold.
+pub(super) fn append(tx: &Transaction<'_>, site: &str, batch: &[Record], backlog: &mut Backlog) -> rusqlite::Result<bool> {
+    let (now, mut later): (Vec<&Write>, Vec<&Write>) = batch.iter().flat_map(|record| &record.writes).partition(|w| is_immediate(w));
+    for write in &now {
         rows::apply(tx, site, write)?;
+    }
+    let rejects = |w: &&Write| matches!(w, Write::Rejected { .. });
+    if backlog.rejections || later.iter().any(rejects) {
+        backlog.rejections = later.iter().any(rejects) || any_of(tx, "SELECT 1 FROM rejections WHERE site = ?1", site)? || any(tx, site)?;
+    }
+    if !backlog.rejections {
+        // Rejections are rare, and most resources never had one.
+        later.retain(|w| !matches!(w, Write::ClearRejection { .. }));
     }
     if !later.is_empty() {
         tx.prepare_cached("INSERT INTO pending (site, writes) VALUES (?1, ?2)")?.execute((site, rows::json(&later)?))?;
     }
-    Ok(later.len())
+    backlog.waiting += later.len() as u64;
+    let ended = now.iter().any(|w| matches!(w, Write::RunEnded { .. }));
+    Ok(ended || backlog.waiting >= ENOUGH.max(backlog.folded))
+}
+
+fn any_of(connection: &Connection, sql: &str, site: &str) -> rusqlite::Result<bool> {
+    connection.prepare_cached(sql)?.exists([site])
 }
 
 /// Whether changes of a site were put by.
-pub(super) fn any(connection: &rusqlite::Connection, site: &str) -> rusqlite::Result<bool> {
-    connection.prepare_cached("SELECT 1 FROM pending WHERE site = ?1")?.exists([site])
+pub(super) fn any(connection: &Connection, site: &str) -> rusqlite::Result<bool> {
+    any_of(connection, "SELECT 1 FROM pending WHERE site = ?1", site)
 }
 
 /// Makes all changes that were put by, in order.
 pub(super) fn fold(tx: &Transaction<'_>, site: &str) -> rusqlite::Result<()> {
     let mut durations: BTreeMap<String, (u64, u64)> = BTreeMap::new();
-    let mut rejections = tx.prepare_cached("SELECT 1 FROM rejections WHERE site = ?1")?.exists([site])?;
     {
         let mut statement = tx.prepare_cached("SELECT writes FROM pending WHERE site = ?1 ORDER BY id")?;
         let mut batches = statement.query([site])?;
@@ -75,12 +84,7 @@ pub(super) fn fold(tx: &Transaction<'_>, site: &str) -> rusqlite::Result<()> {
                         let (total, count) = durations.entry(kind).or_default();
                         (*total, *count) = (*total + ms, *count + 1);
                     }
-                    // Rejections are rare, and most resources never had one.
-                    Write::ClearRejection { .. } if !rejections => {}
-                    write => {
-                        rejections |= matches!(write, Write::Rejected { .. });
-                        rows::apply(tx, site, &write)?;
-                    }
+                    write => rows::apply(tx, site, &write)?,
                 }
             }
         }

@@ -192,10 +192,8 @@ impl Store for SqliteStore {
         self.transaction(|tx| {
             self.check_lock(tx, lock)?;
             batch.iter().try_for_each(|record| rows::append(tx, run, record)).map_err(|e| self.failed(&e))?;
-            let put_by = pending::append(tx, &self.site, batch).map_err(|e| self.failed(&e))?;
             let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
-            let ended = batch.iter().flat_map(|record| &record.writes).any(|write| matches!(write, Write::RunEnded { .. }));
-            if backlog.add(put_by) || ended {
+            if pending::append(tx, &self.site, batch, &mut backlog).map_err(|e| self.failed(&e))? {
                 pending::fold(tx, &self.site).map_err(|e| self.failed(&e))?;
                 backlog.clear();
             }

@@ -31,5 +31,6 @@ mod rendering;
 mod rules;
 mod sample_sites;
 mod schemas;
+mod sharing;
 mod simulated_worlds;
 mod support;
