@@ -185,6 +185,7 @@ fn the_schema_agrees_with_the_reader() {
             true,
         ),
         ("drivers: {maas: {url: 'https://m.example.net/MAAS', api_key: {file: key}, poll_interval: 5s, owns_region: true}}\n", true),
+        ("drivers: {maas: {request_timeout: 90s}, redfish: {request_timeout: 2m}}\n", true),
         (
             "limits: {parallelism: 4, max_failures: 5%}\nguards: {max_absent: 20}\ntimeouts: {deploy_node: 90, configure_hardware: 45m}\n",
             true,

@@ -70,6 +70,8 @@ pub struct MaasSettings {
     pub allow_plain_http: bool,
     /// How often waiting actions are polled.
     pub poll_interval: Option<TimeSpan>,
+    /// How long a request may take, with its repetitions.
+    pub request_timeout: Option<TimeSpan>,
     /// Whether region-wide things (tags, keys, repositories, domains) are ours alone, so that those that differ may be changed.
     pub owns_region: bool,
 }
@@ -109,6 +111,8 @@ pub struct RedfishSettings {
     pub allow_plain_http: bool,
     /// How often waiting actions are polled.
     pub poll_interval: Option<TimeSpan>,
+    /// How long a request may take, with its repetitions.
+    pub request_timeout: Option<TimeSpan>,
     /// Credentials of nodes whose documents give none.
     pub credentials: Option<Credentials>,
 }

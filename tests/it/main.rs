@@ -33,4 +33,5 @@ mod sample_sites;
 mod schemas;
 mod sharing;
 mod simulated_worlds;
+mod slow_answers;
 mod support;

@@ -60,6 +60,9 @@ impl Drivers {
         }
         let mut options = RedfishOptions::default();
         transport(&mut options.http, settings.redfish_transport());
+        if let Some(limit) = settings.drivers.redfish.request_timeout {
+            options.http.set_request_timeout(limit.0);
+        }
         if let Some(interval) = settings.drivers.redfish.poll_interval {
             options.poll = interval.0;
         }
@@ -106,6 +109,9 @@ async fn maas_options(design: &Design, simulated: Option<&Simulated>) -> anyhow:
         let mut options = MaasOptions::new(simulated.maas_url(), simulated.maas_api_key(), site);
         options.poll_interval = SIMULATED_POLL;
         options.simulated = true;
+        if let Some(limit) = settings.drivers.maas.request_timeout {
+            options.http.set_request_timeout(limit.0);
+        }
         return Ok(options);
     }
     let maas = &settings.drivers.maas;
@@ -120,6 +126,9 @@ async fn maas_options(design: &Design, simulated: Option<&Simulated>) -> anyhow:
     transport(&mut options.http, settings.maas_transport());
     if let Some(interval) = maas.poll_interval {
         options.poll_interval = interval.0;
+    }
+    if let Some(limit) = maas.request_timeout {
+        options.http.set_request_timeout(limit.0);
     }
     Ok(options)
 }

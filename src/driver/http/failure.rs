@@ -72,6 +72,9 @@ pub(super) enum Why {
     Invalid,
 }
 
+/// What to do about a server that does not answer in time.
+pub(in super::super) const TOO_SLOW: &str = "check that the service works; `request_timeout` of its driver gives it more time";
+
 /// Sorts a transport error and says it in words.
 pub(super) fn transport(request: &Request, error: &reqwest::Error) -> (Why, DriverError) {
     let to = format!("{}: {} {}", request.context, request.method, shown_url(&request.url));
@@ -124,7 +127,8 @@ pub(super) fn transport(request: &Request, error: &reqwest::Error) -> (Why, Driv
         format!("the connection broke before the answer was complete ({})", last.unwrap_or_else(|| "no reason given".to_owned()))
     };
     let outcome = if request.idempotent { "" } else { "; whether it was carried out is not known" };
-    (Why::Broken, DriverError::new(ErrorClass::Transient, format!("{to}: {what}{outcome}")))
+    let failure = DriverError::new(ErrorClass::Transient, format!("{to}: {what}{outcome}"));
+    (Why::Broken, if error.is_timeout() { failure.hint(TOO_SLOW) } else { failure })
 }
 
 fn tls_words(error: &rustls::Error) -> (String, &'static str) {

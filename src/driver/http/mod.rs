@@ -16,6 +16,7 @@ mod tls;
 mod tests;
 
 pub use client::{HttpClient, install_crypto_provider};
+pub(super) use failure::TOO_SLOW;
 pub use lanes::{Lanes, Pass};
 pub use message::{Body, Request, Response, shown_url};
 pub use options::HttpOptions;

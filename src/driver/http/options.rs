@@ -33,6 +33,15 @@ pub struct HttpOptions {
     pub user_agent: String,
 }
 
+impl HttpOptions {
+    /// Sets the limit for a request with its repetitions. A server that is silent for so long does not answer at all.
+    pub fn set_request_timeout(&mut self, limit: Duration) {
+        self.deadline = limit;
+        self.read_timeout = limit;
+        self.connect_timeout = self.connect_timeout.min(limit);
+    }
+}
+
 impl Default for HttpOptions {
     fn default() -> Self {
         Self {

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::auth::{ApiKey, Nonces};
-use crate::driver::http::{Body, HttpClient, HttpOptions, Lanes, Method, Request, Response, StatusCode, Url};
+use crate::driver::http::{Body, HttpClient, HttpOptions, Lanes, Method, Request, Response, StatusCode, TOO_SLOW, Url};
 use crate::driver::{DriverError, ErrorClass};
 use crate::redact::Secret;
 
@@ -112,7 +112,15 @@ impl Api {
         let (attempts, backoff, deadline) = (options.attempts.max(1), options.backoff, options.deadline);
         let base = base_url(url)?;
         // Repetitions are made here: each needs a nonce of its own.
-        let http = HttpClient::new(HttpOptions { attempts: 1, max_body: options.max_body.max(MAX_BODY), ..options })?;
+        // The limit is kept here, too, so that it is the same for all of them together.
+        let deadline_of_one = deadline.saturating_add(Duration::from_secs(1));
+        let http = HttpClient::new(HttpOptions {
+            attempts: 1,
+            max_body: options.max_body.max(MAX_BODY),
+            deadline: deadline_of_one,
+            read_timeout: options.read_timeout.max(deadline_of_one),
+            ..options
+        })?;
         http.check_url(&base)?;
         Ok(Self {
             http,
@@ -133,11 +141,13 @@ impl Api {
 
     /// Sends a call; any answer but 2xx is an error.
     pub(super) async fn send(&self, call: &ApiCall) -> Result<Response, DriverError> {
-        let deadline = Instant::now() + self.deadline;
+        // Waiting for a free lane does not count: MAAS knows nothing of it yet.
+        let mut left = self.deadline;
         let repeatable = call.method != Method::POST;
         let mut attempt = 1;
         loop {
-            let outcome = self.once(call).await;
+            let (outcome, took) = self.once(call, left).await;
+            left = left.saturating_sub(took);
             let again = repeatable
                 && attempt < self.attempts
                 && match &outcome {
@@ -146,11 +156,12 @@ impl Api {
                 };
             let asked = outcome.as_ref().ok().and_then(Response::retry_after);
             let pause = asked.unwrap_or_else(|| self.backoff.saturating_mul(1 << attempt.min(6)));
-            if !again || Instant::now() + pause >= deadline {
+            if !again || pause >= left {
                 let answer = outcome?;
                 return if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer, call)) };
             }
             tokio::time::sleep(pause).await;
+            left -= pause;
             attempt += 1;
         }
     }
@@ -166,7 +177,8 @@ impl Api {
         }
     }
 
-    async fn once(&self, call: &ApiCall) -> Result<Response, DriverError> {
+    /// One attempt, and how long it took.
+    async fn once(&self, call: &ApiCall, limit: Duration) -> (Result<Response, DriverError>, Duration) {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(call.path.split('/'));
@@ -193,8 +205,22 @@ impl Api {
             request = request.secret(secret);
         }
         let _pass = self.lanes.enter("maas").await;
-        self.http.send(request).await
+        let began = Instant::now();
+        let outcome = match tokio::time::timeout(limit, self.http.send(request)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(DriverError::new(
+                ErrorClass::Transient,
+                format!("MAAS: {} {}: no answer within {}", call.method, call.path, shown(self.deadline)),
+            )
+            .hint(TOO_SLOW)),
+        };
+        (outcome, began.elapsed())
     }
+}
+
+/// A time limit as people write it.
+fn shown(limit: Duration) -> String {
+    if limit.subsec_millis() == 0 { format!("{} s", limit.as_secs()) } else { format!("{} ms", limit.as_millis()) }
 }
 
 /// The base of the API from what people write: with or without `/MAAS`, a closing slash or `api/2.0`.

@@ -1,7 +1,10 @@
 //! Machines of a batch: one list, found by id or by MACs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::client::{Api, ApiCall};
@@ -9,6 +12,12 @@ use super::wire::{Found, PowerAddress, WireMachine, WireVolumeGroup};
 use super::{bson, lshw};
 use crate::build::{Binding, Machine, VolumeGroupFacts};
 use crate::driver::{DriverError, ErrorClass};
+
+/// After so many details that could not be read, the others are not asked for.
+const GIVEN_UP_AFTER: usize = 8;
+
+/// How many machines are read at a time: more than there are lanes, so that none is idle.
+const AT_A_TIME: usize = 16;
 
 /// Up to how many machines are asked for by name; more are listed in full.
 const BY_NAME: usize = 200;
@@ -150,19 +159,29 @@ impl Api {
     /// volume groups that cannot be read are an error, since a machine without them would look different from what it is.
     pub(super) async fn complete(&self, machines: Vec<Found>) -> Result<Vec<Machine>, DriverError> {
         let mut tasks = JoinSet::new();
+        // A MAAS that answers lists and hangs on details would hold every machine up in turn.
+        let failures = Arc::new(AtomicUsize::new(0));
+        let places = Arc::new(Semaphore::new(AT_A_TIME));
         for found in machines {
-            let api = self.clone();
+            let (api, failures, places) = (self.clone(), Arc::clone(&failures), Arc::clone(&places));
             tasks.spawn(async move {
+                // Never closed; without a place it only goes on at once.
+                let _place = places.acquire().await;
                 let mut machine = match api.complete_storage(&found).await {
                     // It was deleted after the listing.
                     Err(gone) if gone.class == ErrorClass::Precondition => return Ok(None),
                     machine => machine?,
                 };
-                if has_inventory(&machine)
-                    && let Ok(details) = api.details(&machine.id).await
-                    && let Some(inventory) = details.get("lshw").and_then(|t| lshw::read(t))
-                {
-                    lshw::enrich(&mut machine, &inventory);
+                if has_inventory(&machine) && failures.load(Ordering::Relaxed) < GIVEN_UP_AFTER {
+                    match api.details(&machine.id).await {
+                        Ok(details) => {
+                            if let Some(inventory) = details.get("lshw").and_then(|t| lshw::read(t)) {
+                                lshw::enrich(&mut machine, &inventory);
+                            }
+                        }
+                        Err(error) if error.class == ErrorClass::Transient => drop(failures.fetch_add(1, Ordering::Relaxed)),
+                        Err(_) => {}
+                    }
                 }
                 Ok::<_, DriverError>(Some(machine))
             });

@@ -25,16 +25,10 @@ pub struct MaasOptions {
 }
 
 impl MaasOptions {
-    /// Settings with the usual values: a poll every 5 seconds, 8 requests at a time.
+    /// Settings with the usual values: a poll every 5 seconds, 8 requests at a time, a minute for each.
     pub fn new(url: impl Into<String>, api_key: Secret, site: impl Into<String>) -> Self {
-        Self {
-            url: url.into(),
-            api_key,
-            http: HttpOptions::default(),
-            poll_interval: Duration::from_secs(5),
-            site: site.into(),
-            simulated: false,
-            max_requests: 8,
-        }
+        let mut http = HttpOptions::default();
+        http.set_request_timeout(Duration::from_mins(1));
+        Self { url: url.into(), api_key, http, poll_interval: Duration::from_secs(5), site: site.into(), simulated: false, max_requests: 8 }
     }
 }

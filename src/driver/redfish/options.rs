@@ -28,7 +28,7 @@ impl Default for RedfishOptions {
                 http1_only: true,
                 connect_timeout: Duration::from_secs(5),
                 read_timeout: Duration::from_secs(30),
-                deadline: Duration::from_mins(1),
+                deadline: Duration::from_secs(30),
                 // The largest resources of a BMC are a few hundred kilobytes.
                 max_body: 8 << 20,
                 attempts: 3,

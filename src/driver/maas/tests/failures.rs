@@ -1,7 +1,8 @@
 use serde_json::Value;
 
 use super::super::client::{Api, ApiCall};
-use super::server::{CANARY, Recorded, Server, all_recordings, every_recording, recorded};
+use super::server::{CANARY, HANGS, Recorded, Server, all_recordings, every_recording, recorded};
+use crate::build::Fact;
 use crate::driver::http::{HttpOptions, Method};
 use crate::driver::{DriverError, ErrorClass, NodeDriver};
 use crate::redact::Secret;
@@ -105,4 +106,48 @@ async fn what_changes_something_is_sent_once() {
     let error = api.send(&ApiCall::create("fabrics/").with("name", "dc1")).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Busy);
     assert_eq!(server.asked().len(), 1);
+}
+
+#[tokio::test]
+async fn a_list_that_hangs_is_unknown_after_the_request_timeout() {
+    let lists = ["fabrics", "subnets", "ipranges", "static-routes", "domains", "tags", "package-repositories", "boot-resources"];
+    let mut answers: Vec<Recorded> = ["version", "users-whoami", "sshkeys", "rackcontrollers", "regioncontrollers"].map(recorded).into();
+    answers.extend(lists.map(recorded));
+    answers.push(Recorded { status: HANGS, ..recorded("machines") });
+    let server = Server::start(answers).await;
+    let driver = server.driver_with(|o| o.http.set_request_timeout(std::time::Duration::from_millis(300)));
+    let seen = driver.discover().await.unwrap();
+    assert_eq!(seen.machines, Fact::Unknown("MAAS: GET machines/: no answer within 300 ms".into()));
+    assert!(seen.fabrics.known().is_some() && seen.tags.known().is_some(), "what answered is known");
+    assert_eq!(server.asked().iter().filter(|a| a.path == "machines/" && a.op.is_none()).count(), 1);
+
+    let server = Server::start(vec![Recorded { status: HANGS, ..recorded("version") }]).await;
+    let driver = server.driver_with(|o| o.http.set_request_timeout(std::time::Duration::from_millis(300)));
+    let error = driver.discover().await.unwrap_err();
+    assert_eq!((error.class, error.message.as_str()), (ErrorClass::Transient, "MAAS: GET version/: no answer within 300 ms"));
+    assert!(error.hint.unwrap().contains("`request_timeout`"));
+}
+
+#[tokio::test]
+async fn details_that_hang_hold_up_no_more_than_a_few_machines() {
+    let first = recorded("machines").body[0].clone();
+    let many: Vec<Value> = (0..60)
+        .map(|i| {
+            let mut m = first.clone();
+            m["system_id"] = Value::from(format!("m{i:05}"));
+            m["volume_groups"] = Value::Array(vec![]);
+            m
+        })
+        .collect();
+    let mut answers: Vec<Recorded> = ["version", "users-whoami"].map(recorded).into();
+    answers.push(Recorded { body: Value::Array(many), ..recorded("machines") });
+    answers.extend(
+        (0..60).map(|i| Recorded { status: HANGS, ..Recorded::made("GET", &format!("machines/m{i:05}/"), Some("details"), Value::Null) }),
+    );
+    let server = Server::start(answers).await;
+    let driver = server.driver_with(|o| o.http.set_request_timeout(std::time::Duration::from_millis(200)));
+    let seen = driver.discover().await.unwrap();
+    assert_eq!(seen.machines.known().map(Vec::len), Some(60), "{:?}", seen.machines);
+    let asked = server.asked().iter().filter(|a| a.op.as_deref() == Some("details")).count();
+    assert!(asked < 40, "{asked}");
 }

@@ -17,6 +17,9 @@ use crate::redact::Secret;
 /// The secret part of the key that the tests use; it must appear nowhere.
 pub(super) const CANARY: &str = "CanaryTokenSecret";
 
+/// The status of an answer that never comes.
+pub(super) const HANGS: u16 = 0;
+
 /// One recorded exchange.
 #[derive(Debug, Clone)]
 pub(super) struct Recorded {
@@ -186,6 +189,9 @@ async fn handle(State(script): State<Arc<Mutex<Script>>>, method: Method, uri: U
         authorization: headers.get("authorization").and_then(|v| v.to_str().ok()).map(str::to_owned),
     };
     let answer = script.lock().unwrap().answer(&asked);
+    if answer.status == HANGS {
+        std::future::pending::<()>().await;
+    }
     let bytes = match (&answer.body, answer.content_type.contains("json")) {
         // Recorded as text, one character per byte.
         (Value::String(text), false) => text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect(),
@@ -205,9 +211,14 @@ impl Server {
     }
 
     pub(super) fn driver(&self) -> MaasDriver {
+        self.driver_with(|_| {})
+    }
+
+    pub(super) fn driver_with(&self, change: impl FnOnce(&mut MaasOptions)) -> MaasDriver {
         let mut options = MaasOptions::new(&self.url, Secret::new(format!("LiveConsumer:LiveToken:{CANARY}")), "site1");
         options.http.backoff = std::time::Duration::from_millis(1);
         options.poll_interval = std::time::Duration::from_millis(1);
+        change(&mut options);
         MaasDriver::new(options).unwrap()
     }
 
