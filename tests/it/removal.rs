@@ -55,17 +55,15 @@ fn stays<'a>(plan: &'a Value, resource: &str) -> &'a str {
 }
 
 /// Everything of MAAS that is no machine, without what only counts or names.
-fn of_site(world: &World) -> (Vec<String>, Vec<String>, Vec<String>, Vec<String>, usize, usize, usize) {
+fn of_site(world: &World) -> ([Vec<String>; 4], [usize; 3]) {
     let s = &world.site;
-    (
+    let named = [
         s.fabrics.values().map(|f| f.name.clone()).collect(),
         s.vlans.values().map(|v| format!("{} {} {}", v.fabric, v.vid, v.name)).collect(),
         s.subnets.values().map(|n| n.cidr.clone()).collect(),
         s.tags.iter().map(|t| t.name.clone()).collect(),
-        s.ipranges.len(),
-        s.static_routes.len(),
-        s.sshkeys.len(),
-    )
+    ];
+    (named, [s.ipranges.len(), s.static_routes.len(), s.sshkeys.len()])
 }
 
 #[test]
@@ -140,7 +138,7 @@ fn what_others_changed_or_use_stays_and_is_listed() {
 fn connect(world: &mut World, machine: &str, cidr: &str) {
     let subnet = world.site.subnets.values().find(|s| s.cidr == cidr).unwrap().clone();
     let interface = node_mut(world, machine).interfaces.values_mut().find(|i| !i.links.is_empty()).unwrap();
-    let link = drydock::sim::Link { id: 9000, mode: "auto".into(), subnet: Some(subnet.id), ip: None, ..interface.links[0].clone() };
+    let link = drydock::sim::Link { id: 9000, mode: "auto".into(), subnet: Some(subnet.id), ip: None };
     interface.links.push(link);
 }
 
