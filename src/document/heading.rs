@@ -274,16 +274,6 @@ impl Headings {
                 return None;
             }
         };
-        if let Some((pattern, at)) = &pattern
-            && group > pattern.groups()
-        {
-            let message = format!("the pattern has {} groups, `match_group` is {group}", pattern.groups());
-            let found = Diagnostic::error(codes::BAD_PATTERN, message)
-                .at(src.get("match_group").map_or(*at, |g| g.span))
-                .help("groups are the parentheses of the pattern, counted from 1; 0 is the whole match");
-            self.diagnostics.push(found);
-            return None;
-        }
         let path = match JsonPath::parse(&path) {
             Ok(path) => path,
             Err(why) => {

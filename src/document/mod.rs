@@ -24,6 +24,8 @@ mod size;
 mod substitute;
 
 #[cfg(test)]
+mod render_tests;
+#[cfg(test)]
 mod tests;
 
 pub use heads::{Head, Heads};

@@ -10,6 +10,8 @@ use crate::yaml::{Node, Value};
 
 /// Comparisons of places in all.
 const MAX_LOOKS: usize = 20_000_000;
+/// Steps to a place; a value that was put into itself has places without end.
+const MAX_STEPS: usize = 64;
 
 /// A place in the data of a document.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,8 +67,9 @@ impl Shares {
         self.looks >= MAX_LOOKS
     }
 
-    /// Notes that a value was written, and tells where else it appears by that.
-    pub(super) fn written(&mut self, place: Place) -> Vec<Place> {
+    /// Notes that a value was written, and tells where else it appears by that. `Err`: in itself, without end; then also the places that are not too deep.
+    pub(super) fn written(&mut self, place: Place) -> Result<Vec<Place>, Vec<Place>> {
+        let mut endless = false;
         let mut seen = BTreeSet::from([place.clone()]);
         let mut reached = vec![place];
         let mut next = 0;
@@ -94,6 +97,10 @@ impl Shares {
                         continue;
                     }
                     let other = &share.ends[there];
+                    if other.path.len() + rest.len() > MAX_STEPS {
+                        endless = true;
+                        continue;
+                    }
                     let path = other.path.iter().chain(rest).cloned().collect();
                     let other = Place { document: other.document, path };
                     if seen.insert(other.clone()) {
@@ -103,6 +110,6 @@ impl Shares {
             }
         }
         reached.remove(0);
-        reached
+        if endless { Err(reached) } else { Ok(reached) }
     }
 }

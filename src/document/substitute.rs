@@ -96,10 +96,14 @@ fn taken(drafts: &[Draft], at: usize, source: usize, from: &Substitution, values
     match pattern.search(text, from.group) {
         Ok(Some(Some(part))) => Some(Node { span: found.span, value: Value::Str(part.into()), past: found.past.clone() }),
         Ok(Some(None)) => {
+            let message = match pattern.groups() {
+                groups if from.group > groups => format!("`match_group` is {}, the pattern has {groups} groups", from.group),
+                _ => format!("group {} takes no part in the match", from.group),
+            };
             values.diagnostics.push(
-                Diagnostic::error(codes::BAD_PATTERN, format!("group {} takes no part in the match", from.group))
+                Diagnostic::error(codes::BAD_PATTERN, message)
                     .at(*at)
-                    .help("choose a group that always matches, or change the pattern"),
+                    .help("groups are the parentheses of the pattern, counted from 1; choose one that always matches"),
             );
             None
         }
@@ -140,7 +144,7 @@ impl Put<'_> {
             _ if to.path.is_root() => {
                 let before = (!data.is_null()).then(|| &*data);
                 *data = self.substituted(&self.value, to.span, before);
-                values.shares.written(Place { document: self.at, path: Vec::new() });
+                let _ = values.shares.written(Place { document: self.at, path: Vec::new() }); // shares end here, nothing is reached
             }
             _ => {
                 if let Err(blocked) = self.set(&to.path, to.span, &self.value, values) {
@@ -175,7 +179,21 @@ impl Put<'_> {
     /// Writes what now stands at a path wherever else it is shared.
     fn spread(&self, path: &JsonPath, by: Span, values: &mut Values) {
         let Some(steps) = path.exact() else { return };
-        let places = values.shares.written(Place { document: self.at, path: steps.to_vec() });
+        let places = match values.shares.written(Place { document: self.at, path: steps.to_vec() }) {
+            Ok(places) => places,
+            Err(places) => {
+                let found = Diagnostic::error(
+                    codes::TOO_LARGE,
+                    format!("a value of {} would contain itself without end", self.draft().title()),
+                )
+                .at(by)
+                .help(
+                    "a mapping is substituted into a part of itself, which its source shares; take it with `deepcopy: true` in its `src`",
+                );
+                values.diagnostics.push(found);
+                places
+            }
+        };
         if places.is_empty() {
             return;
         }
@@ -209,6 +227,13 @@ impl Put<'_> {
     /// Replaces what a pattern matches in the text at the destination.
     fn text(&self, to: &Destination, pattern: &Pattern, at: Span, size: &mut Size, values: &mut Values) {
         let wrong = |code: Code, message: String, help: &str| Diagnostic::error(code, message).at(at).help(help);
+        // Deckhand makes the place, finds no text in it, and is content.
+        if to.depth.is_some() && to.path.find(&values.data[self.at]).is_none() {
+            match to.path.create(&mut values.data[self.at], to.span) {
+                Ok(()) => self.spread(&to.path, to.span, values),
+                Err(blocked) => return self.blocked(to, &blocked, values),
+            }
+        }
         let Some(there) = to.path.find(&values.data[self.at]) else {
             let message = format!("a pattern for `{}` of {}, which does not exist", to.path, self.draft().title());
             let help = "write the text with a place for the pattern there, or remove the pattern";
