@@ -112,14 +112,14 @@ fn next_boundary(text: &str, at: usize) -> usize {
 
 impl Engine {
     fn new(translated: &str) -> Result<Self, String> {
-        if let Ok(regex) = regex::RegexBuilder::new(translated).size_limit(SIZE_LIMIT).nest_limit(100).build() {
-            return Ok(Self::Plain(regex));
-        }
+        let plain = match regex::RegexBuilder::new(translated).size_limit(SIZE_LIMIT).nest_limit(100).build() {
+            Ok(regex) => return Ok(Self::Plain(regex)),
+            Err(error) => error.to_string(),
+        };
+        // Lookaround and backreferences.
         let built = fancy_regex::RegexBuilder::new(translated).backtrack_limit(BACKTRACK_LIMIT).delegate_size_limit(SIZE_LIMIT).build();
-        built.map(|regex| Self::Fancy(Box::new(regex))).map_err(|error| {
-            let text = error.to_string();
-            text.lines().last().unwrap_or("not a regular expression").trim().to_owned()
-        })
+        let why = plain.lines().last().unwrap_or_default().trim().trim_start_matches("error: ");
+        built.map(|regex| Self::Fancy(Box::new(regex))).map_err(|_| why.to_owned())
     }
 
     /// The first match that starts at `from` or behind it.

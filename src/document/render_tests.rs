@@ -304,7 +304,7 @@ fn substitutions_that_are_wrong() {
         ),
         (
             substituted("path: .", "{path: .x, pattern: '('}", "1", "{x: b}"),
-            "{x: b} DD0035 0.yaml:7:90 not a regular expression: error: unclosed group\n",
+            "{x: b} DD0035 0.yaml:7:90 not a regular expression: unclosed group\n",
         ),
         (
             substituted("path: .", "{path: '.x[99999999]'}", "1", "{}"),
