@@ -28,10 +28,13 @@ pub(super) fn want(map: &mut WantedMap, path: impl Into<String>, value: impl Int
     map.insert(path.into(), Wanted { value: value.into(), span });
 }
 
+/// Attributes with one hash, and where the design sets them.
+type Alike = Vec<(Span, Arc<AttributeChange>)>;
+
 /// Attributes of one comparison: equal ones are one value, however many nodes they stand at.
 pub(super) struct Pool<'a> {
     sources: &'a SourceMap,
-    seen: RefCell<HashMap<u64, Vec<(Span, Arc<AttributeChange>)>>>,
+    seen: RefCell<HashMap<u64, Alike>>,
     hasher: RandomState,
 }
 

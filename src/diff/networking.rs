@@ -320,7 +320,7 @@ fn insert_links(out: &mut PresentMap, path: &str, actual: &MachineInterface, gat
             };
             // The provisioner has one default gateway per machine; it is compared where the design wants one.
             let default_gateway = wanted.is_some_and(|w| w.default_gateway && w.subnet == subnet) && gateway.is_in(&subnet);
-            Some(link_value(&LinkParams { subnet, mode, default_gateway }))
+            Some(link_value(&LinkParams { default_gateway, mode, subnet }))
         })
         .collect();
     match texts.len() {

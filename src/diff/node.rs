@@ -73,8 +73,8 @@ pub(super) struct Context<'a> {
 
 impl Context<'_> {
     /// An attribute that the design does not set.
-    fn plain(&self, path: &str, before: Value, after: Value, effect: Effect, reason: &str) -> Arc<AttributeChange> {
-        let (before, after) = (Some(&before), Some(&after));
+    fn plain(&self, path: &str, before: &Value, after: &Value, effect: Effect, reason: &str) -> Arc<AttributeChange> {
+        let (before, after) = (Some(before), Some(after));
         self.pool.share(&Draft { path, before, after, known_after: None, effect, reason, span: Span::NOWHERE })
     }
 }
@@ -449,15 +449,15 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
             boot_from_disk = true;
             let attributes = vec![cx.plain(
                 "boot_source",
-                json!(format!("{}, {}", boot.target, enabled_name(boot.enabled))),
-                json!("disk"),
+                &json!(format!("{}, {}", boot.target, enabled_name(boot.enabled))),
+                &json!("disk"),
                 Effect::Online,
                 "",
             )];
             online.push(change(format!("node.{name}/boot"), name, Operation::Update, attributes, "a restart would not boot from its disk"));
         }
         if bmc.power == PowerState::Off {
-            let attributes = vec![cx.plain("power", json!("off"), json!("on"), Effect::Reboot, "somebody switched it off")];
+            let attributes = vec![cx.plain("power", &json!("off"), &json!("on"), Effect::Reboot, "somebody switched it off")];
             let c = change(format!("node.{name}/power"), name, Operation::Update, attributes, "");
             if cx.policy.allows(Effect::Reboot, &selection.as_ref()) {
                 power_on = true;
@@ -591,8 +591,8 @@ fn release(cx: &Context<'_>, name: &str, now: Stage, machine: Option<&Machine>, 
 pub(super) fn released(cx: &Context<'_>, name: &str, now: Stage, binding: Binding, power: PowerState) -> (NodeWork, Change) {
     let attributes = vec![cx.plain(
         "stage",
-        json!(now.name()),
-        json!("ready"),
+        &json!(now.name()),
+        &json!("ready"),
         Effect::Destroy,
         "what runs on it is given up; its disks are not erased",
     )];

@@ -101,7 +101,9 @@ impl List {
 
 fn list<T: Serialize>(items: &[T]) -> String {
     let mut out = List::new();
-    items.iter().for_each(|item| out.push(item));
+    for item in items {
+        out.push(item);
+    }
     out.end()
 }
 

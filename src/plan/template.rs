@@ -48,7 +48,7 @@ pub(super) fn factor<'a>(texts: &[&'a str]) -> Vec<Family<'a>> {
             if members.first().is_some_and(|i| texts[*i].contains(ARG_AS_KEY)) {
                 family_of_trees(texts, members)
             } else {
-                family(texts, members)
+                family(texts, &members)
             }
         })
         .collect()
@@ -75,7 +75,7 @@ fn scalars(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// All values have one shape: the same scalars at the same places differ or agree.
-fn family<'a>(texts: &[&'a str], members: Vec<usize>) -> Family<'a> {
+fn family<'a>(texts: &[&'a str], members: &[usize]) -> Family<'a> {
     let first: Vec<&str> = members.first().map(|i| scalars(texts[*i]).collect()).unwrap_or_default();
     let mut differs = vec![false; first.len()];
     for i in members.iter().skip(1) {
