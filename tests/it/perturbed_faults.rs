@@ -66,7 +66,7 @@ fn a_listing_that_fails_is_not_an_empty_site() {
         ("drop: before_effect", "the connection broke before the answer was complete"),
     ] {
         // The first 503 asks for an hour: a client that asked again at once would see the next answer, which is right.
-        let count = if answer.contains("3600") { 1 } else { 0 };
+        let count = i32::from(answer.contains("3600"));
         site.simulate(&format!("  faults: [{{server: maas, method: GET, path: '.*/machines/', op: '', count: {count}, {answer}}}]"));
         let ended =
             expect_unknown(&site, &["node.{compute01, compute02, control01}", text, "make the provisioner answer, then plan again"]);
