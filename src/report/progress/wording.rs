@@ -68,7 +68,9 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
         EventKind::AttemptWaiting { reason, .. } => Said::new(Weight::Chatter, who, Look::Dim, format!("{what} waits: {reason}")),
         EventKind::AttemptProgress { detail, .. } => Said::new(Weight::Chatter, who, Look::Dim, format!("{what}: {detail}")),
         EventKind::AttemptOutcome { action, attempt, outcome, .. } => {
-            let time = before.in_progress(action).map(|a| took(event.at_ms.saturating_sub(a.since_ms)));
+            // An attempt that failed before its intent has no beginning; the time since the last one was a pause.
+            let begun = before.in_progress(action).filter(|a| !a.retrying);
+            let time = begun.map(|a| took(event.at_ms.saturating_sub(a.since_ms)));
             ended(who, what, *attempt, outcome, time.as_deref())
         }
         EventKind::RetryScheduled { attempt, next_at_ms, .. } => Said::new(
