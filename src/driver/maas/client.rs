@@ -158,7 +158,9 @@ impl Api {
             let pause = asked.unwrap_or_else(|| self.backoff.saturating_mul(1 << attempt.min(6)));
             if !again || pause >= left {
                 let answer = outcome?;
-                return if answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer, call)) };
+                // The removal whose answer was lost has removed it.
+                let gone = call.method == Method::DELETE && attempt > 1 && answer.status == StatusCode::NOT_FOUND;
+                return if gone || answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer, call)) };
             }
             tokio::time::sleep(pause).await;
             left -= pause;

@@ -151,3 +151,17 @@ async fn details_that_hang_hold_up_no_more_than_a_few_machines() {
     let asked = server.asked().iter().filter(|a| a.op.as_deref() == Some("details")).count();
     assert!(asked < 40, "{asked}");
 }
+
+#[tokio::test]
+async fn what_a_lost_answer_has_removed_is_removed() {
+    let lost = || Recorded { status: 502, ..Recorded::made("DELETE", "subnets/7/", None, Value::Null) };
+    let gone = || recorded("error-missing-machine").at("DELETE", "subnets/7/", None);
+    let options = HttpOptions { backoff: std::time::Duration::from_millis(1), ..HttpOptions::default() };
+    let api = |server: &Server| Api::new(&server.url, &Secret::new("a:b:c"), options.clone(), 2).unwrap();
+    let server = Server::start(vec![lost(), gone()]).await;
+    assert!(api(&server).send(&ApiCall::delete("subnets/7/")).await.is_ok());
+    assert_eq!(server.asked().len(), 2);
+    // What was not there at the first attempt was removed by somebody else.
+    let server = Server::start(vec![gone()]).await;
+    assert!(api(&server).send(&ApiCall::delete("subnets/7/")).await.is_err());
+}
