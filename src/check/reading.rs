@@ -16,7 +16,7 @@ const fn schema(code: Code, severity: Severity, title: &'static str) -> Rule {
     Rule { code, original: Some("DD001 (schema)"), title, severity, check: None }
 }
 
-pub(super) static READING: [Rule; 52] = [
+pub(super) static READING: [Rule; 54] = [
     found(yaml::BROKEN_YAML, Error, "a file is not YAML"),
     found(yaml::DUPLICATE_KEY, Error, "a key stands twice in a mapping"),
     found(yaml::UNKNOWN_ALIAS, Error, "an alias names no anchor"),
@@ -25,6 +25,7 @@ pub(super) static READING: [Rule; 52] = [
     found(yaml::BAD_TAG, Error, "a YAML tag has no meaning here"),
     found(yaml::BAD_KEY, Error, "a list or mapping is used as a key"),
     found(yaml::BAD_MERGE, Error, "a merge key has nothing to merge"),
+    found(yaml::TOO_LARGE, Error, "a value or a file is too large"),
     found(yaml::UNUSUAL_BREAK, Warning, "a file has an invisible line break"),
     found(document::NOT_A_DOCUMENT, Error, "a YAML document is not a mapping"),
     found(document::NO_SCHEMA, Error, "a document does not say what it is"),
@@ -66,6 +67,7 @@ pub(super) static READING: [Rule; 52] = [
     found(model::REMOVES_NOTHING, Warning, "a removal finds nothing to remove"),
     found(model::NO_REGION, Error, "the design has no Region"),
     found(model::SEVERAL_REGIONS, Error, "the design has several Regions"),
+    found(model::GROWS_TOO_LARGE, Error, "a design grows beyond reason"),
     found(model::UNKNOWN_HOST_PROFILE, Error, "a host profile does not exist"),
     found(model::UNKNOWN_HARDWARE_REFERENCE, Error, "a kernel parameter refers to nothing"),
     found(model::UNKNOWN_FILTER_NAME, Warning, "a node filter names an unknown node"),

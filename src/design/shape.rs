@@ -48,6 +48,9 @@ pub fn inspect(shape: &Shape, data: &Node, resource: &str, diagnostics: &mut Vec
     walk.node(shape, data);
 }
 
+/// Unknown keys that are reported of one mapping.
+const MAX_UNKNOWN_KEYS: usize = 20;
+
 struct Walk<'a> {
     path: String,
     resource: &'a str,
@@ -84,11 +87,15 @@ impl Walk<'_> {
     }
 
     fn fields(&mut self, fields: &'static [(&'static str, Shape)], other: Option<&Shape>, mapping: &Mapping) {
+        let mut unknown = 0;
         for (key, value) in &mapping.entries {
             let name = key.name.strip_prefix('!').unwrap_or(&key.name);
             let known = fields.iter().find(|(field, _)| *field == name).map(|(_, shape)| shape).or(other);
             let Some(shape) = known else {
-                self.unknown_key(key, fields, mapping);
+                unknown += 1;
+                if unknown <= MAX_UNKNOWN_KEYS {
+                    self.unknown_key(key, fields, mapping);
+                }
                 continue;
             };
             // `'!bond0': …` removes `bond0`, whatever its value is.
@@ -102,6 +109,11 @@ impl Walk<'_> {
             self.path.push_str(name);
             self.node(shape, value);
             self.path.truncate(length);
+        }
+        if unknown > MAX_UNKNOWN_KEYS
+            && let Some(last) = self.diagnostics.last_mut()
+        {
+            last.note = Some(format!("{} more keys of this mapping are not read either", unknown - MAX_UNKNOWN_KEYS));
         }
     }
 
@@ -133,8 +145,14 @@ impl Walk<'_> {
 
 /// The name most like `name`, if any is like it.
 pub(crate) fn similar<'n>(name: &str, among: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    // Long names are no typing errors, and comparing them takes time that grows with the product of their lengths.
+    const LONGEST: usize = 100;
+    if name.len() > LONGEST {
+        return None;
+    }
     let lower = name.to_ascii_lowercase();
     among
+        .filter(|candidate| candidate.len() <= LONGEST && candidate.len().abs_diff(lower.len()) <= candidate.len().min(lower.len()))
         .map(|candidate| (strsim::osa_distance(&lower, &candidate.to_ascii_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= (candidate.len().min(lower.len()) / 3).max(1))
         .min_by_key(|(distance, candidate)| (*distance, *candidate))

@@ -26,6 +26,22 @@ pub struct Label {
     pub text: String,
 }
 
+/// Bytes of a message, a help or a note; what they quote from a file may be of any length.
+const LONGEST_TEXT: usize = 2000;
+
+fn bounded(mut text: String) -> String {
+    if text.len() > LONGEST_TEXT {
+        let mut end = LONGEST_TEXT;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+        text.shrink_to_fit();
+        text.push('…');
+    }
+    text
+}
+
 /// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -50,7 +66,7 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A diagnostic without position.
     pub fn new(code: Code, severity: Severity, message: impl Into<String>) -> Self {
-        Self { code, severity, message: message.into(), span: None, note: None, labels: Vec::new(), help: None, resource: None }
+        Self { code, severity, message: bounded(message.into()), span: None, note: None, labels: Vec::new(), help: None, resource: None }
     }
 
     /// An error.
@@ -75,7 +91,7 @@ impl Diagnostic {
     /// Sets the note shown at the position.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
-        self.note = Some(note.into());
+        self.note = Some(bounded(note.into()));
         self
     }
 
@@ -83,7 +99,7 @@ impl Diagnostic {
     #[must_use]
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
         if span.is_somewhere() {
-            self.labels.push(Label { span, text: text.into() });
+            self.labels.push(Label { span, text: bounded(text.into()) });
         }
         self
     }
@@ -91,14 +107,14 @@ impl Diagnostic {
     /// Says what to do.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(bounded(help.into()));
         self
     }
 
     /// Names the resource.
     #[must_use]
     pub fn resource(mut self, resource: impl Into<String>) -> Self {
-        self.resource = Some(resource.into());
+        self.resource = Some(bounded(resource.into()));
         self
     }
 }

@@ -14,6 +14,8 @@ pub const REMOVES_NOTHING: Code = Code("DD1106");
 pub const NO_REGION: Code = Code("DD1107");
 /// A design with several Region documents.
 pub const SEVERAL_REGIONS: Code = Code("DD1108");
+/// Inheritance or route domains multiply what is written beyond reason.
+pub const GROWS_TOO_LARGE: Code = Code("DD1110");
 /// A host profile that does not exist.
 pub const UNKNOWN_HOST_PROFILE: Code = Code("DD2101");
 /// A kernel parameter that refers to something its hardware profile does not have.

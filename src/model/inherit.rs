@@ -92,15 +92,18 @@ fn removal(member: &Node) -> Option<&str> {
 }
 
 fn merge_plain(parent: &[Node], child: &[Node], idle: &mut Vec<Idle>) -> Vec<Node> {
-    let mut members = parent.to_vec();
-    for member in child {
-        if let Some(name) = removal(member) {
-            let before = members.len();
-            members.retain(|kept| kept.as_str() != Some(name) && scalar_text(kept).as_deref() != Some(name));
-            if members.len() == before {
-                idle.push((format!("!{name}"), member.span));
-            }
+    let mut removed: HashMap<&str, (&Node, bool)> = child.iter().filter_map(|member| Some((removal(member)?, (member, false)))).collect();
+    let mut members = Vec::with_capacity(parent.len());
+    for member in parent {
+        let number = scalar_text(member);
+        match removed.get_mut(member.as_str().or(number.as_deref()).unwrap_or_default()) {
+            Some((_, found)) => *found = true,
+            None => members.push(member.clone()),
         }
+    }
+    if !removed.is_empty() {
+        let idle_removal = |member: &&Node| removal(member).is_some_and(|name| removed.get(name).is_some_and(|(_, found)| !found));
+        idle.extend(child.iter().filter(idle_removal).map(|member| (member.as_str().unwrap_or_default().to_owned(), member.span)));
     }
     let additions = child.iter().filter(|member| removal(member).is_none());
     if members.len() + child.len() > SMALL {
@@ -151,12 +154,14 @@ fn name_of(member: &Node) -> Option<(&str, bool)> {
 fn merge_named(parent: &[Node], child: &[Node], idle: &mut Vec<Idle>) -> Vec<Node> {
     let mut members: Vec<Option<Node>> = parent.iter().cloned().map(Some).collect();
     let mut added = Vec::new();
+    let named = parent.iter().enumerate().rev();
+    let places: HashMap<&str, usize> = named.filter_map(|(at, inherited)| Some((name_of(inherited)?.0, at))).collect();
     for member in child {
         let Some((name, remove)) = name_of(member) else {
             added.push(clean(member, "", idle));
             continue;
         };
-        let at = parent.iter().position(|inherited| name_of(inherited).is_some_and(|(inherited, _)| inherited == name));
+        let at = places.get(name).copied();
         match (at, remove) {
             (Some(at), true) => members[at] = None,
             (None, true) => idle.push((format!("!{name}"), member.span)),

@@ -14,9 +14,17 @@ use crate::yaml::{Mapping, Node, Span, Value};
 /// Keys that belong to one document and are not inherited.
 const OWN_KEYS: [&str; 2] = ["host_profile", "addressing"];
 
+/// Host profiles that may inherit from one another in one chain.
+const MAX_CHAIN: usize = 200;
+
+/// Values of all profiles and nodes with what they inherit.
+const MAX_INHERITED: usize = 10_000_000;
+
 /// A profile over everything it inherits.
 struct Profile {
     tree: Node,
+    /// Values in the tree.
+    size: usize,
     /// The profile and those it inherits from, nearest first.
     chain: Vec<String>,
     /// Whether the chain names a profile that does not exist.
@@ -36,11 +44,17 @@ pub(super) struct Inherited {
 pub(super) struct Profiles<'d> {
     documents: BTreeMap<&'d str, &'d Document>,
     resolved: HashMap<&'d str, Rc<Profile>>,
+    /// What is left of [`MAX_INHERITED`].
+    pub(super) left: usize,
 }
 
 impl<'d> Profiles<'d> {
     pub(super) fn new(documents: impl Iterator<Item = &'d Document>) -> Self {
-        Self { documents: documents.map(|document| (document.name.as_str(), document)).collect(), resolved: HashMap::new() }
+        Self {
+            documents: documents.map(|document| (document.name.as_str(), document)).collect(),
+            resolved: HashMap::new(),
+            left: MAX_INHERITED,
+        }
     }
 
     /// Names and positions.
@@ -60,16 +74,20 @@ impl<'d> Profiles<'d> {
     pub(super) fn apply(&mut self, node: &'d Document, resource: &str, sink: &mut Sink) -> Inherited {
         let mut idle = Vec::new();
         let parent = self.parent_of(node, resource, sink);
+        let known = parent.known().is_some();
         let profile = parent.known().and_then(|name| self.profile(name, sink));
+        let profile = profile.filter(|profile| self.affords(&node.data, profile.size, resource, sink));
         let result = match profile {
             Some(profile) => Inherited {
                 tree: inherit::merge(&profile.tree, &node.data, &mut idle),
                 chain: profile.chain.clone(),
                 incomplete: profile.incomplete,
             },
-            None => {
-                Inherited { tree: inherit::root(&node.data, &mut idle), chain: Vec::new(), incomplete: matches!(parent, Parent::Unknown) }
-            }
+            None => Inherited {
+                tree: inherit::root(&node.data, &mut idle),
+                chain: Vec::new(),
+                incomplete: known || matches!(parent, Parent::Unknown),
+            },
         };
         report_idle(idle, resource, sink);
         result
@@ -89,6 +107,23 @@ impl<'d> Profiles<'d> {
         };
         sink.push(found.at(reference.span).resource(resource));
         Parent::Unknown
+    }
+
+    /// Whether a document may inherit this many values. Reported once, where the first may not.
+    fn affords(&mut self, data: &Node, inherited: usize, resource: &str, sink: &mut Sink) -> bool {
+        let cost = inherited.saturating_add(count(data, MAX_INHERITED));
+        if let Some(left) = self.left.checked_sub(cost) {
+            self.left = left;
+            return true;
+        }
+        if self.left > 0 {
+            let place = data.get("host_profile").unwrap_or(data).span;
+            let message = format!("profiles and nodes have more than {MAX_INHERITED} values with what they inherit");
+            let found = Diagnostic::error(codes::GROWS_TOO_LARGE, message).at(place).note("nothing is inherited here, nor by what follows");
+            sink.push(found.help("move large mappings out of profiles that many inherit").resource(resource));
+            self.left = 0;
+        }
+        false
     }
 
     fn profile(&mut self, name: &'d str, sink: &mut Sink) -> Option<Rc<Profile>> {
@@ -118,15 +153,27 @@ impl<'d> Profiles<'d> {
         for document in pending.into_iter().rev() {
             let mut idle = Vec::new();
             let own = without_own_keys(&document.data);
+            let resource = format!("host_profile.{}", document.name);
+            if base.as_ref().is_some_and(|parent| parent.chain.len() >= MAX_CHAIN) {
+                let place = document.data.get("host_profile").map_or(document.name_span, |reference| reference.span);
+                let found =
+                    Diagnostic::error(codes::GROWS_TOO_LARGE, format!("more than {MAX_CHAIN} host profiles inherit from one another"));
+                sink.push(found.at(place).note("nothing is inherited from here").help("inherit from fewer profiles").resource(&resource));
+                (base, incomplete) = (None, true);
+            }
+            if base.as_ref().is_some_and(|parent| !self.affords(&document.data, parent.size, &resource, sink)) {
+                (base, incomplete) = (None, true);
+            }
             let (tree, inherited) = match &base {
                 Some(parent) => (inherit::merge(&parent.tree, &own, &mut idle), parent.chain.as_slice()),
                 None => (inherit::root(&own, &mut idle), &[][..]),
             };
-            report_idle(idle, &format!("host_profile.{}", document.name), sink);
+            report_idle(idle, &resource, sink);
             let mut chain = Vec::with_capacity(inherited.len() + 1);
             chain.push(document.name.clone());
             chain.extend_from_slice(inherited);
-            let profile = Rc::new(Profile { tree, chain, incomplete });
+            let size = count(&tree, MAX_INHERITED);
+            let profile = Rc::new(Profile { tree, size, chain, incomplete });
             self.resolved.insert(document.name.as_str(), Rc::clone(&profile));
             base = Some(profile);
         }
@@ -145,6 +192,16 @@ enum Parent<'d> {
 impl<'d> Parent<'d> {
     fn known(self) -> Option<&'d str> {
         if let Self::Known(name) = self { Some(name) } else { None }
+    }
+}
+
+/// Values in a tree; a number above `most` if there are more than that.
+fn count(node: &Node, most: usize) -> usize {
+    let sum = |total: usize, child: &Node| if total > most { total } else { total + count(child, most - total.min(most)) };
+    match &node.value {
+        Value::Map(map) => map.entries.iter().map(|(_, child)| child).fold(1, sum),
+        Value::Seq(members) => members.iter().fold(1, sum),
+        _ => 1,
     }
 }
 

@@ -36,7 +36,7 @@ pub fn resolve(documents: &[Document]) -> (Option<Site>, Vec<Diagnostic>) {
     let links = decoded(of(Kind::NetworkLink), Kind::NetworkLink, &mut sink, decode::network_link);
     let hardware_profiles = decoded(of(Kind::HardwareProfile), Kind::HardwareProfile, &mut sink, decode::hardware_profile);
     let raw_networks = decoded(of(Kind::Network), Kind::Network, &mut sink, decode::network);
-    let mut networks = with_routes(raw_networks);
+    let mut networks = with_routes(raw_networks, &mut sink);
 
     let mut profiles = Profiles::new(of(Kind::HostProfile).iter().copied());
     profiles.resolve_all(&mut sink);
@@ -122,8 +122,11 @@ fn region(documents: &[&Document], sink: &mut Sink) -> (Located<String>, Region)
     (Located::new(document.name.clone(), document.name_span), region)
 }
 
+/// Routes that route domains may give in all.
+const MAX_ROUTES: usize = 1_000_000;
+
 /// Expands route domains: a route to a domain becomes a route to each of its networks but the own one, through the same gateway.
-fn with_routes(raw: BTreeMap<String, RawNetwork>) -> BTreeMap<String, Network> {
+fn with_routes(raw: BTreeMap<String, RawNetwork>, sink: &mut Sink) -> BTreeMap<String, Network> {
     let mut domains: BTreeMap<String, Vec<(String, ipnet::IpNet)>> = BTreeMap::new();
     let mut by_block: HashMap<ipnet::IpNet, String> = HashMap::new();
     for (name, RawNetwork { network, .. }) in &raw {
@@ -137,6 +140,7 @@ fn with_routes(raw: BTreeMap<String, RawNetwork>) -> BTreeMap<String, Network> {
         }
     }
     let mut networks = BTreeMap::new();
+    let mut left = MAX_ROUTES;
     for (name, RawNetwork { mut network, routes }) in raw {
         let own = network.cidr.trunc();
         let mut seen = BTreeSet::new();
@@ -154,7 +158,17 @@ fn with_routes(raw: BTreeMap<String, RawNetwork>) -> BTreeMap<String, Network> {
                 });
             }
             let Some(domain) = route.routedomain else { continue };
-            for (destination, block) in domains.get(&domain.value).map(Vec::as_slice).unwrap_or_default() {
+            let destinations = domains.get(&domain.value).map(Vec::as_slice).unwrap_or_default();
+            if destinations.len() > left {
+                let message = format!("route domains of this design give more than {MAX_ROUTES} routes; `{domain}` is left out here");
+                let found = Diagnostic::error(codes::GROWS_TOO_LARGE, message).at(domain.span);
+                sink.push(
+                    found.help("give fewer networks routes to route domains of many networks").resource(resource(Kind::Network, &name)),
+                );
+                continue;
+            }
+            left -= destinations.len();
+            for (destination, block) in destinations {
                 if *destination == name || *block == own || !seen.insert((*block, route.gateway.value)) {
                     continue;
                 }

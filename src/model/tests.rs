@@ -1,5 +1,7 @@
 //! What designs mean.
 
+use super::profiles::Profiles;
+use super::sink::Sink;
 use super::{BondMode, Node, Site, Size, resolve};
 use crate::diag::Diagnostic;
 use crate::document;
@@ -129,18 +131,73 @@ fn addresses_are_not_inherited() {
     assert!(site.nodes["n1"].addressing[0].address.is_none());
 }
 
+fn chain(length: usize) -> Vec<String> {
+    let profile =
+        |n: usize| doc("HostProfile", &format!("p{n}"), &format!("host_profile: p{}\nmetadata: {{owner_data: {{k: v{n}}}}}", n - 1));
+    let mut documents: Vec<String> = (1..length).map(profile).collect();
+    documents.push(doc("HostProfile", "p0", "platform: {image: jammy}"));
+    documents.push(doc("BaremetalNode", "n1", &format!("host_profile: p{}", length - 1)));
+    documents
+}
+
 #[test]
 fn a_long_chain_of_profiles_resolves() {
-    let mut documents: Vec<String> = (1..3000)
-        .map(|n| doc("HostProfile", &format!("p{n}"), &format!("host_profile: p{}\nmetadata: {{owner_data: {{k: v{n}}}}}", n - 1)))
-        .collect();
-    documents.push(doc("HostProfile", "p0", "platform: {image: jammy}"));
-    documents.push(doc("BaremetalNode", "n1", "host_profile: p2999"));
-    let site = site(&documents);
+    let site = site(&chain(200));
     let node = &site.nodes["n1"];
-    assert_eq!(node.host_profiles.len(), 3000);
-    assert_eq!(node.owner_data["k"].value, "v2999");
+    assert_eq!(node.host_profiles.len(), 200);
+    assert_eq!(node.owner_data["k"].value, "v199");
     assert_eq!(node.platform.image.as_ref().expect("from p0").value, "jammy");
+}
+
+#[test]
+fn an_absurd_chain_of_profiles_is_cut() {
+    let (site, found) = read(&chain(2000));
+    assert_eq!(found.len(), 9, "each 200 profiles begin anew");
+    assert!(found.iter().all(|d| d.code.0 == "DD1110" && d.span.is_some()));
+    assert_eq!(found[0].resource.as_deref(), Some("host_profile.p200"));
+    let node = &site.nodes["n1"];
+    assert!(node.incomplete);
+    assert_eq!((node.host_profiles.len(), node.owner_data["k"].value.as_str()), (200, "v1999"));
+}
+
+/// What is inherited is copied where it differs: a large mapping in a profile, and many that add to it.
+#[test]
+fn what_is_inherited_is_bounded() {
+    let large: String = (0..200).map(|n| format!("k{n}: v, ")).collect();
+    let mut documents = vec![doc("HostProfile", "base", &format!("metadata: {{owner_data: {{{large}}}}}"))];
+    documents.extend((0..60).map(|n| doc("BaremetalNode", &format!("n{n:03}"), "host_profile: base\nmetadata: {owner_data: {own: v}}")));
+    let mut map = SourceMap::default();
+    let file = map.add("design.yaml", documents.concat());
+    let documents = document::read_all(&map, &[file]).documents;
+    let mut profiles = Profiles::new(documents.iter().filter(|d| d.name == "base"));
+    profiles.left = 10_000;
+    let mut sink = Sink::default();
+    let inherited: Vec<usize> = documents[1..]
+        .iter()
+        .map(|node| {
+            let inherited = profiles.apply(node, &node.name, &mut sink);
+            let owner_data = inherited.tree.get("metadata").and_then(|m| m.get("owner_data")).and_then(|d| d.as_map()).expect("own");
+            assert_eq!(inherited.incomplete, owner_data.entries.len() == 1);
+            owner_data.entries.len()
+        })
+        .collect();
+    assert_eq!((inherited[0], inherited[59]), (201, 1));
+    assert!(inherited.iter().sum::<usize>() < 10_000);
+    let found = sink.finish();
+    assert_eq!(found.iter().map(|d| d.code.0).collect::<Vec<_>>(), ["DD1110"], "told once");
+    assert_eq!(found[0].resource.as_deref(), Some("n048"));
+}
+
+#[test]
+fn route_domains_are_bounded() {
+    let mut documents: Vec<String> =
+        (0..200).map(|n| doc("Network", &format!("n{n}"), &format!("cidr: 10.0.{n}.0/24\nroutedomain: d"))).collect();
+    let routes = "\n  - {routedomain: d, gateway: 10.1.0.1}".repeat(5100);
+    documents.push(doc("Network", "all", &format!("cidr: 10.1.0.0/24\nroutes:{routes}")));
+    let (site, found) = read(&documents);
+    assert!(found.iter().all(|d| d.code.0 == "DD1110" && d.span.is_some()), "{found:#?}");
+    assert_eq!(found.len(), 5100 - 1_000_000 / 200);
+    assert_eq!(site.networks["all"].routes.len(), 200);
 }
 
 #[test]

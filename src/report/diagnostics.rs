@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Element, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Element, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
 use super::mask;
@@ -31,6 +31,9 @@ impl Default for Style {
 
 /// Lines between two positions that still make one excerpt.
 const SAME_EXCERPT_LINES: u32 = 100;
+
+/// Bytes of an excerpt; above this, the place alone is shown.
+const LONGEST_EXCERPT: usize = 64 * 1024;
 
 /// All diagnostics with excerpts, the worst last, where a terminal shows them; within a severity by file and line. Ends with the [`summary`]. Empty if there are
 /// none.
@@ -194,6 +197,10 @@ fn excerpt<'a>(map: &'a SourceMap, texts: &'a Texts, run: &[&Mark<'a>]) -> Optio
     let end = boundary(text, last.span.start);
     let end = text[end..].find('\n').map_or(text.len(), |at| end + at).max(start);
     let end = if text[start..end].ends_with('\r') { end - 1 } else { end };
+    if end - start > LONGEST_EXCERPT {
+        let origin = Origin::path(clean(&file.path)).line(first.span.line as usize).char_column(first.span.column as usize);
+        return Some(origin.into());
+    }
     let snippet = Snippet::source(&text[start..end]).path(clean(&file.path)).line_start(first.span.line as usize).annotations(
         run.iter().map(|mark| {
             let kind = if mark.primary { AnnotationKind::Primary } else { AnnotationKind::Context };

@@ -80,12 +80,15 @@ fn secret_at(line: &str) -> Option<usize> {
     let lower = line.to_ascii_lowercase();
     let mut found: Option<usize> = None;
     for word in SECRET_KEYS {
-        for (at, _) in lower.match_indices(word) {
-            let rest = &lower[at + word.len()..];
+        let mut at = 0;
+        while let Some(next) = lower[at..].find(word) {
+            let rest = &lower[at + next + word.len()..];
             let key_rest = rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '"' | '\'' | ' '));
+            // What follows the word is looked at once, however often the word stands in it.
+            at = lower.len() - key_rest.len();
             if key_rest.starts_with([':', '=']) {
-                let from = lower.len() - key_rest.len() + 1;
-                found = Some(found.map_or(from, |f| f.min(from)));
+                found = Some(found.map_or(at + 1, |f| f.min(at + 1)));
+                break;
             }
         }
     }

@@ -21,5 +21,9 @@ pub const BAD_MERGE: Code = Code("DD0008");
 /// A character that YAML 1.1 takes for a line break and YAML 1.2 does not.
 pub const UNUSUAL_BREAK: Code = Code("DD0009");
 
+/// A scalar of more than [`super::MAX_SCALAR_BYTES`], or a file of more than [`super::MAX_VALUES`].
+pub const TOO_LARGE: Code = Code("DD0019");
+
 /// All codes of this module; `docs/rules/<code>.md` explains each.
-pub const ALL: [Code; 9] = [BROKEN_YAML, DUPLICATE_KEY, UNKNOWN_ALIAS, ALIAS_BOMB, TOO_DEEP, BAD_TAG, BAD_KEY, BAD_MERGE, UNUSUAL_BREAK];
+pub const ALL: [Code; 10] =
+    [BROKEN_YAML, DUPLICATE_KEY, UNKNOWN_ALIAS, ALIAS_BOMB, TOO_DEEP, BAD_TAG, BAD_KEY, BAD_MERGE, UNUSUAL_BREAK, TOO_LARGE];

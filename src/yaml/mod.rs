@@ -16,5 +16,5 @@ mod emit_tests;
 mod tests;
 
 pub use emit::emit;
-pub use parse::{MAX_ALIASED_NODES, MAX_DEPTH, Parsed, parse};
+pub use parse::{MAX_ALIASED_NODES, MAX_DEPTH, MAX_SCALAR_BYTES, MAX_VALUES, Parsed, parse};
 pub use tree::{FileId, Key, Mapping, Node, Past, SourceFile, SourceMap, Span, Step, Value};

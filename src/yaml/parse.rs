@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use granit_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
 
-use super::codes::{ALIAS_BOMB, BAD_KEY, BAD_MERGE, BAD_TAG, BROKEN_YAML, DUPLICATE_KEY, UNKNOWN_ALIAS};
+use super::codes::{ALIAS_BOMB, BAD_KEY, BAD_MERGE, BAD_TAG, BROKEN_YAML, DUPLICATE_KEY, TOO_LARGE, UNKNOWN_ALIAS};
 use super::tree::{FileId, Key, Mapping, Node, SourceMap, Span, Value};
 use super::{resolve, syntax};
 use crate::diag::Diagnostic;
@@ -15,6 +15,12 @@ pub const MAX_DEPTH: usize = 128;
 
 /// Aliases may stand for this many nodes of one document in total.
 pub const MAX_ALIASED_NODES: u64 = 1_000_000;
+
+/// Values in one file, aliases counted as what they stand for.
+pub const MAX_VALUES: u64 = 5_000_000;
+
+/// Bytes of one scalar.
+pub const MAX_SCALAR_BYTES: usize = 4 << 20;
 
 /// Broken documents reported per file; a file that is no YAML at all would report thousands.
 const MAX_BROKEN_DOCUMENTS: usize = 20;
@@ -58,7 +64,7 @@ pub fn parse(map: &SourceMap, file: FileId) -> Parsed {
         builder.diagnostics.push(diagnostic);
         builder.abandon();
         broken += 1;
-        if broken >= MAX_BROKEN_DOCUMENTS || !next_document(&mut parser) {
+        if builder.is_full() || broken >= MAX_BROKEN_DOCUMENTS || !next_document(&mut parser) {
             break;
         }
     }
@@ -119,6 +125,8 @@ struct Builder<'a> {
     size: u64,
     /// How many of them came through aliases.
     aliased: u64,
+    /// Values of the documents before.
+    before: u64,
     /// Byte range and position behind the last token, where an open collection ends.
     last_end: u32,
     root: Option<Node>,
@@ -139,6 +147,7 @@ impl<'a> Builder<'a> {
             names: HashSet::new(),
             size: 0,
             aliased: 0,
+            before: 0,
             last_end: 0,
             root: None,
             documents: Vec::new(),
@@ -153,6 +162,7 @@ impl<'a> Builder<'a> {
     fn abandon(&mut self) {
         self.stack.clear();
         self.anchors.clear();
+        self.before += self.size;
         self.size = 0;
         self.aliased = 0;
         self.root = None;
@@ -170,7 +180,18 @@ impl<'a> Builder<'a> {
         }
     }
 
+    fn is_full(&self) -> bool {
+        self.before + self.size > MAX_VALUES
+    }
+
     fn event(&mut self, event: Event<'_>, at: &granit_parser::Span) -> Step {
+        if self.is_full() {
+            return Err(Box::new(
+                Diagnostic::error(TOO_LARGE, format!("a file of more than {MAX_VALUES} values"))
+                    .at(self.span(at))
+                    .help("nothing from here on is read; split the file, or write fewer aliases"),
+            ));
+        }
         match event {
             Event::DocumentStart(..) => self.abandon(),
             Event::DocumentEnd => {
@@ -186,6 +207,11 @@ impl<'a> Builder<'a> {
                     span.end = span.start + u32::try_from(raw.trim_end().len()).unwrap_or(0);
                 }
                 self.last_end = span.end;
+                if text.len() > MAX_SCALAR_BYTES {
+                    let message = format!("a value of {} bytes; {MAX_SCALAR_BYTES} are the most", text.len());
+                    let found = Diagnostic::error(TOO_LARGE, message).at(Span { end: span.start, ..span });
+                    return Err(Box::new(found.help("this document is not read; let the machine fetch what is that large from a URL")));
+                }
                 // The parser writes `~` where there is nothing.
                 let missing = style == ScalarStyle::Plain && span.start == span.end;
                 self.scalar(if missing { "" } else { &text }, style, anchor, tag.as_deref(), span);

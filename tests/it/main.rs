@@ -14,6 +14,7 @@ mod crash;
 mod idempotence;
 mod inheritance;
 mod layers;
+mod limits;
 mod odd_designs;
 mod oracle;
 mod original_faults;

@@ -87,7 +87,7 @@ impl<'s> Reader<'s> {
                 Some(word) => format!("did you mean `{word}`?"),
                 None => format!("write one of {}", known.join(", ")),
             };
-            self.malformed(node, format!("`{text}` is not a known {what}"), &help);
+            self.malformed(node, format!("`{}` is not a known {what}", clip(&text)), &help);
         }
         found.map(|value| Located::new(value, node.span))
     }
@@ -96,7 +96,7 @@ impl<'s> Reader<'s> {
         let text = scalar(node)?;
         let value = text.trim().parse().ok();
         if value.is_none() {
-            self.malformed(node, format!("`{text}` is not {what}"), help);
+            self.malformed(node, format!("`{}` is not {what}", clip(&text)), help);
         }
         value.map(|value| Located::new(value, node.span))
     }
@@ -123,7 +123,7 @@ impl<'s> Reader<'s> {
 
     pub(in crate::model) fn size(&mut self, node: &Node) -> Option<Located<Size>> {
         let text = scalar(node)?;
-        match Size::parse(&text) {
+        match Size::parse(clip(&text)) {
             Ok(size) => Some(Located::new(size, node.span)),
             Err(error) => {
                 let message = error.to_string();
@@ -167,7 +167,12 @@ pub(in crate::model) fn dict_at(map: &Node, key: &str) -> BTreeMap<String, Text>
 }
 
 fn shown(node: &Node) -> impl Display {
-    scalar(node).unwrap_or_else(|| node.kind().to_owned())
+    scalar(node).map_or_else(|| node.kind().to_owned(), |text| clip(&text).to_owned())
+}
+
+/// As much of a text as a message quotes.
+fn clip(text: &str) -> &str {
+    text.char_indices().nth(200).map_or(text, |(end, _)| &text[..end])
 }
 
 /// Key and value of each entry, if this is a mapping.
