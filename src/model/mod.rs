@@ -3,6 +3,8 @@
 //! In: documents. Out: a [`Site`] in which inheritance, references, filters and addresses are resolved, every value with the position that set it,
 //! and the diagnostics found on the way. Pure. Imports `yaml`, `diag`, `redact`, `document`, `design`.
 
+pub mod assets;
+mod boot_action;
 pub mod codes;
 mod decode;
 mod explain;
@@ -11,6 +13,7 @@ mod inherit;
 mod located;
 mod profiles;
 mod resolve;
+mod secrets;
 mod sink;
 mod size;
 mod types;
@@ -22,9 +25,11 @@ mod inherit_tests;
 #[cfg(test)]
 mod tests;
 
+pub use boot_action::{Asset, AssetKind, AssetSource, BootAction, Content, Mode, Package, Packages, Segment};
 pub use explain::{Explained, Link, Overridden, Role, Unexplained, explain};
 pub use located::Located;
 pub use resolve::resolve;
+pub use secrets::SecretPlaces;
 pub use sink::Sink;
 pub use size::{Size, SizeError};
 pub use types::*;

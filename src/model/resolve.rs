@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::decode::{self, Host, Layouts, RawNetwork, Reader};
 use super::profiles::Profiles;
 use super::sink::Sink;
-use super::{BootAction, Located, Network, Node, Region, Route, Site, codes, filter};
+use super::{Asset, AssetSource, BootAction, Located, Network, Node, Region, Route, SecretPlaces, Site, codes, filter};
 use crate::design;
 use crate::diag::Diagnostic;
 use crate::document::{Document, Kind};
@@ -53,16 +53,27 @@ pub fn resolve(documents: &[Document]) -> (Option<Site>, Vec<Diagnostic>) {
     link_networks(&mut networks, &links, &nodes);
 
     let raw_actions = decoded(of(Kind::BootAction), Kind::BootAction, &mut sink, decode::boot_action);
+    let secrets = SecretPlaces::of(documents);
     let mut boot_actions = BTreeMap::new();
     for (name, raw) in raw_actions {
         let resource = resource(Kind::BootAction, &name);
         let selected = filter::select(raw.filter.as_ref(), &nodes, &racks, &mut Reader::new(&resource, &mut sink));
-        boot_actions.insert(name, BootAction { name: raw.name, signaling: raw.signaling, nodes: selected, assets: raw.assets });
+        let mut assets = raw.assets;
+        for asset in &mut assets {
+            mark_sensitive(asset, &secrets);
+        }
+        boot_actions.insert(name, BootAction { name: raw.name, signaling: raw.signaling, nodes: selected, assets });
     }
 
     let host_profiles = profiles.spans();
-    let site = Site { name, region, racks, links, networks, hardware_profiles, host_profiles, nodes, boot_actions };
+    let site = Site { name, region, racks, links, networks, hardware_profiles, host_profiles, nodes, boot_actions, secrets };
     (Some(site), sink.finish())
+}
+
+fn mark_sensitive(asset: &mut Asset, secrets: &SecretPlaces) {
+    if let AssetSource::Inline(content) | AssetSource::Location { url: content, .. } = &mut asset.source {
+        content.sensitive = content.origins.iter().any(|span| secrets.holds(*span));
+    }
 }
 
 /// The address of the resource that a document describes.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{Located, Size};
+use super::{BootAction, Located, SecretPlaces, Size};
 use crate::redact::Secret;
 use crate::yaml::Span;
 
@@ -34,6 +34,8 @@ pub struct Site {
     pub nodes: BTreeMap<String, Node>,
     /// Boot actions with the nodes that get them.
     pub boot_actions: BTreeMap<String, BootAction>,
+    /// Which places hold secrets.
+    pub secrets: SecretPlaces,
 }
 
 /// Region document.
@@ -518,17 +520,4 @@ impl Node {
     pub fn address_on(&self, network: &str) -> Option<&Address> {
         self.addressing.iter().find(|a| a.network.value == network)
     }
-}
-
-/// A boot action and who gets it.
-#[derive(Debug, Clone)]
-pub struct BootAction {
-    /// Name.
-    pub name: Text,
-    /// Whether the node reports back.
-    pub signaling: Located<bool>,
-    /// Nodes that its filter selects.
-    pub nodes: Vec<String>,
-    /// Number of assets.
-    pub assets: usize,
 }

@@ -1,4 +1,4 @@
-//! Kinds that are not inherited: Region, Rack, NetworkLink, Network, HardwareProfile, BootAction.
+//! Kinds that are not inherited: Region, Rack, NetworkLink, Network, HardwareProfile.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -27,32 +27,7 @@ pub(in crate::model) struct RawNetwork {
     pub(in crate::model) routes: Vec<RawRoute>,
 }
 
-/// A boot action before its filter is applied.
-pub(in crate::model) struct RawBootAction {
-    pub(in crate::model) name: Text,
-    pub(in crate::model) signaling: Located<bool>,
-    pub(in crate::model) assets: usize,
-    /// `None`: all nodes.
-    pub(in crate::model) filter: Option<RawFilter>,
-}
-
-/// A node filter: whether all of its sets must match or any, and the sets.
-pub(in crate::model) struct RawFilter {
-    pub(in crate::model) all: bool,
-    pub(in crate::model) sets: Vec<RawFilterSet>,
-}
-
-/// One set of criteria.
-pub(in crate::model) struct RawFilterSet {
-    pub(in crate::model) all: bool,
-    pub(in crate::model) node_names: Vec<Text>,
-    pub(in crate::model) node_tags: Vec<Text>,
-    pub(in crate::model) node_labels: BTreeMap<String, Text>,
-    pub(in crate::model) rack_names: Vec<Text>,
-    pub(in crate::model) rack_labels: BTreeMap<String, Text>,
-}
-
-fn name_of(document: &Document) -> Text {
+pub(super) fn name_of(document: &Document) -> Text {
     Located::new(document.name.clone(), document.name_span)
 }
 
@@ -307,37 +282,4 @@ fn word_text(data: &Node, key: &str, what: &str, words: &[&'static str], r: &mut
     let words: Vec<(&str, &'static str)> = words.iter().map(|word| (*word, *word)).collect();
     let word = r.word(data.get(key)?, what, &words)?;
     Some(Located::new(word.value.to_owned(), word.span))
-}
-
-pub(in crate::model) fn boot_action(document: &Document, r: &mut Reader<'_>) -> RawBootAction {
-    let data = &document.data;
-    let filter = data.get("node_filter").filter(|filter| !filter.is_null());
-    RawBootAction {
-        name: name_of(document),
-        signaling: r.bool_at(data, "signaling").unwrap_or(Located::default_value(true)),
-        assets: data.get("assets").and_then(Node::as_seq).map_or(0, <[Node]>::len),
-        filter: filter.map(|filter| node_filter(filter, r)),
-    }
-}
-
-fn node_filter(node: &Node, r: &mut Reader<'_>) -> RawFilter {
-    let all = filter_type(node, "filter_set_type", r);
-    let sets = node.get("filter_set").and_then(Node::as_seq).unwrap_or_default();
-    let sets = sets.iter().filter(|set| set.as_map().is_some()).map(|set| RawFilterSet {
-        all: filter_type(set, "filter_type", r),
-        node_names: texts_at(set, "node_names"),
-        node_tags: texts_at(set, "node_tags"),
-        node_labels: dict_at(set, "node_labels"),
-        rack_names: texts_at(set, "rack_names"),
-        rack_labels: dict_at(set, "rack_labels"),
-    });
-    RawFilter { all, sets: sets.collect() }
-}
-
-fn filter_type(node: &Node, key: &str, r: &mut Reader<'_>) -> bool {
-    let Some(kind) = node.get(key).filter(|kind| !kind.is_null()) else {
-        r.missing(node, format!("node filter without `{key}`"), "write `union` or `intersection`");
-        return false;
-    };
-    r.word(kind, "type of node filter", &[("union", false), ("intersection", true)]).is_some_and(|all| all.value)
 }
