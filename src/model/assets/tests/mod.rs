@@ -50,9 +50,9 @@ data: {}
 ";
     let mut map = SourceMap::default();
     let file = map.add("design.yaml", format!("{DOCUMENTS}{documents}"));
-    let (documents, found) = document::read_all(&map, &[file]);
-    assert!(found.is_empty(), "{found:?}");
-    let (site, found) = resolve(&documents);
+    let read = document::read_all(&map, &[file]);
+    assert!(read.diagnostics.is_empty(), "{:?}", read.diagnostics);
+    let (site, found) = resolve(&read.documents);
     (site.expect("a site"), found)
 }
 

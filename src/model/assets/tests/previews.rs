@@ -69,7 +69,7 @@ fn what_secret_documents_had_a_part_in_is_not_shown() {
     );
     let mut map = SourceMap::default();
     let file = map.add("design.yaml", text);
-    let (mut documents, _) = document::read_all(&map, &[file]);
+    let mut documents = document::read_all(&map, &[file]).documents;
     let secret = documents.iter().find(|d| d.name == "p").expect("the secret").data.clone();
     substitute(&mut documents, &secret);
     let (site, found) = resolve(&documents);
