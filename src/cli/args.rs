@@ -139,6 +139,9 @@ pub struct Render {
     /// Print secrets as they are
     #[arg(long)]
     pub show_secrets: bool,
+    /// Print what this node would get from its boot actions instead; secrets are never shown
+    #[arg(long, value_name = "NODE", conflicts_with_all = ["all", "show_secrets"])]
+    pub bootactions: Option<String>,
     /// Files, directories and URLs to render instead of the design in drydock.yaml
     pub paths: Vec<String>,
 }

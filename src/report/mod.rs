@@ -3,6 +3,7 @@
 //! In: values of the pure stages. Out: text and JSON. One view model (`view`) counts and groups; formats only write. Whatever comes from a design or a server is
 //! made safe ([`clean`]) before it is printed. Imports pure modules and `config`; never a driver, the store or the engine.
 
+mod boot_actions;
 pub mod diagnostics;
 mod escape;
 mod explain;
@@ -19,6 +20,7 @@ pub mod time;
 mod values;
 mod view;
 
+pub use boot_actions::{boot_actions_json, boot_actions_text};
 pub use escape::{clean, clean_json};
 pub use explain::{explained_json, explained_text, is_secret_key, json_of};
 pub use plan_json::plan_json;

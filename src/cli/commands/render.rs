@@ -8,9 +8,10 @@ use crate::cli::exit::Exit;
 use crate::cli::ops::design::{self, Network};
 use crate::cli::output::Printer;
 use crate::cli::problem::{DesignInvalid, Problem};
-use crate::config::{self, DesignEntry};
+use crate::config::{self, DesignEntry, Settings};
 use crate::diag::{Diagnostic, Severity, has_errors};
 use crate::document::{self, Sensitive};
+use crate::model::assets;
 use crate::report;
 use crate::report::diagnostics::Style;
 use crate::yaml::{self, Mapping, Node, Value};
@@ -25,6 +26,9 @@ pub async fn run(args: &Render, from: &Sources, printer: &Printer) -> anyhow::Re
         let entries = args.paths.iter().map(|text| DesignEntry::from_text(text)).collect::<Result<Vec<_>, _>>().map_err(Problem::usage)?;
         (config::parse("", config::SETTINGS_FILE, Path::new("."))?, entries)
     };
+    if let Some(node) = &args.bootactions {
+        return boot_actions(node, &settings, &entries, from, printer).await;
+    }
     let loaded = design::read(&settings, &entries, from, Network::only_if_asked(from)).await?;
     let mut diagnostics = Vec::new();
     let mut parsed = Vec::new();
@@ -62,6 +66,27 @@ pub async fn run(args: &Render, from: &Sources, printer: &Printer) -> anyhow::Re
         printer.stderr(&report::diagnostics::render(&loaded.map, &worth_showing, style));
     }
     if has_errors(&worth_showing) { Err(DesignInvalid.into()) } else { Ok(Exit::Done) }
+}
+
+/// What a node would get from its boot actions.
+async fn boot_actions(node: &str, settings: &Settings, entries: &[DesignEntry], from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
+    let checked = design::check_entries(settings, entries, from, Network::only_if_asked(from)).await?;
+    let errors: Vec<Diagnostic> = checked.diagnostics.iter().filter(|d| d.severity == Severity::Error).cloned().collect();
+    if !errors.is_empty() {
+        let style = Style { color: printer.stderr_color(), width: printer.width() };
+        printer.stderr(&report::diagnostics::render(&checked.map, &errors, style));
+    }
+    let secret = |span| checked.sensitive.covers(span);
+    let Some(preview) = checked.site.as_ref().and_then(|site| assets::preview(site, node, &secret)) else {
+        let names = checked.site.iter().flat_map(|site| site.nodes.keys()).take(20).cloned().collect::<Vec<_>>().join(", ");
+        let help = if names.is_empty() { "the design has no node".to_owned() } else { format!("nodes are {names}") };
+        return Err(Problem::new(format!("the design has no node `{node}`")).help(help).into());
+    };
+    printer.result(&match printer.format() {
+        Format::Text => report::boot_actions_text(&preview, &checked.map, printer.text_options().verbose),
+        Format::Json => format!("{:#}\n", report::boot_actions_json(&preview, &checked.map)),
+    })?;
+    if errors.is_empty() { Ok(Exit::Done) } else { Err(DesignInvalid.into()) }
 }
 
 /// Whether this is a document of drydock.
