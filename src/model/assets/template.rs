@@ -9,7 +9,7 @@ use super::data::Why;
 use super::python;
 
 /// Work that one rendering may do, beside what the length of its template allows: an instruction, or 64 bytes made or read. Bounds memory too.
-pub const FUEL: u64 = 30_000;
+pub const FUEL: u64 = 20_000;
 
 /// The longest template, in bytes. Each 32 bytes of it allow for one more unit of work.
 pub const MAX_TEMPLATE: usize = 512 << 10;
