@@ -23,12 +23,12 @@ pub fn secrets(documents: &[Document], sensitive: &Sensitive) -> Vec<Diagnostic>
 }
 
 fn may_be_secret(kind: Kind, path: &[&str]) -> bool {
-    match (kind, path) {
+    matches!(
+        (kind, path),
         (Kind::HostProfile | Kind::BaremetalNode, ["oob", ..])
-        | (Kind::BootAction, ["assets", ..])
-        | (Kind::Region, ["authorized_keys", ..] | ["repositories", _, "gpgkey", ..]) => true,
-        _ => false,
-    }
+            | (Kind::BootAction, ["assets", ..])
+            | (Kind::Region, ["authorized_keys", ..] | ["repositories", _, "gpgkey", ..])
+    )
 }
 
 fn walk<'n>(kind: Kind, document: &Document, node: &'n Node, path: &mut Vec<&'n str>, sensitive: &Sensitive, found: &mut Vec<Diagnostic>) {

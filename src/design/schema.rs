@@ -139,7 +139,7 @@ fn unset() -> Value {
     json!({"const": "!"})
 }
 
-fn nullable(schema: Value) -> Value {
+fn nullable(schema: &Value) -> Value {
     json!({"anyOf": [schema, {"type": "null"}, unset()]})
 }
 
@@ -148,12 +148,12 @@ fn node(shape: &Shape, path: &str) -> Value {
     let mut schema = match shape {
         Shape::Any => json!({}),
         Shape::Ref(shape) => return node(shape, path),
-        Shape::Scalar => nullable(scalar(found.map_or(Form::Text, |(form, _)| form))),
-        Shape::Map(_) | Shape::Mixed(..) | Shape::Dict(_) => nullable(mapping(shape, path)),
-        Shape::List(member) => nullable(json!({"type": "array", "items": node(member, path)})),
+        Shape::Scalar => nullable(&scalar(found.map_or(Form::Text, |(form, _)| form))),
+        Shape::Map(_) | Shape::Mixed(..) | Shape::Dict(_) => nullable(&mapping(shape, path)),
+        Shape::List(member) => nullable(&json!({"type": "array", "items": node(member, path)})),
         Shape::Named(member) => {
             let removal = json!({"type": "string", "pattern": "^!"});
-            nullable(json!({"type": "array", "items": {"anyOf": [node(member, path), removal]}}))
+            nullable(&json!({"type": "array", "items": {"anyOf": [node(member, path), removal]}}))
         }
     };
     if let Some((_, text)) = found {

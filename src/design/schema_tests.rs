@@ -44,7 +44,7 @@ fn problems(schema: &Value, document: &Value) -> Vec<String> {
     validator.iter_errors(document).map(|e| format!("{}: {e}", e.instance_path())).collect()
 }
 
-fn network(data: Value) -> Value {
+fn network(data: &Value) -> Value {
     serde_json::json!({"schema": "drydock/Network/v1", "metadata": {"name": "n"}, "data": data})
 }
 
@@ -53,18 +53,18 @@ fn what_is_right_passes_and_what_is_wrong_does_not() {
     let schema = json_schema(Kind::Network);
     let all = json_schema_of_all();
     for right in [
-        network(serde_json::json!({"cidr": "10.0.0.0/24", "vlan": "100", "mtu": 1500, "dns": {"servers": ["10.0.0.1"], "domain": null}})),
-        network(serde_json::json!({"ranges": [{"type": "static", "start": "10.0.0.5", "end": "10.0.0.9"}], "!routes": 1, "vlan": "!"})),
+        network(&serde_json::json!({"cidr": "10.0.0.0/24", "vlan": "100", "mtu": 1500, "dns": {"servers": ["10.0.0.1"], "domain": null}})),
+        network(&serde_json::json!({"ranges": [{"type": "static", "start": "10.0.0.5", "end": "10.0.0.9"}], "!routes": 1, "vlan": "!"})),
         serde_json::json!({"apiVersion": "drydock/v1", "kind": "Network", "metadata": {"name": "n"}, "spec": {"cidr": "10.0.0.0/24"}}),
     ] {
-        assert_eq!(problems(&schema, &right), [String::new(); 0], "{right}");
-        assert_eq!(problems(&all, &right), [String::new(); 0], "{right}");
+        assert!(problems(&schema, &right).is_empty(), "{right}");
+        assert!(problems(&all, &right).is_empty(), "{right}");
     }
     for wrong in [
-        network(serde_json::json!({"cird": "10.0.0.0/24"})),
-        network(serde_json::json!({"ranges": [{"type": "statc"}]})),
-        network(serde_json::json!({"vlan": 5000})),
-        network(serde_json::json!({"dns": []})),
+        network(&serde_json::json!({"cird": "10.0.0.0/24"})),
+        network(&serde_json::json!({"ranges": [{"type": "statc"}]})),
+        network(&serde_json::json!({"vlan": 5000})),
+        network(&serde_json::json!({"dns": []})),
         serde_json::json!({"schema": "drydock/Network/v1", "data": {}}),
     ] {
         assert!(!problems(&schema, &wrong).is_empty(), "{wrong}");

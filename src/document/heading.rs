@@ -303,19 +303,19 @@ impl Headings {
         let pattern = self.pattern(dest)?;
         let depth = match dest.get("recurse") {
             None => None,
-            Some(recurse) => match recurse.get("depth").map(|d| &d.value) {
-                Some(Value::Int(depth)) => Some(*depth),
-                _ => {
+            Some(recurse) => {
+                if let Some(Value::Int(depth)) = recurse.get("depth").map(|d| &d.value) {
+                    Some(*depth)
+                } else {
                     self.wrong(recurse, "`recurse`", "`{depth: N}`, where -1 is any depth");
                     return None;
                 }
-            },
+            }
         };
         Some(Destination { path, span, pattern, depth })
     }
 
     /// `None`: the pattern is broken; `Some(None)`: there is none.
-    #[expect(clippy::type_complexity, reason = "absent and broken are different answers")]
     fn pattern(&mut self, of: &Node) -> Option<Option<(Rc<Pattern>, Span)>> {
         let Some(node) = of.get("pattern") else { return Some(None) };
         let Some(text) = node.as_str() else {
@@ -325,13 +325,12 @@ impl Headings {
         if text.is_empty() {
             return Some(None);
         }
-        let compiled = match self.patterns.get(text) {
-            Some(known) => known.clone(),
-            None => {
-                let compiled = Pattern::new(text).map(Rc::new);
-                self.patterns.insert(text.to_owned(), compiled.clone());
-                compiled
-            }
+        let compiled = if let Some(known) = self.patterns.get(text) {
+            known.clone()
+        } else {
+            let compiled = Pattern::new(text).map(Rc::new);
+            self.patterns.insert(text.to_owned(), compiled.clone());
+            compiled
         };
         match compiled {
             Ok(pattern) => Some(Some((pattern, node.span))),

@@ -440,7 +440,7 @@ impl Check<'_> {
         if let Some(reference) = schema.reference {
             return self.value(reference, node, way, nesting + 1, found);
         }
-        let mut fits = self.plain(schema, node, way, &mut found);
+        let mut fits = Self::plain(schema, node, way, &mut found);
         match &node.value {
             Value::Map(map) => fits &= self.mapping(schema, map, node, way, nesting, &mut found),
             Value::Seq(items) => fits &= self.list(schema, items, node, way, nesting, &mut found),
@@ -472,7 +472,7 @@ impl Check<'_> {
         fits
     }
 
-    fn plain(&self, schema: &Schema, node: &Node, way: &Way<'_>, found: &mut Found<'_>) -> bool {
+    fn plain(schema: &Schema, node: &Node, way: &Way<'_>, found: &mut Found<'_>) -> bool {
         let mut fits = true;
         if let Some((types, by)) = &schema.types
             && !types.iter().any(|t| t.has(&node.value))

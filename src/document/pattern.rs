@@ -278,7 +278,7 @@ fn translate(source: &str, dollar: &str) -> Result<String, String> {
                 out.push(c);
             }
             ('-', Some(_)) if next == Some('-') || next == Some('[') => out.push_str(r"\-"),
-            (_, Some(_)) => out.push(c),
+            (c, Some(_)) => out.push(c),
             ('$', None) => out.push_str(if multi_line { "$" } else { dollar }),
             ('{', None) => match quantifier(&chars[at..]) {
                 Some((text, len)) if at > 0 => {
@@ -325,15 +325,11 @@ fn escape(c: char, chars: &[char], at: &mut usize, in_class: bool, out: &mut Str
             *at += digits.len() - 1;
             let _ = write!(out, r"\x{{{:x}}}", u32::from_str_radix(&digits, 8).unwrap_or(0));
         }
-        'A' | 'b' | 'B' if !in_class => {
+        'A' | 'b' | 'B' | '1'..='9' if !in_class => {
             out.push('\\');
             out.push(c);
         }
         'd' | 'D' | 's' | 'S' | 'w' | 'W' | 'n' | 'r' | 't' | 'f' | 'v' | 'a' | 'x' | 'u' => {
-            out.push('\\');
-            out.push(c);
-        }
-        '1'..='9' if !in_class => {
             out.push('\\');
             out.push(c);
         }

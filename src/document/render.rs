@@ -1,6 +1,6 @@
 //! All documents of a site as written → its concrete documents.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use super::codes;
 use super::data_schema;
@@ -145,10 +145,10 @@ fn is_secret(draft: &Draft) -> bool {
 
 /// Marks where secrets were put into documents that are rendered already.
 fn mark_substituted(drafts: &[Draft], sensitive: &mut Sensitive) {
-    let secrets: HashMap<(&str, &str), ()> = drafts.iter().filter(|d| is_secret(d)).map(|d| ((&*d.schema, &*d.name), ())).collect();
+    let secrets: HashSet<(&str, &str)> = drafts.iter().filter(|d| is_secret(d)).map(|d| (&*d.schema, &*d.name)).collect();
     for draft in drafts {
         for from in &draft.substitutions {
-            let secret = is_secret_kind(&from.schema) || secrets.contains_key(&(&*from.schema, &*from.name));
+            let secret = is_secret_kind(&from.schema) || secrets.contains(&(&*from.schema, &*from.name));
             for to in from.destinations.iter().filter(|_| secret) {
                 if let Some(value) = to.path.find(&draft.data) {
                     sensitive.add_value(value);

@@ -1,5 +1,7 @@
 //! The rules of rendering, one by one.
 
+#![allow(clippy::format_push_string, clippy::format_collect, clippy::needless_for_each, clippy::needless_pass_by_value)] // texts of tests are small
+
 use std::fmt::Write as _;
 
 use proptest::prelude::*;

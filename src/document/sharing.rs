@@ -33,7 +33,7 @@ struct Share {
 /// All shared values of a site.
 #[derive(Debug, Default)]
 pub(super) struct Shares {
-    shares: Vec<Share>,
+    all: Vec<Share>,
     by_document: HashMap<usize, Vec<usize>>,
     looks: usize,
 }
@@ -55,11 +55,11 @@ impl Shares {
         if members.is_empty() {
             return;
         }
-        let at = self.shares.len();
+        let at = self.all.len();
         for document in BTreeSet::from([from.document, to.document]) {
             self.by_document.entry(document).or_default().push(at);
         }
-        self.shares.push(Share { ends: [from, to], members });
+        self.all.push(Share { ends: [from, to], members });
     }
 
     /// Whether values are shared so often that not all changes could be followed.
@@ -77,7 +77,7 @@ impl Shares {
             next += 1;
             let Some(shares) = self.by_document.get(&place.document) else { continue };
             for at in shares {
-                let share = &mut self.shares[*at];
+                let share = &mut self.all[*at];
                 if share.members.is_empty() || self.looks >= MAX_LOOKS {
                     continue;
                 }

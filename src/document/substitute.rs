@@ -142,8 +142,8 @@ impl Put<'_> {
                 }
             }
             _ if to.path.is_root() => {
-                let before = (!data.is_null()).then(|| &*data);
-                *data = self.substituted(&self.value, to.span, before);
+                let before = (!data.is_null()).then_some(&*data);
+                *data = Self::substituted(&self.value, to.span, before);
                 let _ = values.shares.written(Place { document: self.at, path: Vec::new() }); // shares end here, nothing is reached
             }
             _ => {
@@ -168,9 +168,9 @@ impl Put<'_> {
         let data = &mut values.data[self.at];
         if path.find(data).is_none() {
             path.create(data, by)?;
-            path.update(data, &mut |place| *place = self.substituted(value, by, None));
+            path.update(data, &mut |place| *place = Self::substituted(value, by, None));
         } else {
-            path.update(data, &mut |place| *place = self.substituted(value, by, Some(&*place)));
+            path.update(data, &mut |place| *place = Self::substituted(value, by, Some(&*place)));
         }
         self.spread(path, by, values);
         Ok(())
@@ -305,7 +305,7 @@ impl Put<'_> {
     }
 
     /// A value with the substitution as the last thing that happened to it.
-    fn substituted(&self, value: &Node, by: Span, before: Option<&Node>) -> Node {
+    fn substituted(value: &Node, by: Span, before: Option<&Node>) -> Node {
         let past = Past { step: Step::Substituted { by, source: value.clone() }, before: before.map(with_short_history) };
         Node { span: value.span, value: value.value.clone(), past: Some(Arc::new(past)) }
     }

@@ -1,5 +1,7 @@
 //! Where a value comes from.
 
+use std::fmt::Write as _;
+
 use super::profiles::Profiles;
 use super::sink::Sink;
 use crate::document::{Document, Heads, Kind};
@@ -133,16 +135,15 @@ fn find<'d>(documents: &'d [Document], address: &str) -> Result<(Kind, &'d Docum
     };
     let of_kind = || documents.iter().filter(|d| d.kind() == Some(kind));
     of_kind().find(|d| d.name == name).map(|document| (kind, document)).ok_or_else(|| {
-        let help = match crate::design::similar(name, of_kind().map(|d| d.name.as_str())) {
-            Some(similar) => format!("did you mean `{word}.{similar}`?"),
-            None => {
-                let mut names: Vec<&str> = of_kind().map(|d| d.name.as_str()).collect();
-                names.sort_unstable();
-                let more = names.len().saturating_sub(20);
-                names.truncate(20);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                format!("there are {}{more}", if names.is_empty() { "none".to_owned() } else { names.join(", ") })
-            }
+        let help = if let Some(similar) = crate::design::similar(name, of_kind().map(|d| d.name.as_str())) {
+            format!("did you mean `{word}.{similar}`?")
+        } else {
+            let mut names: Vec<&str> = of_kind().map(|d| d.name.as_str()).collect();
+            names.sort_unstable();
+            let more = names.len().saturating_sub(20);
+            names.truncate(20);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!("there are {}{more}", if names.is_empty() { "none".to_owned() } else { names.join(", ") })
         };
         Unexplained { message: format!("the design has no {kind} `{name}`"), help }
     })
@@ -273,7 +274,7 @@ impl Explainer<'_> {
             }
             Value::Seq(members) if !members.is_empty() => {
                 for (at, member) in members.iter().enumerate() {
-                    path.push_str(&format!("[{at}]"));
+                    let _ = write!(path, "[{at}]");
                     self.walk(path, member, sensitive, found);
                     path.truncate(length);
                 }

@@ -1,5 +1,7 @@
 //! What designs mean.
 
+#![allow(clippy::format_push_string, clippy::format_collect, clippy::needless_for_each, clippy::needless_pass_by_value)] // texts of tests are small
+
 use super::profiles::Profiles;
 use super::sink::Sink;
 use super::{BondMode, Node, Site, Size, resolve};

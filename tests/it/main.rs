@@ -1,5 +1,6 @@
 //! Integration tests: files in, text out.
 
+#![allow(clippy::format_push_string, clippy::format_collect)] // texts of tests are small
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on fails
 #![allow(clippy::print_stderr)] // A test that skips says so.
 

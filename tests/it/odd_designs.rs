@@ -210,7 +210,7 @@ fn edited(text: &str, at: prop::sample::Index, edit: &Edit) -> String {
             lines.insert(to.index(lines.len() + 1), line);
         }
         Edit::Indent(true) => lines[here].insert_str(0, "  "),
-        Edit::Indent(false) => lines[here] = lines[here].strip_prefix("  ").unwrap_or(&lines[here]).to_owned(),
+        Edit::Indent(false) => lines[here] = lines[here].strip_prefix("  ").map_or_else(|| lines[here].clone(), str::to_owned),
         Edit::Value(piece) => {
             let key = lines[here].split_once(": ").map(|(key, _)| key.to_owned());
             lines[here] = format!("{}: {piece}", key.unwrap_or_else(|| lines[here].clone()));

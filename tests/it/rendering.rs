@@ -31,7 +31,7 @@ fn collect(root: &Path, under: &str, files: &mut Vec<PathBuf>) {
         let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
         if path.is_dir() {
             collect(root, &name, files);
-        } else if name.ends_with(".yaml") {
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
             files.push(path);
         }
     }

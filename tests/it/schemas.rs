@@ -56,7 +56,7 @@ fn examples_and_samples_fit_the_schemas() {
     if let Some(rendered) = shared("sites/rendered-by-deckhand") {
         files(&rendered, &mut designs);
     }
-    assert_eq!(problems(&design::json_schema_of_all(), &designs), [String::new(); 0]);
+    assert_eq!(problems(&design::json_schema_of_all(), &designs), Vec::<String>::new());
     let schema = config::settings_schema(&schemars::schema_for!(SimOptions));
-    assert_eq!(problems(&schema, &settings), [String::new(); 0]);
+    assert_eq!(problems(&schema, &settings), Vec::<String>::new());
 }

@@ -55,9 +55,9 @@ pub async fn run(args: &Render, from: &Sources, printer: &Printer) -> anyhow::Re
         Format::Json => format!("{:#}\n", serde_json::Value::Array(documents.iter().map(report::json_of).collect())),
     };
     if to_stdout {
-        printer.stdout(&text)?
+        printer.stdout(&text)?;
     } else {
-        printer.result(&text)?
+        printer.result(&text)?;
     }
 
     let worth_showing: Vec<Diagnostic> = diagnostics.into_iter().filter(|d| d.severity >= Severity::Warning).collect();

@@ -17,15 +17,16 @@ pub fn run(args: &Schema, printer: &Printer) -> anyhow::Result<Exit> {
     let schema = match args.kind.as_deref() {
         None => design::json_schema_of_all(),
         Some(name) if SETTINGS.contains(&name) => config::settings_schema(&schemars::schema_for!(SimOptions)),
-        Some(name) => match Kind::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(name)) {
-            Some(kind) => design::json_schema(kind),
-            None => {
+        Some(name) => {
+            if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(name)) {
+                design::json_schema(kind)
+            } else {
                 let kinds = Kind::ALL.map(Kind::as_str).join(", ");
                 return Err(Problem::usage(format!("there is no kind of document `{name}`"))
                     .help(format!("kinds are {kinds}; `settings` is the schema of drydock.yaml"))
                     .into());
             }
-        },
+        }
     };
     printer.result(&format!("{schema:#}\n"))?;
     Ok(Exit::Done)

@@ -78,7 +78,7 @@ pub fn preview(site: &Site, node: &str, is_secret: &dyn Fn(Span) -> bool) -> Opt
     let node = site.nodes.get(node)?;
     let secret = |span: Span| site.secrets.holds(span) || is_secret(span);
     let subject = Subject { node: node_value(site, node, Some(&secret)), is_secret: &secret };
-    let gets = |node: &Node, nodes: &[String]| nodes.iter().any(|name| *name == node.name.value);
+    let gets = |node: &Node, nodes: &[String]| nodes.contains(&node.name.value);
     let actions = site.boot_actions.values().filter(|action| gets(node, &action.nodes)).map(|action| ActionPreview {
         name: action.name.value.clone(),
         signaling: action.signaling.value,

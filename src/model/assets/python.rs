@@ -21,7 +21,6 @@ pub(super) fn method(state: &mut State, value: &Value, name: &str, args: &[Value
             }
             "format" => spend_on_format(state, text, args)?,
             "split" | "splitlines" => spend(state, text.len().saturating_mul(32))?,
-            "count" | "find" | "rfind" => {}
             _ => {}
         }
     } else if name == "count" && value.kind() == ValueKind::Seq {

@@ -201,7 +201,9 @@ fn message(error: &Error, source: Option<&str>) -> String {
         .map(str::trim)
         .filter(|place| !place.is_empty());
     if let Some(place) = place.filter(|place| place.len() <= 60 && !place.contains('\n')) {
-        text.push_str(&format!(" in `{place}`"));
+        text.push_str(" in `");
+        text.push_str(place);
+        text.push('`');
     }
     text
 }

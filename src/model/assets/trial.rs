@@ -70,12 +70,11 @@ pub fn trial(site: &Site) -> Trial<'_> {
                     };
                     spent = spent.saturating_add(fuel);
                     let Some(failure) = failure else { continue };
-                    match failures.iter_mut().find(|known| known.failure == failure) {
-                        Some(known) => known.nodes.push(&node.name),
-                        None => {
-                            let is_location = line.is_location();
-                            failures.push(Verdict { action, asset, is_location, failure, nodes: vec![&node.name] });
-                        }
+                    if let Some(known) = failures.iter_mut().find(|known| known.failure == failure) {
+                        known.nodes.push(&node.name);
+                    } else {
+                        let is_location = line.is_location();
+                        failures.push(Verdict { action, asset, is_location, failure, nodes: vec![&node.name] });
                     }
                 }
             }

@@ -1,5 +1,7 @@
 //! Whoever proposes a design chooses its templates: they end, and nothing else ends with them.
 
+#![allow(clippy::format_push_string, clippy::format_collect, clippy::needless_for_each, clippy::needless_pass_by_value)] // texts of tests are small
+
 use proptest::prelude::*;
 
 use super::super::data::Why;

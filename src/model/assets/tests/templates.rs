@@ -27,7 +27,7 @@ fn templates_make_what_jinja2_makes_of_them() {
 #[test]
 fn templates_see_the_documented_context() {
     let templates = Templates::default();
-    let made = |template: &str| templates.render_once(template, &n1(), true).map(|made| made.text).unwrap_or_else(|why| why.to_string());
+    let made = |template: &str| templates.render_once(template, &n1(), true).map_or_else(|why| why.to_string(), |made| made.text);
     assert_eq!(made("{{ node.hostname }} {{ node.domain }} {{ node.tags|join('+') }} {{ node.labels.x }}"), "n1 example.com a+b y z");
     assert_eq!(
         made("{{ node.network.storage.ip }} {{ node.network.storage.cidr }} {{ node.network.storage.dns_suffix }}"),
