@@ -127,6 +127,11 @@ impl JsonPath {
 
     /// Makes the path where it is missing: mappings for keys, lists filled with empty mappings for indexes.
     pub(super) fn create(&self, node: &mut Node, at: Span) -> Result<(), Blocked> {
+        // Nothing is made on the way to an index that is refused.
+        let refused = |step: &PathStep| matches!(step, PathStep::Index(index) if usize::try_from(*index).is_ok_and(|i| i > MAX_INDEX));
+        if let Some(depth) = self.steps.iter().position(refused) {
+            return Err(Blocked { at: Self { steps: self.steps[..depth].to_vec() }, kind: "a list" });
+        }
         let mut here = node;
         for (depth, step) in self.steps.iter().enumerate() {
             let kind = here.kind();

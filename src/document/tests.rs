@@ -167,7 +167,9 @@ fn rendered_sites_are_read_without_a_problem() {
     }
     let count = |file: &str| {
         let (documents, problems) = read(&std::fs::read_to_string(shared.join(file)).unwrap());
-        let notes = problems.lines().filter(|line| !line.starts_with("DD0041")).collect::<Vec<_>>();
+        // Both sites have a schema of another tool with a reference that leads nowhere.
+        let known = |line: &&str| line.starts_with("DD0041") || (line.starts_with("DD0037") && line.contains("promenade/Genesis/v1"));
+        let notes = problems.lines().filter(|line| !known(line)).collect::<Vec<_>>();
         assert!(notes.is_empty(), "{file}: {notes:?}");
         Kind::ALL.map(|kind| documents.iter().filter(|d| d.kind() == Some(kind)).count())
     };

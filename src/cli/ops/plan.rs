@@ -92,7 +92,11 @@ impl Known<'_> {
         let orphan = |name: &String| {
             selector.names(&Selectable { node: name, rack: None, tags: &[], labels: &BTreeMap::new(), stage: Stage::Orphaned.name() })
         };
-        if selected || diff::orphan_names(&self.design.site, self.build, self.memory).iter().any(orphan) {
+        // A node that is remembered and gone may be named: there is nothing to do for it, and that is no mistake.
+        if selected
+            || self.memory.bindings.keys().filter(|name| !nodes.contains_key(*name)).any(orphan)
+            || diff::orphan_names(&self.design.site, self.build, self.memory).iter().any(orphan)
+        {
             return Ok(());
         }
         let racks = nodes.values().filter_map(|n| n.rack.as_ref()).map(|r| r.value.as_str());

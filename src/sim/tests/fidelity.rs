@@ -212,7 +212,8 @@ fn networks_answer_as_recorded() {
     r.same("vlan-dhcp-on-no-rack", &lab.maas("PUT", &format!("{vlans}100/"), None, &[("dhcp_on", "true")]));
     let rack = lab.core.world.site.controller.clone();
     let elsewhere = lab.maas("PUT", &format!("{vlans}100/"), None, &[("dhcp_on", "true"), ("primary_rack", &rack)]);
-    r.same("vlan-dhcp-on-rack-elsewhere", &elsewhere);
+    // Every simulated region has an id of its own.
+    r.same_but("vlan-dhcp-on-rack-elsewhere", &elsewhere, &[(&rack, "qx8d88")]);
     r.fields("vlan-dhcp-on", &lab.maas("PUT", "fabrics/0/vlans/0/", None, &[("dhcp_on", "true"), ("primary_rack", &rack)]));
     r.fields("vlan-dhcp-off-on-default", &lab.maas("PUT", "fabrics/0/vlans/0/", None, &[("dhcp_on", "false")]));
     r.fields("space-create", &lab.maas("POST", "spaces/", None, &[("name", "space-a")]));
