@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::escape::clean;
+use super::plan_text::count;
 use crate::model::assets::{AssetPreview, Preview, Previewed};
 use crate::yaml::SourceMap;
 
@@ -21,7 +22,7 @@ pub fn boot_actions_text(preview: &Preview, map: &SourceMap, verbose: bool) -> S
     }
     for action in &preview.actions {
         let reports = if action.signaling { "the node reports when it is done" } else { "nothing is reported" };
-        let _ = writeln!(out, "boot action {}: {} assets, {reports}", clean(&action.name), action.assets.len());
+        let _ = writeln!(out, "boot action {}: {}, {reports}", clean(&action.name), count(action.assets.len(), "asset"));
         for asset in &action.assets {
             let mut title = format!("  {}", asset.kind.name());
             if let Some(path) = &asset.path {

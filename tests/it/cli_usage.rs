@@ -187,3 +187,40 @@ fn a_tree_with_several_sites_needs_a_name_and_no_settings() {
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, json.as_array().map(Vec::len)), (Some(0), Some(2)), "{text}");
 }
+
+#[test]
+fn boot_actions_of_a_node_can_be_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hello-site/design");
+    std::fs::create_dir(dir.path().join("design")).unwrap();
+    for entry in std::fs::read_dir(example).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), dir.path().join("design").join(entry.file_name())).unwrap();
+    }
+    let action = "schema: drydock/BootAction/v1\nmetadata: {name: motd}\ndata:\n  signaling: false\n  assets:\n  - path: /etc/motd\n    type: file\n    \
+                  permissions: '0644'\n    data_pipeline: [utf8_decode, template]\n    data: \"{{ node.hostname }} has {{ node.network.mgmt.ip }}, key {{ action.action_key }}\"\n  \
+                  - {type: pkg_list, data: {htop: null, vim: '2:8.2'}}\n";
+    std::fs::write(dir.path().join("design/motd.yaml"), action).unwrap();
+    std::fs::write(dir.path().join("drydock.yaml"), "").unwrap();
+    let run = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_drydock")).arg("-C").arg(dir.path()).args(arguments).output().unwrap();
+        (output.status.code(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    };
+    let (code, text) = run(&["render", "--bootactions", "control01"]);
+    assert_eq!(code, Some(0), "{text}");
+    for line in [
+        "boot action motd: 2 assets, nothing is reported",
+        "  file /etc/motd 0644  design/motd.yaml:",
+        "    | control01 has 10.10.2.21, key ",
+        "    htop (any version)",
+        "    vim 2:8.2",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    let (code, text) = run(&["render", "--bootactions", "control01", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let asset = &json["boot_actions"][0]["assets"][0];
+    assert_eq!((code, asset["permissions"].as_str(), asset["exact"].as_bool()), (Some(0), Some("0644"), Some(false)), "{text}");
+    let (code, text) = run(&["render", "--bootactions", "control1"]);
+    assert!(code == Some(1) && text.contains("no node `control1`") && text.contains("control01"), "{text}");
+}
