@@ -16,7 +16,7 @@ const fn schema(code: Code, severity: Severity, title: &'static str) -> Rule {
     Rule { code, original: Some("DD001 (schema)"), title, severity, check: None }
 }
 
-pub(super) static READING: [Rule; 54] = [
+pub(super) static READING: [Rule; 55] = [
     found(yaml::BROKEN_YAML, Error, "a file is not YAML"),
     found(yaml::DUPLICATE_KEY, Error, "a key stands twice in a mapping"),
     found(yaml::UNKNOWN_ALIAS, Error, "an alias names no anchor"),
@@ -65,6 +65,7 @@ pub(super) static READING: [Rule; 54] = [
     schema(model::MISSING_VALUE, Error, "a value is missing"),
     found(model::PROFILE_CYCLE, Error, "host profiles inherit from one another"),
     found(model::REMOVES_NOTHING, Warning, "a removal finds nothing to remove"),
+    found(model::NUMERIC_PERMISSIONS, Warning, "permissions are written as a number"),
     found(model::NO_REGION, Error, "the design has no Region"),
     found(model::SEVERAL_REGIONS, Error, "the design has several Regions"),
     found(model::GROWS_TOO_LARGE, Error, "a design grows beyond reason"),

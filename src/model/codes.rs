@@ -22,3 +22,5 @@ pub const UNKNOWN_HOST_PROFILE: Code = Code("DD2101");
 pub const UNKNOWN_HARDWARE_REFERENCE: Code = Code("DD2108");
 /// A node filter that names something that does not exist.
 pub const UNKNOWN_FILTER_NAME: Code = Code("DD2110");
+/// Permissions that are written as a number.
+pub const NUMERIC_PERMISSIONS: Code = Code("DD1111");

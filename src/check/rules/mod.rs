@@ -5,6 +5,12 @@ use super::registry::Rule;
 mod address_on_unknown_network;
 mod address_outside_network;
 mod address_without_interface;
+mod asset_for_node;
+mod asset_path;
+mod asset_path_twice;
+mod asset_pipeline;
+mod asset_template;
+mod asset_without_content;
 mod bad_range;
 mod bond_delays;
 mod bond_with_one_member;
@@ -38,6 +44,7 @@ mod no_primary_network;
 mod oob_incomplete;
 mod overlapping_networks;
 mod overlapping_ranges;
+mod package_version;
 mod partition_used_twice;
 mod percent_sum;
 mod primary_network_unused;
@@ -48,6 +55,7 @@ mod small_root;
 mod static_in_dhcp_range;
 mod storage;
 mod tagged_network_untrunked;
+mod template_name;
 mod two_addresses;
 mod unknown_device;
 mod unknown_hardware_profile;
@@ -56,9 +64,11 @@ mod unknown_network;
 mod unknown_network_on_link;
 mod unknown_rack;
 mod unknown_volume_group;
+mod untried_template;
 mod untrunked_networks;
 mod untrunked_without_native;
 mod unusable_address;
+mod unused_data;
 
 /// All rules over a model, in the order of codes.
 pub(super) static RULES: &[&Rule] = &[
@@ -110,6 +120,16 @@ pub(super) static RULES: &[&Rule] = &[
     &oob_incomplete::RULE,
     &libvirt_uri::RULE,
     &libvirt_without_mac::RULE,
+    &asset_pipeline::RULE,
+    &asset_template::RULE,
+    &asset_for_node::RULE,
+    &template_name::RULE,
+    &asset_path::RULE,
+    &asset_path_twice::RULE,
+    &asset_without_content::RULE,
+    &package_version::RULE,
+    &unused_data::RULE,
+    &untried_template::RULE,
     &no_primary_network::RULE,
     &primary_network_unused::RULE,
     &no_image::RULE,

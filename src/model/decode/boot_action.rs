@@ -192,7 +192,7 @@ fn mode(node: &Node, r: &mut Reader<'_>) -> Option<Located<Mode>> {
                 }
                 (Some(bits), _) | (None, Some(bits)) => {
                     let message = format!("permissions are the number {number}, taken for {}", Mode(bits));
-                    r.report(Diagnostic::warning(codes::MALFORMED_VALUE, message).at(node.span).help(HELP));
+                    r.report(Diagnostic::warning(codes::NUMERIC_PERMISSIONS, message).at(node.span).help(HELP));
                     Some(bits)
                 }
                 (None, None) => None,
