@@ -119,7 +119,7 @@ fn permissions_are_octal_and_numbers_are_taken_for_what_makes_sense() {
     for (written, expected) in [("'555'", "0555"), ("'0644'", "0644"), ("'0o755'", "0755"), ("'4755'", "4755"), ("'000'", "0000")] {
         assert_eq!(mode(written), plain(expected));
     }
-    let taken = |number: &str, mode: &str| (Some(mode.to_owned()), format!("DD1103 permissions are the number {number}, taken for {mode}"));
+    let taken = |number: &str, mode: &str| (Some(mode.to_owned()), format!("DD1111 permissions are the number {number}, taken for {mode}"));
     assert_eq!(mode("555"), taken("555", "0555"));
     assert_eq!(mode("0644"), taken("420", "0644"));
     assert_eq!(mode("0o644"), plain("0644"));
