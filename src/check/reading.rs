@@ -16,7 +16,7 @@ const fn schema(code: Code, severity: Severity, title: &'static str) -> Rule {
     Rule { code, original: Some("DD001 (schema)"), title, severity, check: None }
 }
 
-pub(super) static READING: [Rule; 55] = [
+pub(super) static READING: [Rule; 57] = [
     found(yaml::BROKEN_YAML, Error, "a file is not YAML"),
     found(yaml::DUPLICATE_KEY, Error, "a key stands twice in a mapping"),
     found(yaml::UNKNOWN_ALIAS, Error, "an alias names no anchor"),
@@ -58,6 +58,8 @@ pub(super) static READING: [Rule; 55] = [
     found(document::DIFFERS_FROM_DECKHAND, Warning, "Deckhand does something else than its manual says"),
     found(document::ALREADY_RENDERED, Info, "documents are rendered already"),
     found(document::SHARED_VALUE, Warning, "a substitution changes other documents too"),
+    found(document::NO_SITE_TYPE, Warning, "a site type has no folder"),
+    found(document::REPLACED_TWICE, Warning, "a document is replaced twice"),
     found(document::ENCRYPTED_BY_PEGLEG, Warning, "secrets are encrypted by Pegleg"),
     schema(design::UNKNOWN_KEY, Warning, "nothing reads a key"),
     schema(design::WRONG_TYPE, Error, "a value has the wrong type"),
@@ -67,7 +69,7 @@ pub(super) static READING: [Rule; 55] = [
     found(model::REMOVES_NOTHING, Warning, "a removal finds nothing to remove"),
     found(model::NUMERIC_PERMISSIONS, Warning, "permissions are written as a number"),
     found(model::NO_REGION, Error, "the design has no Region"),
-    found(model::SEVERAL_REGIONS, Error, "the design has several Regions"),
+    found(model::SEVERAL_REGIONS, Warning, "the design has several Regions"),
     found(model::GROWS_TOO_LARGE, Error, "a design grows beyond reason"),
     found(model::UNKNOWN_HOST_PROFILE, Error, "a host profile does not exist"),
     found(model::UNKNOWN_HARDWARE_REFERENCE, Error, "a kernel parameter refers to nothing"),

@@ -65,11 +65,15 @@ pub const DIFFERS_FROM_DECKHAND: Code = Code("DD0040");
 pub const ALREADY_RENDERED: Code = Code("DD0041");
 /// A substitution that also changes other documents.
 pub const SHARED_VALUE: Code = Code("DD0042");
+/// A site type that no tree has a folder for.
+pub const NO_SITE_TYPE: Code = Code("DD0044");
+/// Two replacements of one document.
+pub const REPLACED_TWICE: Code = Code("DD0045");
 /// Secrets that Pegleg encrypted.
 pub const ENCRYPTED_BY_PEGLEG: Code = Code("DD0043");
 
 /// All codes of this module; `docs/rules/<code>.md` explains each.
-pub const ALL: [Code; 32] = [
+pub const ALL: [Code; 34] = [
     NOT_A_DOCUMENT,
     NO_SCHEMA,
     UNKNOWN_KIND,
@@ -102,4 +106,6 @@ pub const ALL: [Code; 32] = [
     ALREADY_RENDERED,
     SHARED_VALUE,
     ENCRYPTED_BY_PEGLEG,
+    NO_SITE_TYPE,
+    REPLACED_TWICE,
 ];

@@ -340,7 +340,8 @@ fn replacements(drafts: &[Draft], parents: &[Option<usize>], diagnostics: &mut V
                 Some((parent, other)) => {
                     if let Some(first) = replaced_by[parent] {
                         diagnostics.push(
-                            bad(format!("{} is replaced twice", other.title()), draft.replacement_span)
+                            Diagnostic::warning(codes::REPLACED_TWICE, format!("{} is replaced twice", other.title()))
+                                .at(draft.replacement_span)
                                 .label(drafts[first].replacement_span, "replaced here first")
                                 .help("keep one of the replacements"),
                         );

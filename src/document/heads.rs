@@ -13,6 +13,8 @@ pub struct Head {
     pub name: String,
     /// `metadata.layeringDefinition.layer`.
     pub layer: Option<String>,
+    /// Where its data is written.
+    pub data: Span,
     /// Whether its data is a secret: by its kind, or by its `storagePolicy`.
     pub secret: bool,
 }
@@ -26,9 +28,20 @@ pub struct Heads {
 impl Heads {
     /// The documents of these files. Files that cannot be parsed have none.
     pub fn read(map: &SourceMap, files: &[FileId]) -> Self {
-        let mut heads: Vec<Head> = files.iter().flat_map(|file| yaml::parse(map, *file).documents).filter_map(|node| head(&node)).collect();
+        let documents: Vec<Node> = files.iter().flat_map(|file| yaml::parse(map, *file).documents).collect();
+        Self::of(&documents)
+    }
+
+    /// These documents.
+    pub fn of(documents: &[Node]) -> Self {
+        let mut heads: Vec<Head> = documents.iter().filter_map(head).collect();
         heads.sort_by_key(|head| (head.span.file, head.span.start));
         Self { heads }
+    }
+
+    /// The documents.
+    pub fn iter(&self) -> impl Iterator<Item = &Head> {
+        self.heads.iter()
     }
 
     /// The document that a position belongs to.
@@ -54,5 +67,6 @@ fn head(node: &Node) -> Option<Head> {
     let secret = stored_encrypted || super::is_secret_kind(&schema);
     let span = mapping.entries.first().map_or(node.span, |(key, _)| Span { end: node.span.end, ..key.span });
     let name = text(metadata.and_then(|m| m.get("name")));
-    Some(Head { span, schema, name, layer, secret })
+    let data = mapping.get("data").map_or(Span::NOWHERE, |data| data.span);
+    Some(Head { span, schema, name, layer, data, secret })
 }

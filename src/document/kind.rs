@@ -88,9 +88,15 @@ pub enum Schema {
     Other(Arc<str>),
 }
 
-/// Whether documents of this schema hold a secret whatever their `storagePolicy` says.
+/// Whether documents of this schema hold a secret whatever their `storagePolicy` says; envelopes of Pegleg are for secrets.
 pub fn is_secret_kind(schema: &str) -> bool {
-    ["deckhand/Passphrase/", "deckhand/CertificateKey/", "deckhand/CertificateAuthorityKey/", "deckhand/PrivateKey/"]
-        .iter()
-        .any(|kind| schema.starts_with(kind))
+    [
+        "pegleg/PeglegManagedDocument/",
+        "deckhand/Passphrase/",
+        "deckhand/CertificateKey/",
+        "deckhand/CertificateAuthorityKey/",
+        "deckhand/PrivateKey/",
+    ]
+    .iter()
+    .any(|kind| schema.starts_with(kind))
 }

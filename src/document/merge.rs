@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::json_path::{Blocked, JsonPath};
+use super::json_path::{Blocked, JsonPath, PathStep};
 use crate::yaml::{Mapping, Node, Span, Value};
 
 /// From this many entries on, a mapping is searched through an index.
@@ -49,7 +49,11 @@ pub(super) fn apply(action: &Action, inherited: &Node, child: &Node) -> Result<N
         if !action.path.is_root() && action.path.find(inherited).is_none_or(Node::is_null) {
             return Err(Refused::NotInherited);
         }
-        action.path.remove(&mut result);
+        // Deckhand looks for the value, not for the path.
+        match action.path.find(inherited).filter(|_| !action.path.is_root()).and_then(|there| first_equal(inherited, there)) {
+            Some(path) => JsonPath::of(path).remove(&mut result),
+            None => action.path.remove(&mut result),
+        };
         return Ok(result);
     }
     let own = action.path.find(child).filter(|own| !own.is_null()).ok_or(Refused::NotInChild)?;
@@ -89,4 +93,48 @@ pub(super) fn merge(parent: &Node, child: &Node) -> Node {
         }
     }
     Node::new(child.span, Value::Map(Arc::new(Mapping { entries }))).over(parent)
+}
+
+/// The path of the first value that equals this one, depth first: what Deckhand deletes.
+pub(super) fn first_equal(node: &Node, target: &Node) -> Option<Vec<PathStep>> {
+    let mut path = Vec::new();
+    found_in(node, target, &mut path).then_some(path)
+}
+
+fn found_in(node: &Node, target: &Node, path: &mut Vec<PathStep>) -> bool {
+    let mut child = |step: PathStep, child: &Node| {
+        path.push(step);
+        let found = equal(child, target) || found_in(child, target, path);
+        if !found {
+            path.pop();
+        }
+        found
+    };
+    match &node.value {
+        Value::Seq(items) => items.iter().enumerate().any(|(at, item)| child(PathStep::Index(at as i64), item)),
+        Value::Map(map) => map.entries.iter().any(|(key, value)| child(PathStep::Key(key.name.clone()), value)),
+        _ => false,
+    }
+}
+
+/// Equality as Python has it: mappings in any order, `True` is 1 is 1.0.
+fn equal(one: &Node, other: &Node) -> bool {
+    let number = |value: &Value| match value {
+        Value::Bool(flag) => Some(f64::from(u8::from(*flag))),
+        Value::Int(number) => Some(*number as f64),
+        Value::Float(number) => Some(*number),
+        _ => None,
+    };
+    match (&one.value, &other.value) {
+        (Value::Map(a), Value::Map(b)) => {
+            a.entries.len() == b.entries.len()
+                && a.entries.iter().all(|(key, value)| b.get(&key.name).is_some_and(|other| equal(value, other)))
+        }
+        (Value::Seq(a), Value::Seq(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| equal(a, b)),
+        (Value::Int(a), Value::Int(b)) => a == b,
+        (a, b) => match (number(a), number(b)) {
+            (Some(a), Some(b)) => a == b,
+            _ => a == b,
+        },
+    }
 }

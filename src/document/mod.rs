@@ -30,6 +30,6 @@ mod tests;
 
 pub use heads::{Head, Heads};
 pub use kind::{Kind, Schema, is_secret_kind};
-pub use read::{Document, Form, Read, read, read_all};
+pub use read::{Document, Form, Read, parse, read, read_all};
 pub use render::{Rendered, render};
 pub use sensitive::Sensitive;

@@ -72,7 +72,7 @@ pub fn read_all(map: &SourceMap, files: &[FileId]) -> Read {
     let mut diagnostics = Vec::new();
     let mut parsed = Vec::new();
     for file in files {
-        let file = yaml::parse(map, *file);
+        let file = parse(map, *file);
         diagnostics.extend(file.diagnostics);
         parsed.extend(file.documents);
     }
@@ -103,6 +103,23 @@ pub fn read_all(map: &SourceMap, files: &[FileId]) -> Read {
         );
     }
     Read { documents, sensitive: rendered.sensitive, encrypted: rendered.encrypted, diagnostics }
+}
+
+/// Parses one file of a design. A duplicate key in a document that is not ours is a warning: the tools that it is for have always taken the last one.
+pub fn parse(map: &SourceMap, file: FileId) -> yaml::Parsed {
+    let mut parsed = yaml::parse(map, file);
+    let ours = |node: &Node| {
+        let text = |key: &str| node.get(key).and_then(Node::as_str).unwrap_or_default();
+        text("schema").starts_with("drydock/") || text("apiVersion").starts_with("drydock/")
+    };
+    let starts: Vec<(u32, bool)> = parsed.documents.iter().map(|node| (node.span.start, ours(node))).collect();
+    for found in parsed.diagnostics.iter_mut().filter(|found| found.code == yaml::codes::DUPLICATE_KEY) {
+        let at = found.span.map_or(0, |span| span.start);
+        if starts.iter().rev().find(|(start, _)| *start <= at).is_some_and(|(_, ours)| !ours) {
+            found.severity = crate::diag::Severity::Warning;
+        }
+    }
+    parsed
 }
 
 fn duplicate(kind: Kind, document: &Document, first: &Document, map: &SourceMap) -> Diagnostic {

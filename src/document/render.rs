@@ -6,15 +6,16 @@ use super::codes;
 use super::data_schema;
 use super::family::{Family, Order, layer_order, rank, selects};
 use super::heading::{Draft, Headings, is_deckhand};
+use super::json_path::JsonPath;
 use super::kind::is_secret_kind;
 use super::managed::unwrap;
-use super::merge::{Method, Refused, apply};
+use super::merge::{Method, Refused, apply, first_equal};
 use super::sensitive::Sensitive;
 use super::sharing::Shares;
 use super::size::Budget;
 use super::substitute::{Values, substitute};
 use crate::diag::{Diagnostic, Severity};
-use crate::yaml::{Node, SourceMap, Value};
+use crate::yaml::{Node, SourceMap};
 
 /// The concrete documents of a site.
 #[derive(Debug, Clone, Default)]
@@ -300,31 +301,18 @@ fn refusal(draft: &Draft, parent: &Draft, action: &super::merge::Action, refused
     Diagnostic::error(code, message).at(action.span).label(parent.span, "the parent").help(help)
 }
 
-/// Deckhand deletes the first value that equals the one at the path.
+/// Deckhand deletes the first value that equals the one at the path, and so do we; where that is another place, it is said.
 fn other_deletion(action: &super::merge::Action, data: &Node) -> Option<Diagnostic> {
     let there = action.path.find(data).filter(|_| !action.path.is_root())?;
-    let first = first_equal(data, there)?;
-    if std::ptr::eq(first, there) {
-        return None;
-    }
+    let other = JsonPath::of(first_equal(data, there)?);
+    let first = other.find(data).filter(|first| !std::ptr::eq(*first, there))?;
     Some(
         Diagnostic::warning(
             codes::DIFFERS_FROM_DECKHAND,
-            format!("Deckhand would not delete `{}`, but an equal value before it", action.path),
+            format!("`delete` of `{}` deletes `{other}`, which has an equal value", action.path),
         )
         .at(action.span)
-        .label(first.span, "Deckhand deletes this")
-        .help("drydock deletes what the path names; give the two values a difference, or delete what holds them, if both tools must agree"),
+        .label(first.span, "this is deleted")
+        .help("Deckhand looks for the value, not for the path; give the two values a difference, or delete what holds them"),
     )
-}
-
-fn first_equal<'n>(node: &'n Node, target: &Node) -> Option<&'n Node> {
-    if node == target {
-        return Some(node);
-    }
-    match &node.value {
-        Value::Seq(items) => items.iter().find_map(|item| first_equal(item, target)),
-        Value::Map(map) => map.entries.iter().find_map(|(_, value)| first_equal(value, target)),
-        _ => None,
-    }
 }

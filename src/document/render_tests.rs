@@ -162,10 +162,10 @@ fn lists_null_and_quoted_keys() {
 }
 
 #[test]
-fn what_deckhand_deletes_instead_is_said() {
+fn of_equal_values_the_first_is_deleted_as_deckhand_does() {
     let site = site(&[parent("{a: 1, b: 1}"), child("{method: delete, path: .b}", "{}")]);
-    assert_eq!(site.data("child"), "{a: 1}");
-    assert_eq!(site.problems(), "DD0040 1.yaml:10:38 Deckhand would not delete `.b`, but an equal value before it\n");
+    assert_eq!(site.data("child"), "{b: 1}", "as Deckhand does it");
+    assert_eq!(site.problems(), "DD0040 1.yaml:10:38 `delete` of `.b` deletes `.a`, which has an equal value\n");
 }
 
 #[test]

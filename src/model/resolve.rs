@@ -31,7 +31,7 @@ pub fn resolve(documents: &[Document]) -> (Option<Site>, Vec<Diagnostic>) {
     }
     let of = |kind: Kind| by_kind.get(&kind).map(Vec::as_slice).unwrap_or_default();
 
-    let (name, region) = region(of(Kind::Region), &mut sink);
+    let (name, region) = region(of(Kind::Region), of(Kind::BaremetalNode), &mut sink);
     let racks = decoded(of(Kind::Rack), Kind::Rack, &mut sink, |document, _| decode::rack(document));
     let links = decoded(of(Kind::NetworkLink), Kind::NetworkLink, &mut sink, decode::network_link);
     let hardware_profiles = decoded(of(Kind::HardwareProfile), Kind::HardwareProfile, &mut sink, decode::hardware_profile);
@@ -105,8 +105,13 @@ fn decoded<T>(
     by_name
 }
 
-fn region(documents: &[&Document], sink: &mut Sink) -> (Located<String>, Region) {
-    let Some(document) = documents.first() else {
+fn region(documents: &[&Document], nodes: &[&Document], sink: &mut Sink) -> (Located<String>, Region) {
+    let layer = |document: &Document| {
+        document.metadata.get("layeringDefinition").and_then(|l| l.get("layer")).and_then(crate::yaml::Node::as_str).map(str::to_owned)
+    };
+    let of_nodes = nodes.first().and_then(|node| layer(node));
+    let chosen = documents.iter().find(|region| layer(region) == of_nodes).or(documents.first());
+    let Some(document) = chosen else {
         sink.push(
             Diagnostic::error(codes::NO_REGION, "the design has no Region document")
                 .help("add one with `schema: drydock/Region/v1`; its name is the name of the site"),
@@ -120,12 +125,12 @@ fn region(documents: &[&Document], sink: &mut Sink) -> (Located<String>, Region)
         };
         return (Located::default_value("unnamed".to_owned()), region);
     };
-    for other in &documents[1..] {
+    for other in documents.iter().filter(|other| !std::ptr::eq(**other, *document)) {
         sink.push(
-            Diagnostic::error(codes::SEVERAL_REGIONS, format!("the design has a second Region `{}`", other.name))
+            Diagnostic::warning(codes::SEVERAL_REGIONS, format!("the design has a second Region, `{}`, which is not read", other.name))
                 .at(other.name_span)
-                .label(document.name_span, "the first one")
-                .help("one design describes one site; keep one Region"),
+                .label(document.name_span, "this one counts")
+                .help("one design describes one site; keep one Region, or make the other abstract"),
         );
     }
     let resource = resource(Kind::Region, &document.name);

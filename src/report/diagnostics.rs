@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 
 use super::mask;
 use crate::diag::{Diagnostic, Severity};
-use crate::yaml::{FileId, SourceMap, Span};
+use crate::document::Heads;
+use crate::yaml::{self, FileId, SourceMap, Span};
 
 /// How diagnostics are shown as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +128,16 @@ type Texts = BTreeMap<FileId, String>;
 fn masked_texts(map: &SourceMap, diagnostics: &[Diagnostic]) -> Texts {
     let spans = diagnostics.iter().flat_map(|d| d.span.into_iter().chain(d.labels.iter().map(|l| l.span)));
     let files: BTreeSet<FileId> = spans.map(|span| span.file).collect();
-    files.into_iter().filter_map(|id| Some((id, mask::masked(&map.get(id)?.text)))).collect()
+    files.into_iter().filter_map(|id| Some((id, masked(map, id)?))).collect()
+}
+
+fn masked(map: &SourceMap, id: FileId) -> Option<String> {
+    let text = &map.get(id)?.text;
+    let parsed = yaml::parse(map, id);
+    let is_read = parsed.diagnostics.iter().all(|found| found.code == yaml::codes::DUPLICATE_KEY);
+    let secrets: Vec<(u32, u32)> =
+        Heads::of(&parsed.documents).iter().filter(|head| head.secret).map(|head| (head.data.start, head.data.end)).collect();
+    Some(mask::masked(text, is_read.then_some(&secrets)))
 }
 
 /// A position with its note; primary is where the problem is.

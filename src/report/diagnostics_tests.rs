@@ -59,7 +59,7 @@ error[DD0002]: the key `größe` is given twice
 4 |   größe: 1
   |   ----- first given here
 5 |   größe: 2
-  |   ^^^^^ given again here
+  |   ^^^^^ given again here, and this one counts
   |
   = help: remove one of the two
 
@@ -90,7 +90,7 @@ fn json() {
             },
             {
                 "code": "DD0002", "severity": "error", "message": "the key `a` is given twice", "file": "a.yaml", "line": 5, "column": 3,
-                "note": "given again here", "help": "remove one of the two", "resource": null,
+                "note": "given again here, and this one counts", "help": "remove one of the two", "resource": null,
                 "labels": [{"file": "a.yaml", "line": 4, "column": 3, "text": "first given here"}]
             }
         ]

@@ -2,7 +2,7 @@
 //!
 //! In: a root directory and the entries of a design: files, directories, sites of a Pegleg tree, texts that were fetched. Out: a
 //! [`SourceMap`](crate::yaml::SourceMap) with all YAML files found there, in an order that does not depend on the file system. Reads the disk, or with `git` a
-//! commit. The only module that reads design files. Imports [`crate::yaml`].
+//! commit. The only module that reads design files. Imports [`crate::yaml`], [`crate::diag`] and codes of [`crate::document`].
 
 mod files;
 mod git;

@@ -9,7 +9,9 @@ use super::files::{Disk, Files};
 use super::git::{Commit, without_userinfo};
 use super::load::{Loader, Root, Rule, slashes};
 use super::types::{Pegleg, SourceError};
-use crate::yaml::{self, Node};
+use crate::diag::Diagnostic;
+use crate::document::codes::NO_SITE_TYPE;
+use crate::yaml::{self, Node, Span};
 
 const DEFINITION: &str = "site-definition.yaml";
 
@@ -34,7 +36,7 @@ pub(super) fn collect(loader: &mut Loader<'_>, base: &Root<'_>, commit: Option<&
     let folder = top.join("site").join(&site.site);
     directory(loader, &root, &folder)?;
     let definition = root.shown(&folder.join(DEFINITION));
-    let (kind, repositories) = definition_of(loader, &root, &top, &site.site, &definition)?;
+    let (kind, kind_span, repositories) = definition_of(loader, &root, &top, &site.site, &definition)?;
     let mut found = part(loader, &root, &top, &kind)?;
 
     for repository in repositories {
@@ -91,11 +93,11 @@ pub(super) fn collect(loader: &mut Loader<'_>, base: &Root<'_>, commit: Option<&
         directory_if_there(loader, &root, &path.join("site").join(&site.site))?;
     }
     if !found {
-        return Err(SourceError::SiteDefinition {
-            at: definition,
-            what: format!("site type `{kind}` is nowhere: there is no folder type/{kind}"),
-            remedy: "correct `site_type`, or name the repository that holds it under `repositories`".to_owned(),
-        });
+        loader.loaded.diagnostics.push(
+            Diagnostic::warning(NO_SITE_TYPE, format!("site type `{kind}` is nowhere: there is no folder type/{kind}"))
+                .at(kind_span)
+                .help("correct `site_type`, or name the repository that holds it under `repositories`"),
+        );
     }
     Ok(())
 }
@@ -148,7 +150,7 @@ fn definition_of(
     top: &Path,
     site: &str,
     definition: &str,
-) -> Result<(String, Vec<Repository>), SourceError> {
+) -> Result<(String, Span, Vec<Repository>), SourceError> {
     let map = &loader.loaded.map;
     let Some(file) = loader.loaded.files.iter().find(|id| map.get(**id).is_some_and(|file| file.path == definition)) else {
         return Err(no_site(root, top, site));
@@ -164,6 +166,7 @@ fn definition_of(
             "add one that says `site_type: NAME`",
         ));
     };
+    let kind_span = data.get("site_type").map_or(data.span, |kind| kind.span);
     let kind = match data.get("site_type") {
         Some(kind) => kind
             .as_str()
@@ -173,7 +176,7 @@ fn definition_of(
     };
     let mut repositories = Vec::new();
     let listed = data.get("repositories").filter(|node| !node.is_null());
-    let Some(listed) = listed else { return Ok((kind.to_owned(), repositories)) };
+    let Some(listed) = listed else { return Ok((kind.to_owned(), kind_span, repositories)) };
     let Some(listed) = listed.as_map() else {
         return Err(wrong(at(listed), "`repositories` is not a mapping", "write `NAME: {url: …, revision: …}` lines below it"));
     };
@@ -193,7 +196,7 @@ fn definition_of(
         };
         repositories.push(Repository { name: key.name.to_string(), location: location.to_owned(), revision, at: map.describe(key.span) });
     }
-    Ok((kind.to_owned(), repositories))
+    Ok((kind.to_owned(), kind_span, repositories))
 }
 
 /// The text of a value as the file has it.

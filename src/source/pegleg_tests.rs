@@ -90,11 +90,10 @@ fn what_is_wrong_with_a_tree_is_said_with_the_remedy() {
         write(dir.path(), &[("site/lab/site-definition.yaml", text)]);
         refused("lab")
     };
-    assert_eq!(
-        definition("schema: pegleg/SiteDefinition/v1\ndata:\n  site_type: tiny\n"),
-        "site/lab/site-definition.yaml: site type `tiny` is nowhere: there is no folder type/tiny; correct `site_type`, or name the repository that holds it \
-         under `repositories`"
-    );
+    write(dir.path(), &[("site/lab/site-definition.yaml", "schema: pegleg/SiteDefinition/v1\ndata:\n  site_type: tiny\n")]);
+    let loaded = load(Request::disk(dir.path()), &[site(".", "lab")]).unwrap();
+    let found: Vec<(&str, u32)> = loaded.diagnostics.iter().map(|d| (d.message.as_str(), d.span.unwrap().line)).collect();
+    assert_eq!(found, [("site type `tiny` is nowhere: there is no folder type/tiny", 3)]);
     assert!(
         definition("schema: pegleg/SiteDefinition/v1\ndata:\n  site_type: ../../x\n")
             .starts_with("site/lab/site-definition.yaml:3:14: `site_type` is not")

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::load::{MAX_DIRECTORY_DEPTH, MAX_FILE_BYTES};
+use crate::diag::Diagnostic;
 use crate::yaml::{FileId, SourceMap};
 
 /// A part of a design.
@@ -60,6 +61,8 @@ pub struct Loaded {
     pub map: SourceMap,
     /// The files, in the order in which they are read: entries as given, directories sorted by name.
     pub files: Vec<FileId>,
+    /// What deserves attention.
+    pub diagnostics: Vec<Diagnostic>,
 }
 
 /// Why a design could not be read. Paths are as given or relative to the root.

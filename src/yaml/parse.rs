@@ -412,14 +412,15 @@ impl<'a> Builder<'a> {
         match map.pending.take() {
             Some(Pending::Key(key)) => {
                 if let Some(first) = map.find(&key.name) {
-                    let first = map.entries[first].0.span;
                     self.diagnostics.push(
                         Diagnostic::error(DUPLICATE_KEY, format!("the key `{}` is given twice", clip(&key.name)))
                             .at(key.span)
-                            .note("given again here")
-                            .label(first, "first given here")
+                            .note("given again here, and this one counts")
+                            .label(map.entries[first].0.span, "first given here")
                             .help("remove one of the two"),
                     );
+                    // As PyYAML does: the last value, at the place of the first.
+                    map.entries[first] = (key, node);
                 } else {
                     map.insert(key, node);
                 }

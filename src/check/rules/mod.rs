@@ -61,7 +61,9 @@ mod unknown_device;
 mod unknown_hardware_profile;
 mod unknown_link;
 mod unknown_network;
+
 mod unknown_network_on_link;
+mod unknown_oob_network;
 mod unknown_rack;
 mod unknown_volume_group;
 mod untried_template;
@@ -73,12 +75,13 @@ mod unused_data;
 /// All rules over a model, in the order of codes.
 pub(super) static RULES: &[&Rule] = &[
     &unknown_hardware_profile::RULE,
-    &unknown_network::RULE,
+    &unknown_oob_network::RULE,
     &unknown_network_on_link::RULE,
     &address_on_unknown_network::RULE,
     &unknown_link::RULE,
     &unknown_rack::RULE,
     &unknown_device::RULE,
+    &unknown_network::RULE,
     &duplicate_address::RULE,
     &address_outside_network::RULE,
     &unusable_address::RULE,

@@ -1,26 +1,33 @@
-//! Networks that nodes use must exist.
+//! The networks that a node is attached to exist.
 
 use crate::check::Findings;
 use crate::check::registry::Rule;
 use crate::diag::{Code, Severity};
-use crate::model::Site;
+use crate::model::{Site, Text};
 
 pub(super) static RULE: Rule = Rule {
-    code: Code("DD2103"),
-    original: Some("DD2002 (IP Locality)"),
-    title: "a network does not exist",
-    severity: Severity::Error,
+    code: Code("DD2111"),
+    original: None,
+    title: "a node is attached to a network that does not exist",
+    severity: Severity::Warning,
     check: Some(check),
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
     for node in site.nodes.values() {
-        let on_interfaces = node.interfaces.values().flat_map(|interface| &interface.networks);
-        for network in on_interfaces.chain(&node.primary_network).chain(&node.oob.network) {
+        let mut unknown = |network: &Text, help: &str| {
             if !site.networks.contains_key(&network.value) {
-                let help = "add a Network document of this name, or name another network";
                 findings.unknown("network", network, format!("node.{}", node.name), site.networks.keys(), help);
             }
+        };
+        if let Some(network) = &node.primary_network {
+            unknown(
+                network,
+                "the node gets no default gateway and no domain from it; add a Network document of this name, or name another network",
+            );
+        }
+        for network in node.interfaces.values().flat_map(|interface| &interface.networks) {
+            unknown(network, "the interface is set up without it; add a Network document of this name, or name another network");
         }
     }
 }

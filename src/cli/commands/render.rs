@@ -30,10 +30,10 @@ pub async fn run(args: &Render, from: &Sources, printer: &Printer) -> anyhow::Re
         return boot_actions(node, &settings, &entries, from, printer).await;
     }
     let loaded = design::read(&settings, &entries, from, Network::only_if_asked(from)).await?;
-    let mut diagnostics = Vec::new();
+    let mut diagnostics = loaded.diagnostics;
     let mut parsed = Vec::new();
     for file in &loaded.files {
-        let file = yaml::parse(&loaded.map, *file);
+        let file = document::parse(&loaded.map, *file);
         diagnostics.extend(file.diagnostics);
         parsed.extend(file.documents);
     }

@@ -131,6 +131,7 @@ pub async fn check(settings: &Settings, from: &Sources, network: Network) -> any
 pub async fn check_entries(settings: &Settings, entries: &[DesignEntry], from: &Sources, network: Network) -> anyhow::Result<Checked> {
     let loaded = read(settings, entries, from, network).await?;
     let document::Read { documents, sensitive, encrypted, mut diagnostics } = document::read_all(&loaded.map, &loaded.files);
+    diagnostics.extend(loaded.diagnostics);
     let (site, found) = model::resolve(&documents);
     diagnostics.extend(found);
     if let Some(site) = &site {
