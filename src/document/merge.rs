@@ -133,7 +133,8 @@ fn equal(one: &Node, other: &Node) -> bool {
         (Value::Seq(a), Value::Seq(b)) => a.len() == b.len() && a.iter().zip(b.iter()).all(|(a, b)| equal(a, b)),
         (Value::Int(a), Value::Int(b)) => a == b,
         (a, b) => match (number(a), number(b)) {
-            (Some(a), Some(b)) => a == b,
+            // Equal as Python's `==` has it: exactly.
+            (Some(a), Some(b)) => a.total_cmp(&b).is_eq() || (a == 0.0 && b == 0.0),
             _ => a == b,
         },
     }
