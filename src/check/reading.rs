@@ -16,7 +16,7 @@ const fn schema(code: Code, severity: Severity, title: &'static str) -> Rule {
     Rule { code, original: Some("DD001 (schema)"), title, severity, check: None }
 }
 
-pub(super) static READING: [Rule; 57] = [
+pub(super) static READING: [Rule; 59] = [
     found(yaml::BROKEN_YAML, Error, "a file is not YAML"),
     found(yaml::DUPLICATE_KEY, Error, "a key stands twice in a mapping"),
     found(yaml::UNKNOWN_ALIAS, Error, "an alias names no anchor"),
@@ -73,5 +73,7 @@ pub(super) static READING: [Rule; 57] = [
     found(model::GROWS_TOO_LARGE, Error, "a design grows beyond reason"),
     found(model::UNKNOWN_HOST_PROFILE, Error, "a host profile does not exist"),
     found(model::UNKNOWN_HARDWARE_REFERENCE, Error, "a kernel parameter refers to nothing"),
-    found(model::UNKNOWN_FILTER_NAME, Warning, "a node filter names an unknown node"),
+    found(model::UNKNOWN_FILTER_NAME, Warning, "a node filter names something that does not exist"),
+    found(model::UNKNOWN_ROUTE_DOMAIN, Warning, "a route leads to an unknown route domain"),
+    found(model::EMPTY_FILTER, Warning, "a node filter has no criteria"),
 ];

@@ -24,3 +24,7 @@ pub const UNKNOWN_HARDWARE_REFERENCE: Code = Code("DD2108");
 pub const UNKNOWN_FILTER_NAME: Code = Code("DD2110");
 /// Permissions that are written as a number.
 pub const NUMERIC_PERMISSIONS: Code = Code("DD1111");
+/// A route to a route domain that no network belongs to.
+pub const UNKNOWN_ROUTE_DOMAIN: Code = Code("DD2112");
+/// A node filter without criteria.
+pub const EMPTY_FILTER: Code = Code("DD2113");

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::decode::{RawFilter, RawFilterSet, Reader};
 use super::{Node, Rack, Text, codes};
 use crate::diag::Diagnostic;
+use crate::yaml::Span;
 
 /// Names of the nodes that the filter selects, in order. No filter selects all nodes.
 pub(super) fn select(
@@ -14,6 +15,10 @@ pub(super) fn select(
     r: &mut Reader<'_>,
 ) -> Vec<String> {
     let Some(filter) = filter else { return nodes.keys().cloned().collect() };
+    if filter.sets.is_empty() {
+        let what = if filter.all { "selects every node" } else { "selects no node" };
+        empty(&format!("the node filter has no sets, and {what}"), filter.span, r);
+    }
     let sets: Vec<BTreeSet<&str>> = filter.sets.iter().map(|set| select_set(set, nodes, racks, r)).collect();
     combine(sets, filter.all, nodes).into_iter().map(str::to_owned).collect()
 }
@@ -40,6 +45,11 @@ fn select_set<'n>(
     r: &mut Reader<'_>,
 ) -> BTreeSet<&'n str> {
     let mut criteria = Vec::new();
+    let names = [&set.node_names, &set.node_tags, &set.rack_names].into_iter().all(Vec::is_empty);
+    if names && set.node_labels.is_empty() && set.rack_labels.is_empty() {
+        let what = if set.all { "selects every node" } else { "selects no node" };
+        empty(&format!("this set of the node filter has no criteria, and {what}"), set.span, r);
+    }
     if !set.node_names.is_empty() {
         criteria.push(set.node_names.iter().filter_map(|name| known(name, nodes, "node", r)).collect());
     }
@@ -47,6 +57,10 @@ fn select_set<'n>(
         nodes.iter().filter(|(_, node)| wanted(node)).map(|(name, _)| name.as_str()).collect()
     };
     if !set.node_tags.is_empty() {
+        let given: BTreeSet<&str> = nodes.values().flat_map(|node| &node.tags).map(|tag| tag.as_str()).collect();
+        for tag in set.node_tags.iter().filter(|tag| !given.contains(tag.as_str())) {
+            unknown(&format!("node filter names tag `{tag}`, which no node has"), tag, given.iter().copied(), "tag", r);
+        }
         let tags: BTreeSet<&str> = set.node_tags.iter().map(|tag| tag.as_str()).collect();
         criteria.push(matching(&|node| node.tags.iter().any(|tag| tags.contains(tag.as_str()))));
     }
@@ -54,6 +68,11 @@ fn select_set<'n>(
         criteria.push(matching(&|node| any_label(&set.node_labels, &node.owner_data)));
     }
     if !set.rack_names.is_empty() {
+        let of_nodes = nodes.values().filter_map(|node| node.rack.as_ref()).map(|rack| rack.as_str());
+        let given: BTreeSet<&str> = racks.keys().map(String::as_str).chain(of_nodes).collect();
+        for rack in set.rack_names.iter().filter(|rack| !given.contains(rack.as_str())) {
+            unknown(&format!("node filter names rack `{rack}`, which does not exist"), rack, given.iter().copied(), "rack", r);
+        }
         let names: BTreeSet<&str> = set.rack_names.iter().map(|name| name.as_str()).collect();
         criteria.push(matching(&|node| node.rack.as_ref().is_some_and(|rack| names.contains(rack.as_str()))));
     }
@@ -71,12 +90,22 @@ fn any_label(wanted: &BTreeMap<String, Text>, labels: &BTreeMap<String, Text>) -
 fn known<'n, T>(name: &Text, things: &'n BTreeMap<String, T>, what: &str, r: &mut Reader<'_>) -> Option<&'n str> {
     let found = things.get_key_value(&name.value).map(|(key, _)| key.as_str());
     if found.is_none() {
-        let warning = Diagnostic::warning(codes::UNKNOWN_FILTER_NAME, format!("node filter names {what} `{name}`, which does not exist"));
-        let warning = match crate::design::similar(name, things.keys().map(String::as_str)) {
-            Some(similar) => warning.help(format!("did you mean `{similar}`?")),
-            None => warning.help("it selects nothing; remove it, or add the node"),
-        };
-        r.report(warning.at(name.span));
+        let message = format!("node filter names {what} `{name}`, which does not exist");
+        unknown(&message, name, things.keys().map(String::as_str), what, r);
     }
     found
+}
+
+fn unknown<'n>(message: &str, name: &Text, things: impl Iterator<Item = &'n str>, what: &str, r: &mut Reader<'_>) {
+    let warning = Diagnostic::warning(codes::UNKNOWN_FILTER_NAME, message);
+    let warning = match crate::design::similar(name, things) {
+        Some(similar) => warning.help(format!("did you mean `{similar}`?")),
+        None => warning.help(format!("it selects nothing; remove it, or add the {what}")),
+    };
+    r.report(warning.at(name.span));
+}
+
+fn empty(message: &str, span: Span, r: &mut Reader<'_>) {
+    let warning = Diagnostic::warning(codes::EMPTY_FILTER, message).at(span);
+    r.report(warning.help("name nodes, tags, labels or racks, or leave `node_filter` out to select every node"));
 }

@@ -174,7 +174,16 @@ fn with_routes(raw: BTreeMap<String, RawNetwork>, sink: &mut Sink) -> BTreeMap<S
                 });
             }
             let Some(domain) = route.routedomain else { continue };
-            let destinations = domains.get(&domain.value).map(Vec::as_slice).unwrap_or_default();
+            let Some(destinations) = domains.get(&domain.value) else {
+                let message = format!("no network belongs to route domain `{domain}`");
+                let found = Diagnostic::warning(codes::UNKNOWN_ROUTE_DOMAIN, message).at(domain.span);
+                let help = match crate::design::similar(&domain, domains.keys().map(String::as_str)) {
+                    Some(similar) => format!("did you mean `{similar}`?"),
+                    None => "set `routedomain` of the networks that it should lead to, or remove the route".to_owned(),
+                };
+                sink.push(found.help(help).resource(resource(Kind::Network, &name)));
+                continue;
+            };
             if destinations.len() > left {
                 let message = format!("route domains of this design give more than {MAX_ROUTES} routes; `{domain}` is left out here");
                 let found = Diagnostic::error(codes::GROWS_TOO_LARGE, message).at(domain.span);

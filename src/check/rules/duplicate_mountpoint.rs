@@ -20,14 +20,15 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
     for node in site.nodes.values() {
-        let mut first: BTreeMap<&str, (String, Span)> = BTreeMap::new();
+        let mut first: BTreeMap<String, (String, Span)> = BTreeMap::new();
         for (place, filesystem, _) in filesystems(&node.storage) {
             let Some(path) = &filesystem.mountpoint else { continue };
-            let normal = match path.trim_end_matches('/') {
-                "" => "/",
-                other => other,
-            };
-            match first.entry(normal) {
+            if !path.starts_with('/') {
+                continue;
+            }
+            let steps: Vec<&str> = path.split('/').filter(|step| !matches!(*step, "" | ".")).collect();
+            let normal = format!("/{}", steps.join("/"));
+            match first.entry(normal.clone()) {
                 Entry::Vacant(free) => {
                     free.insert((place, path.span));
                 }

@@ -19,6 +19,10 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
     for link in site.links.values() {
         let bonding = &link.bonding;
         let mode = bonding.mode.value;
+        // Assumed where the written mode could not be read.
+        if mode != BondMode::Disabled && !bonding.mode.span.is_somewhere() {
+            continue;
+        }
         let times = [("mon_rate", &bonding.mon_rate), ("up_delay", &bonding.up_delay), ("down_delay", &bonding.down_delay)];
         let hashing = matches!(mode, BondMode::Lacp | BondMode::BalanceXor | BondMode::BalanceTlb | BondMode::Broadcast);
         let idle = times.into_iter().filter_map(|(key, time)| Some((key, time.as_ref()?.span, mode == BondMode::Disabled)));

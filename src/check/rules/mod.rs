@@ -11,18 +11,27 @@ mod asset_path_twice;
 mod asset_pipeline;
 mod asset_template;
 mod asset_without_content;
+mod assumed_mtu;
+mod authorized_key;
 mod bad_range;
 mod bond_delays;
 mod bond_with_one_member;
+mod cpu_set;
+mod default_routes;
 mod device_unused;
 mod device_used_twice;
+mod dns_domain;
 mod duplicate_address;
 mod duplicate_alias;
 mod duplicate_boot_mac;
 mod duplicate_mountpoint;
+mod duplicate_name;
+mod duplicate_partition;
+mod duplicate_uuid;
 mod duplicate_vlan;
 mod duplicate_volume;
 mod empty_volume_group;
+mod gateway_is_node;
 mod gateway_outside_network;
 mod host_bits;
 mod hostname;
@@ -33,44 +42,57 @@ mod interface_without_nic;
 mod libvirt_uri;
 mod libvirt_without_mac;
 mod missing_root;
+mod mount_point;
 mod mtu_above_link;
 mod mtu_range;
+mod native_network_not_allowed;
 mod network_of_other_link;
 mod network_on_no_link;
 mod network_on_several_links;
+mod network_without_link;
 mod no_boot_action;
+mod no_dhcp_for_pxe;
 mod no_image;
 mod no_primary_network;
+mod nothing_left;
 mod oob_incomplete;
+mod outside_static_ranges;
 mod overlapping_networks;
 mod overlapping_ranges;
 mod package_version;
 mod partition_used_twice;
 mod percent_sum;
 mod primary_network_unused;
+mod repeated_nic;
+mod repository;
 mod several_nics_without_bond;
 mod several_rests;
 mod shared_nic;
 mod small_root;
 mod static_in_dhcp_range;
 mod storage;
+mod tag_definition;
+mod tagged_native_network;
 mod tagged_network_untrunked;
 mod template_name;
 mod two_addresses;
+mod unbootable_boot;
 mod unknown_device;
+mod unknown_filesystem;
 mod unknown_hardware_profile;
 mod unknown_link;
 mod unknown_network;
-
 mod unknown_network_on_link;
 mod unknown_oob_network;
 mod unknown_rack;
+mod unknown_relay_target;
 mod unknown_volume_group;
 mod untried_template;
 mod untrunked_networks;
 mod untrunked_without_native;
 mod unusable_address;
 mod unused_data;
+mod unused_volume_group;
 
 /// All rules over a model, in the order of codes.
 pub(super) static RULES: &[&Rule] = &[
@@ -86,13 +108,19 @@ pub(super) static RULES: &[&Rule] = &[
     &address_outside_network::RULE,
     &unusable_address::RULE,
     &gateway_outside_network::RULE,
+    &gateway_is_node::RULE,
     &host_bits::RULE,
     &bad_range::RULE,
     &overlapping_ranges::RULE,
     &static_in_dhcp_range::RULE,
     &two_addresses::RULE,
     &overlapping_networks::RULE,
+    &default_routes::RULE,
     &address_without_interface::RULE,
+    &outside_static_ranges::RULE,
+    &no_dhcp_for_pxe::RULE,
+    &unknown_relay_target::RULE,
+    &dns_domain::RULE,
     &network_of_other_link::RULE,
     &network_on_no_link::RULE,
     &network_on_several_links::RULE,
@@ -109,6 +137,11 @@ pub(super) static RULES: &[&Rule] = &[
     &bond_delays::RULE,
     &interface_without_link::RULE,
     &idle_bond_options::RULE,
+    &assumed_mtu::RULE,
+    &network_without_link::RULE,
+    &repeated_nic::RULE,
+    &native_network_not_allowed::RULE,
+    &tagged_native_network::RULE,
     &missing_root::RULE,
     &device_used_twice::RULE,
     &device_unused::RULE,
@@ -120,6 +153,13 @@ pub(super) static RULES: &[&Rule] = &[
     &several_rests::RULE,
     &small_root::RULE,
     &duplicate_volume::RULE,
+    &unused_volume_group::RULE,
+    &nothing_left::RULE,
+    &duplicate_partition::RULE,
+    &duplicate_uuid::RULE,
+    &mount_point::RULE,
+    &unknown_filesystem::RULE,
+    &unbootable_boot::RULE,
     &oob_incomplete::RULE,
     &libvirt_uri::RULE,
     &libvirt_without_mac::RULE,
@@ -141,4 +181,9 @@ pub(super) static RULES: &[&Rule] = &[
     &no_boot_action::RULE,
     &duplicate_boot_mac::RULE,
     &duplicate_alias::RULE,
+    &duplicate_name::RULE,
+    &cpu_set::RULE,
+    &authorized_key::RULE,
+    &tag_definition::RULE,
+    &repository::RULE,
 ];

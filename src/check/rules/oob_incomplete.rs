@@ -45,6 +45,7 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
         }
         if let Some(network) = &oob.network
             && oob.address.is_none()
+            && site.networks.contains_key(&network.value)
             && matches!(kind.value, OobType::Ipmi | OobType::Redfish)
         {
             let message = format!("node `{}` has no address on `{network}`, the network of its BMC", node.name);

@@ -1,5 +1,6 @@
 //! Shares of a disk or volume group add up to at most the whole.
 
+use super::storage::shared_spaces;
 use crate::check::Findings;
 use crate::check::registry::Rule;
 use crate::diag::{Code, Severity};
@@ -17,20 +18,10 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
     for node in site.nodes.values() {
-        let disks = node
-            .storage
-            .physical_devices
-            .values()
-            .map(|disk| ("disk", &disk.name, disk.partitions.iter().map(|partition| &partition.size).collect::<Vec<_>>()));
-        let groups = node
-            .storage
-            .volume_groups
-            .values()
-            .map(|group| ("volume group", &group.name, group.logical_volumes.iter().map(|volume| &volume.size).collect()));
-        for (what, name, sizes) in disks.chain(groups) {
+        for (what, name, sizes) in shared_spaces(&node.storage) {
             let shares: Vec<(u32, Span)> = sizes
                 .into_iter()
-                .filter_map(|size| if let Size::Percent(share) = size.value { Some((share, size.span)) } else { None })
+                .filter_map(|(_, size)| if let Size::Percent(share) = size.value { Some((share, size.span)) } else { None })
                 .collect();
             let sum: u64 = shares.iter().map(|(share, _)| u64::from(*share)).sum();
             if sum <= 10_000 {

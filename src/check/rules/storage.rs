@@ -24,3 +24,16 @@ pub(super) fn physical_volumes(storage: &Storage) -> impl Iterator<Item = &Text>
         .values()
         .flat_map(|disk| disk.volume_group.iter().chain(disk.partitions.iter().filter_map(|p| p.volume_group.as_ref())))
 }
+
+/// Every disk and volume group: what it is, its name, and the parts that share its space with their sizes.
+pub(super) fn shared_spaces(storage: &Storage) -> impl Iterator<Item = (&'static str, &Text, Vec<(String, &Located<Size>)>)> {
+    let disks = storage.physical_devices.values().map(|disk| {
+        let parts = disk.partitions.iter().map(|partition| (format!("partition `{}`", partition.name), &partition.size));
+        ("disk", &disk.name, parts.collect())
+    });
+    let groups = storage.volume_groups.values().map(|group| {
+        let parts = group.logical_volumes.iter().map(|volume| (format!("logical volume `{}`", volume.name), &volume.size));
+        ("volume group", &group.name, parts.collect())
+    });
+    disks.chain(groups)
+}

@@ -14,7 +14,8 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
-    for link in site.links.values().filter(|link| !link.trunked.value) {
+    // Several networks without trunking are reported as that.
+    for link in site.links.values().filter(|link| !link.trunked.value && link.allowed_networks.len() < 2) {
         let mut seen = Vec::new();
         for name in link.native_network.iter().chain(&link.allowed_networks) {
             if seen.contains(&name.as_str()) {

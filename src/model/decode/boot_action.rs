@@ -8,7 +8,7 @@ use crate::diag::Diagnostic;
 use crate::document::Document;
 use crate::model::secrets::origins;
 use crate::model::{Asset, AssetKind, AssetSource, Content, Located, Mode, Package, Packages, Segment, Text, codes};
-use crate::yaml::{Node, Value};
+use crate::yaml::{Node, Span, Value};
 
 /// A boot action before its filter is applied.
 pub(in crate::model) struct RawBootAction {
@@ -23,10 +23,12 @@ pub(in crate::model) struct RawBootAction {
 pub(in crate::model) struct RawFilter {
     pub(in crate::model) all: bool,
     pub(in crate::model) sets: Vec<RawFilterSet>,
+    pub(in crate::model) span: Span,
 }
 
 /// One set of criteria.
 pub(in crate::model) struct RawFilterSet {
+    pub(in crate::model) span: Span,
     pub(in crate::model) all: bool,
     pub(in crate::model) node_names: Vec<Text>,
     pub(in crate::model) node_tags: Vec<Text>,
@@ -50,6 +52,7 @@ fn node_filter(node: &Node, r: &mut Reader<'_>) -> RawFilter {
     let all = filter_type(node, "filter_set_type", r);
     let sets = node.get("filter_set").and_then(Node::as_seq).unwrap_or_default();
     let sets = sets.iter().filter(|set| set.as_map().is_some()).map(|set| RawFilterSet {
+        span: set.span,
         all: filter_type(set, "filter_type", r),
         node_names: texts_at(set, "node_names"),
         node_tags: texts_at(set, "node_tags"),
@@ -57,7 +60,7 @@ fn node_filter(node: &Node, r: &mut Reader<'_>) -> RawFilter {
         rack_names: texts_at(set, "rack_names"),
         rack_labels: dict_at(set, "rack_labels"),
     });
-    RawFilter { all, sets: sets.collect() }
+    RawFilter { all, sets: sets.collect(), span: node.span }
 }
 
 fn filter_type(node: &Node, key: &str, r: &mut Reader<'_>) -> bool {

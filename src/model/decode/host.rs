@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::reader::{Reader, dict_at, entries, key_text, name_at, scalar, texts_at};
+use super::reader::{Reader, dict_at, entries, key_text, name_at, name_or_unreadable_at, scalar, texts_at};
 use crate::diag::Diagnostic;
 use crate::document::Document;
 use crate::model::profiles::Inherited;
@@ -180,7 +180,7 @@ fn platform(node: &Tree, profile: Option<&Text>, hardware: Option<&HardwareProfi
             kernel_params.insert(key.name.to_string(), value);
         }
     }
-    Platform { image: name_at(node, "image"), kernel: name_at(node, "kernel"), kernel_params }
+    Platform { image: name_or_unreadable_at(node, "image"), kernel: name_at(node, "kernel"), kernel_params }
 }
 
 /// `true` is a bare word (an empty text here); `false` leaves the parameter out.

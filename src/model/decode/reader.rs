@@ -156,6 +156,12 @@ pub(in crate::model) fn name_at(map: &Node, key: &str) -> Option<Text> {
     map.get(key).and_then(text).filter(|text| !text.is_empty())
 }
 
+/// As [`name_at`]; something that is no scalar counts as a text that nobody knows, so that it is not reported as missing besides.
+pub(in crate::model) fn name_or_unreadable_at(map: &Node, key: &str) -> Option<Text> {
+    let unreadable = || map.get(key).filter(|node| matches!(node.value, Value::Seq(_) | Value::Map(_)));
+    name_at(map, key).or_else(|| unreadable().map(|node| Located::new(String::new(), node.span)))
+}
+
 /// Scalars of a list.
 pub(in crate::model) fn texts_at(map: &Node, key: &str) -> Vec<Text> {
     map.get(key).and_then(Node::as_seq).unwrap_or_default().iter().filter_map(text).collect()

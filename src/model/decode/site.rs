@@ -183,13 +183,14 @@ fn vlan(node: &Node, r: &mut Reader<'_>) -> Option<Located<u16>> {
     match tag.value {
         0 => None,
         1..=4094 => Some(tag),
+        // Still a tag: taken for untagged, the network would be reported for that as well.
         other => {
             r.malformed(
                 node,
                 format!("`{other}` is not a VLAN tag (1 to 4094)"),
                 "give the tag that the switches know, or leave `vlan` out where frames are untagged",
             );
-            None
+            Some(tag)
         }
     }
 }

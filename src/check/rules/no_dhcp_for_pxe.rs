@@ -1,0 +1,43 @@
+//! A machine that boots from the network gets an address there.
+
+use std::collections::BTreeMap;
+
+use crate::check::Findings;
+use crate::check::registry::Rule;
+use crate::diag::{Code, Severity};
+use crate::model::{Network, Node, OobType, Site, Text};
+
+pub(super) static RULE: Rule = Rule {
+    code: Code("DD2215"),
+    original: None,
+    title: "no DHCP serves the network that nodes boot from",
+    severity: Severity::Warning,
+    check: Some(check),
+};
+
+fn check(site: &Site, findings: &mut Findings<'_>) {
+    let mut unserved: BTreeMap<&str, (&Node, &Text)> = BTreeMap::new();
+    for node in site.nodes.values().filter(|node| node.oob.kind.is_some_and(|kind| kind.value != OobType::Manual)) {
+        let Some(profile) = node.hardware_profile.as_ref().and_then(|name| site.hardware_profiles.get(&name.value)) else { continue };
+        let Some(nic) = &profile.pxe_interface else { continue };
+        let interfaces = node.interfaces.values().filter(|interface| interface.name == *nic || interface.slaves.contains(nic));
+        // Frames of a machine that boots are untagged.
+        let networks = interfaces.filter_map(|interface| {
+            let link = site.links.get(&interface.device_link.as_ref()?.value)?;
+            site.networks.get(&link.native_network.as_ref()?.value)
+        });
+        let networks: Vec<&Network> = networks.collect();
+        let served = |network: &&Network| {
+            network.has_dhcp_range() || network.dhcp_relay.as_ref().is_some_and(|relay| relay.upstream_target.is_some())
+        };
+        if let Some(network) = networks.first().filter(|_| !networks.iter().any(served)) {
+            unserved.entry(&network.name).or_insert((node, nic));
+        }
+    }
+    for (name, (node, nic)) in unserved {
+        let message = format!("network `{name}` has neither a DHCP range nor a relay, and node `{}` boots from it", node.name);
+        let found = findings.finding(message).at(site.networks[name].name.span).label(nic.span, "the NIC that boots");
+        let help = "add a range of type `dhcp` or `dhcp_relay.upstream_target`, or correct `pxe_interface`";
+        findings.push(found.help(help).resource(format!("network.{name}")));
+    }
+}
