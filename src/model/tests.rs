@@ -274,7 +274,7 @@ fn sizes_are_read() {
 #[test]
 fn route_domains_and_known_destinations() {
     let network = |block: u32, routes: &str| format!("cidr: 10.0.{block}.0/24\nroutedomain: storage\nroutes:\n{routes}");
-    let site = site(&[
+    let (site, found) = read(&[
         doc(
             "Network",
             "a",
@@ -283,6 +283,7 @@ fn route_domains_and_known_destinations() {
         doc("Network", "b", &network(2, "  - {subnet: 10.0.3.0/24, gateway: 10.0.2.1}\n  - {subnet: 0.0.0.0/0, gateway: 10.0.2.1}")),
         doc("Network", "c", &network(3, "  - {routedomain: nowhere, gateway: 10.0.3.1}")),
     ]);
+    assert_eq!(found.iter().map(|found| found.code.0).collect::<Vec<_>>(), ["DD2112"], "the domain that nobody is in");
     let routes = |name: &str| {
         let routes = &site.networks[name].routes;
         routes
@@ -300,7 +301,7 @@ fn selected(filter: &str) -> Vec<String> {
     let node = |name: &str, tag: &str, label: &str, rack: &str| {
         doc("BaremetalNode", name, &format!("metadata: {{tags: [{tag}], owner_data: {{role: {label}}}, rack: {rack}}}"))
     };
-    let site = site(&[
+    let (site, found) = read(&[
         doc("Rack", "r1", "labels: {row: a}"),
         doc("Rack", "r2", "labels: {row: b}"),
         node("n1", "gpu", "compute", "r1"),
@@ -308,6 +309,7 @@ fn selected(filter: &str) -> Vec<String> {
         node("n3", "ssd", "compute", "r2"),
         doc("BootAction", "action", &format!("assets: []\n{filter}")),
     ]);
+    assert!(found.iter().all(|found| found.code.0 == "DD2113"), "only sets without criteria: {found:#?}");
     site.boot_actions["action"].nodes.clone()
 }
 

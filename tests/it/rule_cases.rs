@@ -13,27 +13,27 @@ use serde::Deserialize;
 /// Text of the base design that occurs once, and what stands there instead.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Edit {
-    pub replace: String,
-    pub with: String,
+pub(crate) struct Edit {
+    pub(crate) replace: String,
+    pub(crate) with: String,
 }
 
 /// A case of a rule.
 #[derive(Debug)]
-pub struct Case {
+pub(crate) struct Case {
     /// The rule's code.
-    pub code: String,
-    pub file: PathBuf,
-    pub edits: Vec<Edit>,
+    pub(crate) code: String,
+    pub(crate) file: PathBuf,
+    pub(crate) edits: Vec<Edit>,
 }
 
 impl Case {
-    pub fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         self.file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("good-"))
     }
 
     /// The design with the edits.
-    pub fn design(&self, base: &str) -> String {
+    pub(crate) fn design(&self, base: &str) -> String {
         self.edits.iter().fold(base.to_owned(), |text, edit| {
             assert_eq!(text.matches(&edit.replace).count(), 1, "{}: `{}` is not there once", self.file.display(), edit.replace);
             text.replacen(&edit.replace, &edit.with, 1)
@@ -46,12 +46,12 @@ fn root() -> PathBuf {
 }
 
 /// The design without a fault.
-pub fn base() -> String {
+pub(crate) fn base() -> String {
     std::fs::read_to_string(root().join("base.yaml")).expect("base.yaml")
 }
 
 /// All cases, by code and name.
-pub fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<Case> {
     let entries = |folder: &Path| -> BTreeSet<PathBuf> {
         std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect()
     };
@@ -68,7 +68,7 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// Everything that is reported about files of a design.
-pub fn diagnose(map: &SourceMap, files: &[drydock::yaml::FileId]) -> Vec<Diagnostic> {
+pub(crate) fn diagnose(map: &SourceMap, files: &[drydock::yaml::FileId]) -> Vec<Diagnostic> {
     let document::Read { documents, sensitive, mut diagnostics, .. } = document::read_all(map, files);
     let (site, found) = resolve(&documents);
     diagnostics.extend(found);
