@@ -15,7 +15,7 @@ use drydock::diff::{NodeStage, Stage};
 use drydock::driver::{Begun, Call, Driver, DriverError, ErrorClass, NodeDriver, Observation};
 use drydock::plan::{Digests, Goal, Limits, Plan, Sealed};
 use drydock::run::RunOutcome;
-use drydock::store::SqliteStore;
+use drydock::store::{SqliteStore, Store as _};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -192,10 +192,16 @@ fn run(nodes: usize, effect_ms: u64, parallelism: u32) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
 
     let (cpu, (written, _), start) = (cpu_seconds(), written_and_peak(), Instant::now());
-    let report = runtime.block_on(Engine::new(plan, store, drivers, Options::default()).start(b"")).expect("a run");
+    let report = runtime.block_on(Engine::new(plan, store.clone(), drivers, Options::default()).start(b"")).expect("a run");
     let (took, cpu) = (start.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-    let (now_written, peak) = written_and_peak();
     assert_eq!(report.outcome, RunOutcome::Success);
+    let start = Instant::now();
+    assert_eq!(store.memory().expect("what is remembered").generations.len(), actions);
+    let folding = start.elapsed().as_secs_f64();
+    let start = Instant::now();
+    drop(store);
+    let closing = start.elapsed().as_secs_f64();
+    let (now_written, peak) = written_and_peak();
 
     let bare = runtime.block_on(bare(actions, site.effect, parallelism));
     let effect = effect_ms as f64 / 1000.0;
@@ -204,7 +210,7 @@ fn run(nodes: usize, effect_ms: u64, parallelism: u32) {
     println!(
         "{nodes} nodes, {actions} actions of {effect_ms} ms, parallelism {parallelism}: {took:.3} s, bound {bound:.3} s, factor {:.3}; \
          the same sleeps without an engine {bare:.3} s; \
-         {cpu:.2} CPU-s ({:.0} µs per action); {:.1} MB written ({:.0} bytes per action); peak {peak} MiB; at most {} calls at once",
+         folded by the next reader in {folding:.3} s, closed in {closing:.3} s; {cpu:.2} CPU-s ({:.0} µs per action); {:.1} MB written ({:.0} bytes per action); peak {peak} MiB; at most {} calls at once",
         took / bound,
         cpu * 1e6 / actions as f64,
         (now_written - written) as f64 / 1e6,

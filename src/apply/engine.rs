@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio_util::task::AbortOnDropHandle;
+
 use crate::build::Binding;
 use crate::plan::Plan;
 use crate::run::{Dag, EVENT_VERSION, Event, EventKind, RunOutcome, RunState};
@@ -327,7 +329,9 @@ impl Engine {
             graceful: self.options.graceful,
             now: self.options.now,
         });
-        let (state, outcome) = dispatcher.work().await?;
+        // As a task of its own it runs where its executors do: a message costs no change of thread.
+        let working = AbortOnDropHandle::new(tokio::spawn(dispatcher.work()));
+        let (state, outcome) = working.await.map_err(|error| EngineError::Internal(error.to_string()))??;
         Ok(RunReport { run, outcome, state })
     }
 }

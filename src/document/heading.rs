@@ -101,13 +101,13 @@ impl Draft {
     /// The document with its rendered data.
     pub(super) fn finish(&self, data: Node) -> Node {
         let Some(map) = self.root.as_map() else { return self.root.clone() };
-        let mut entries = map.entries.clone();
+        let mut entries = map.entries.to_vec();
         match entries.iter_mut().find(|(key, _)| &*key.name == "data") {
             Some((_, there)) => *there = data,
             None if data.is_null() => return self.root.clone(),
             None => entries.push((Key { name: "data".into(), span: self.span }, data)),
         }
-        Node { span: self.root.span, value: Value::Map(Arc::new(Mapping { entries })), past: self.root.past.clone() }
+        Node { span: self.root.span, value: Value::Map(Arc::new(Mapping { entries: entries.into() })), past: self.root.past.clone() }
     }
 }
 

@@ -143,11 +143,11 @@ impl JsonPath {
             here = match (step, &mut here.value) {
                 (PathStep::Key(name), Value::Map(map)) => {
                     let map = Arc::make_mut(map);
-                    let place = map.entries.iter().position(|(key, _)| key.name == *name).unwrap_or_else(|| {
-                        map.entries.push((Key { name: name.clone(), span: at }, fresh()));
+                    let place = map.entries.position(name).unwrap_or_else(|| {
+                        map.entries.push(Key { name: name.clone(), span: at }, fresh());
                         map.entries.len() - 1
                     });
-                    &mut map.entries[place].1
+                    map.entries.value_mut(place).ok_or_else(blocked)?
                 }
                 (PathStep::Index(index), Value::Seq(items)) => {
                     let Some(index) = usize::try_from(*index).ok().filter(|i| *i <= MAX_INDEX) else { return Err(blocked()) };
@@ -182,7 +182,7 @@ impl JsonPath {
             }
             match (last, &mut parent.value) {
                 (PathStep::Key(name), Value::Map(map)) => {
-                    if let Some(at) = map.entries.iter().position(|(key, _)| key.name == *name) {
+                    if let Some(at) = map.entries.position(name) {
                         Arc::make_mut(map).entries.remove(at);
                         removed = true;
                     }
@@ -245,14 +245,14 @@ fn update(steps: &[PathStep], node: &mut Node, change: &mut dyn FnMut(&mut Node)
     };
     match (step, &mut node.value) {
         (PathStep::Key(name), Value::Map(map)) => {
-            let Some(at) = map.entries.iter().position(|(key, _)| key.name == *name) else { return 0 };
-            update(rest, &mut Arc::make_mut(map).entries[at].1, change)
+            let Some(at) = map.entries.position(name) else { return 0 };
+            Arc::make_mut(map).entries.value_mut(at).map_or(0, |value| update(rest, value, change))
         }
         (PathStep::Index(index), Value::Seq(items)) => {
             let Some(at) = place(*index, items.len()) else { return 0 };
             update(rest, &mut Arc::make_mut(items)[at], change)
         }
-        (PathStep::Each, Value::Map(map)) => Arc::make_mut(map).entries.iter_mut().map(|(_, value)| update(rest, value, change)).sum(),
+        (PathStep::Each, Value::Map(map)) => Arc::make_mut(map).entries.values_mut().map(|(_, value)| update(rest, value, change)).sum(),
         (PathStep::Each, Value::Seq(items)) => Arc::make_mut(items).iter_mut().map(|item| update(rest, item, change)).sum(),
         _ => 0,
     }

@@ -1,13 +1,9 @@
 //! A child's value laid over its parent's, and the three layering actions.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::json_path::{Blocked, JsonPath, PathStep};
 use crate::yaml::{Mapping, Node, Span, Value};
-
-/// From this many entries on, a mapping is searched through an index.
-const INDEX_FROM: usize = 16;
 
 /// What an action does with the child's value at its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,18 +68,9 @@ pub(super) fn merge(parent: &Node, child: &Node) -> Node {
     let (Value::Map(inherited), Value::Map(own)) = (&parent.value, &child.value) else {
         return child.clone().over(parent);
     };
-    let mut entries = inherited.entries.clone();
-    let index: HashMap<Arc<str>, usize> = if inherited.entries.len() >= INDEX_FROM && own.entries.len() >= INDEX_FROM {
-        inherited.entries.iter().enumerate().map(|(at, (key, _))| (key.name.clone(), at)).collect()
-    } else {
-        HashMap::new()
-    };
+    let mut entries = inherited.entries.to_vec();
     for (key, value) in &own.entries {
-        let at = if index.is_empty() {
-            inherited.entries.iter().position(|(known, _)| known.name == key.name)
-        } else {
-            index.get(&key.name).copied()
-        };
+        let at = inherited.entries.position(&key.name);
         match at {
             Some(at) => {
                 let merged = merge(&entries[at].1, value);
@@ -92,7 +79,7 @@ pub(super) fn merge(parent: &Node, child: &Node) -> Node {
             None => entries.push((key.clone(), value.clone())),
         }
     }
-    Node::new(child.span, Value::Map(Arc::new(Mapping { entries }))).over(parent)
+    Node::new(child.span, Value::Map(Arc::new(Mapping { entries: entries.into() }))).over(parent)
 }
 
 /// The path of the first value that equals this one, depth first: what Deckhand deletes.

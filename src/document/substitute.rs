@@ -346,7 +346,7 @@ impl Replacing<'_> {
         let deeper = depth.map(|d| d - 1);
         match &mut node.value {
             Value::Map(map) => {
-                for (key, value) in &mut Arc::make_mut(map).entries {
+                for (key, value) in Arc::make_mut(map).entries.values_mut() {
                     self.member(PathStep::Key(key.name.clone()), value, deeper);
                 }
             }

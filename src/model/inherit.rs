@@ -58,23 +58,17 @@ fn removed_key(key: &Key) -> Option<&str> {
 }
 
 fn merge_maps(parent: &Mapping, child: &Mapping, idle: &mut Vec<Idle>) -> Value {
-    let index: Option<HashMap<&str, usize>> = (parent.entries.len() > SMALL && child.entries.len() > SMALL)
-        .then(|| parent.entries.iter().enumerate().map(|(at, (key, _))| (&*key.name, at)).collect());
-    let find = |name: &str| match &index {
-        Some(index) => index.get(name).copied(),
-        None => parent.entries.iter().position(|(key, _)| &*key.name == name),
-    };
     let mut entries: Vec<Option<(Key, Node)>> = parent.entries.iter().cloned().map(Some).collect();
     let mut added = Vec::new();
     for (key, value) in &child.entries {
         if let Some(name) = removed_key(key) {
-            match find(name) {
+            match parent.entries.position(name) {
                 Some(at) => entries[at] = None,
                 None => idle.push((key.name.to_string(), key.span)),
             }
             continue;
         }
-        match find(&key.name) {
+        match parent.entries.position(&key.name) {
             Some(at) if removes(value) => entries[at] = None,
             Some(at) => {
                 entries[at] = Some((key.clone(), merge_value(&parent.entries[at].1, value, &key.name, idle)));
@@ -83,8 +77,7 @@ fn merge_maps(parent: &Mapping, child: &Mapping, idle: &mut Vec<Idle>) -> Value 
             None => added.push((key.clone(), if is_clean(value, &key.name) { value.clone() } else { clean(value, &key.name, idle) })),
         }
     }
-    let entries = entries.into_iter().flatten().chain(added).collect();
-    Value::Map(Arc::new(Mapping { entries }))
+    Value::Map(Arc::new(Mapping { entries: entries.into_iter().flatten().chain(added).collect() }))
 }
 
 fn removal(member: &Node) -> Option<&str> {
@@ -197,7 +190,7 @@ fn clean(node: &Node, key: &str, idle: &mut Vec<Idle>) -> Node {
                     entries.push((key.clone(), clean(value, &key.name, idle)));
                 }
             }
-            Value::Map(Arc::new(Mapping { entries }))
+            Value::Map(Arc::new(Mapping { entries: entries.into() }))
         }
         Value::Seq(members) => {
             let named = NAMED_LISTS.contains(&key);

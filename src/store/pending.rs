@@ -2,7 +2,8 @@
 //!
 //! Outcomes come in any order of resources, so each would write pages of its own in every table it touches: the more nodes, the more pages per
 //! commit. Instead, what becomes true with a batch of events is appended as one row, in the same transaction, and folded into the tables later: when much
-//! has come together, when a run ends or begins, and before anything is read. After a crash the rows are there, and the next reader folds them.
+//! has come together, when a run begins, and before anything is read. The end of a run folds nothing: nobody should wait for what the next reader does anyway,
+//! as it does after a crash.
 
 use std::collections::BTreeMap;
 
@@ -55,8 +56,7 @@ pub(super) fn append(tx: &Transaction<'_>, site: &str, batch: &[Record], backlog
         tx.prepare_cached("INSERT INTO pending (site, writes) VALUES (?1, ?2)")?.execute((site, rows::json(&later)?))?;
     }
     backlog.waiting += later.len() as u64;
-    let ended = now.iter().any(|w| matches!(w, Write::RunEnded { .. }));
-    Ok(ended || backlog.waiting >= ENOUGH.max(backlog.folded))
+    Ok(backlog.waiting >= ENOUGH.max(backlog.folded))
 }
 
 fn any_of(connection: &Connection, sql: &str, site: &str) -> rusqlite::Result<bool> {

@@ -17,7 +17,7 @@ fn map(entries: Vec<(String, Node)>) -> Node {
             out.push((Key { name: name.into(), span: Span::NOWHERE }, value));
         }
     }
-    Node::nowhere(Value::Map(Arc::new(Mapping { entries: out })))
+    Node::nowhere(Value::Map(Arc::new(Mapping { entries: out.into() })))
 }
 
 fn list(members: Vec<Node>) -> Node {

@@ -5,6 +5,7 @@
 
 pub mod codes;
 mod emit;
+mod mapping;
 mod parse;
 mod resolve;
 mod syntax;
@@ -16,5 +17,6 @@ mod emit_tests;
 mod tests;
 
 pub use emit::emit;
+pub use mapping::{Entries, Mapping};
 pub use parse::{MAX_ALIASED_NODES, MAX_DEPTH, MAX_SCALAR_BYTES, MAX_VALUES, Parsed, parse};
-pub use tree::{FileId, Key, Mapping, Node, Past, SourceFile, SourceMap, Span, Step, Value};
+pub use tree::{FileId, Key, Node, Past, SourceFile, SourceMap, Span, Step, Value};

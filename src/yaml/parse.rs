@@ -6,7 +6,8 @@ use std::sync::Arc;
 use granit_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
 
 use super::codes::{ALIAS_BOMB, BAD_KEY, BAD_MERGE, BAD_TAG, BROKEN_YAML, DUPLICATE_KEY, TOO_LARGE, UNKNOWN_ALIAS};
-use super::tree::{FileId, Key, Mapping, Node, SourceMap, Span, Value};
+use super::mapping::Mapping;
+use super::tree::{FileId, Key, Node, SourceMap, Span, Value};
 use super::{resolve, syntax};
 use crate::diag::Diagnostic;
 
@@ -331,7 +332,7 @@ impl<'a> Builder<'a> {
         span.end = span.end.max(self.last_end);
         let value = match body {
             Body::Seq(items) => Value::Seq(Arc::new(items)),
-            Body::Map(map) => Value::Map(Arc::new(Mapping { entries: merged(map) })),
+            Body::Map(map) => Value::Map(Arc::new(Mapping { entries: merged(map).into() })),
         };
         let node = Node::new(span, value);
         let height = height + 1;

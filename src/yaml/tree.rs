@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::mapping::Mapping;
+
 /// A file of the [`SourceMap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(pub u32);
@@ -144,25 +146,6 @@ pub struct Key {
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
-    }
-}
-
-/// A mapping in the order in which it was written. Keys are unique.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Mapping {
-    /// Entries in document order.
-    pub entries: Vec<(Key, Node)>,
-}
-
-impl Mapping {
-    /// The value of a key.
-    pub fn get(&self, name: &str) -> Option<&Node> {
-        self.entries.iter().find(|(k, _)| &*k.name == name).map(|(_, v)| v)
-    }
-
-    /// Key and value of a key.
-    pub fn entry(&self, name: &str) -> Option<&(Key, Node)> {
-        self.entries.iter().find(|(k, _)| &*k.name == name)
     }
 }
 

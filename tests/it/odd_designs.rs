@@ -52,7 +52,7 @@ fn odd_value() -> impl Strategy<Value = Value> {
                 let key = |name: String| Key { name: name.into(), span: drydock::yaml::Span::NOWHERE };
                 let mut entries: Vec<(Key, Node)> = entries.into_iter().map(|(name, value)| (key(name), Node::nowhere(value))).collect();
                 entries.dedup_by(|a, b| a.0 == b.0);
-                Value::Map(Arc::new(Mapping { entries }))
+                Value::Map(Arc::new(Mapping { entries: entries.into() }))
             }),
         ]
     })

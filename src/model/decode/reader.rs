@@ -183,7 +183,7 @@ fn clip(text: &str) -> &str {
 
 /// Key and value of each entry, if this is a mapping.
 pub(in crate::model) fn entries(node: Option<&Node>) -> impl Iterator<Item = (&Key, &Node)> {
-    node.and_then(Node::as_map).map(|map| map.entries.as_slice()).unwrap_or_default().iter().map(|(key, value)| (key, value))
+    node.and_then(Node::as_map).map(|map| &*map.entries).unwrap_or_default().iter().map(|(key, value)| (key, value))
 }
 
 /// A key as a name.
