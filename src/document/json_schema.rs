@@ -354,7 +354,7 @@ impl<'s> Compiler<'s> {
 
 /// The value that `#/definitions/name` means.
 fn resolve<'s>(root: &'s Node, text: &str) -> Result<&'s Node, String> {
-    let Some(pointer) = text.strip_prefix('#') else {
+    let Some(pointer) = text.strip_prefix('#').filter(|pointer| pointer.is_empty() || pointer.starts_with('/')) else {
         return Err(format!("`{text}` leads out of the schema; only references such as `#/definitions/name` are followed"));
     };
     let mut here = root;
@@ -611,3 +611,7 @@ impl Check<'_> {
         fits
     }
 }
+
+#[cfg(test)]
+#[path = "json_schema_tests.rs"]
+mod tests;
