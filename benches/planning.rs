@@ -45,9 +45,9 @@ fn main() {
     let t0 = cpu_seconds();
     let mut sources = SourceMap::default();
     let file = sources.add("site.yaml", text);
-    let document::Read { documents, mut diagnostics, .. } = document::read_all(&sources, &[file]);
+    let document::Read { documents, sensitive, mut diagnostics, .. } = document::read_all(&sources, &[file]);
     let t1 = cpu_seconds();
-    let (site, found) = model::resolve(&documents);
+    let (site, found) = model::resolve(&documents, &sensitive);
     diagnostics.extend(found);
     let site = site.expect("the generated site resolves");
     let t2 = cpu_seconds();

@@ -11,9 +11,9 @@ mod explain;
 mod filter;
 mod inherit;
 mod located;
+mod origins;
 mod profiles;
 mod resolve;
-mod secrets;
 mod sink;
 mod size;
 mod types;
@@ -29,7 +29,6 @@ pub use boot_action::{Asset, AssetKind, AssetSource, BootAction, Content, Mode, 
 pub use explain::{Explained, Link, Overridden, Role, Unexplained, explain};
 pub use located::Located;
 pub use resolve::resolve;
-pub use secrets::SecretPlaces;
 pub use sink::Sink;
 pub use size::{Size, SizeError};
 pub use types::*;

@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::decode::{self, Host, Layouts, RawNetwork, Reader};
 use super::profiles::Profiles;
 use super::sink::Sink;
-use super::{Asset, AssetSource, BootAction, Located, Network, Node, Region, Route, SecretPlaces, Site, codes, filter};
+use super::{Asset, AssetSource, BootAction, Located, Network, Node, Region, Route, Site, codes, filter};
 use crate::design;
 use crate::diag::Diagnostic;
-use crate::document::{Document, Kind};
+use crate::document::{Document, Kind, Sensitive};
 
 /// Resolves a design: inheritance, references, route domains, filters and names.
 ///
-/// A problem never stops the others from being found: what cannot be read is left out and reported. `None` only if there is no document of ours at all.
+/// `sensitive` tells where the documents hold secrets. A problem never stops the others from being found: what cannot be read is left out and reported. `None` only if there is no document of ours at all.
 /// Rules over the result are [`crate::check`]'s.
-pub fn resolve(documents: &[Document]) -> (Option<Site>, Vec<Diagnostic>) {
+pub fn resolve(documents: &[Document], sensitive: &Sensitive) -> (Option<Site>, Vec<Diagnostic>) {
     let mut by_kind: BTreeMap<Kind, Vec<&Document>> = BTreeMap::new();
     let mut sink = Sink::default();
     let mut found = Vec::new();
@@ -53,26 +53,26 @@ pub fn resolve(documents: &[Document]) -> (Option<Site>, Vec<Diagnostic>) {
     link_networks(&mut networks, &links, &nodes);
 
     let raw_actions = decoded(of(Kind::BootAction), Kind::BootAction, &mut sink, decode::boot_action);
-    let secrets = SecretPlaces::of(documents);
     let mut boot_actions = BTreeMap::new();
     for (name, raw) in raw_actions {
         let resource = resource(Kind::BootAction, &name);
         let selected = filter::select(raw.filter.as_ref(), &nodes, &racks, &mut Reader::new(&resource, &mut sink));
         let mut assets = raw.assets;
         for asset in &mut assets {
-            mark_sensitive(asset, &secrets);
+            mark_sensitive(asset, sensitive);
         }
         boot_actions.insert(name, BootAction { name: raw.name, signaling: raw.signaling, nodes: selected, assets });
     }
 
     let host_profiles = profiles.spans();
-    let site = Site { name, region, racks, links, networks, hardware_profiles, host_profiles, nodes, boot_actions, secrets };
+    let site =
+        Site { name, region, racks, links, networks, hardware_profiles, host_profiles, nodes, boot_actions, sensitive: sensitive.clone() };
     (Some(site), sink.finish())
 }
 
-fn mark_sensitive(asset: &mut Asset, secrets: &SecretPlaces) {
+fn mark_sensitive(asset: &mut Asset, sensitive: &Sensitive) {
     if let AssetSource::Inline(content) | AssetSource::Location { url: content, .. } = &mut asset.source {
-        content.sensitive = content.origins.iter().any(|span| secrets.holds(*span));
+        content.sensitive = content.origins.iter().any(|span| sensitive.covers(*span));
     }
 }
 

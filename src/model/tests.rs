@@ -19,9 +19,9 @@ fn doc(kind: &str, name: &str, data: &str) -> String {
 fn read(documents: &[String]) -> (Site, Vec<Diagnostic>) {
     let mut map = SourceMap::default();
     let file = map.add("design.yaml", format!("{REGION}{}", documents.concat()));
-    let document::Read { documents, diagnostics: found, .. } = document::read_all(&map, &[file]);
+    let document::Read { documents, sensitive, diagnostics: found, .. } = document::read_all(&map, &[file]);
     assert!(found.is_empty(), "{found:?}");
-    let (site, found) = resolve(&documents);
+    let (site, found) = resolve(&documents, &sensitive);
     (site.expect("a site"), found)
 }
 

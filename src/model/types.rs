@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{BootAction, Located, SecretPlaces, Size};
+use super::{BootAction, Located, Size};
+use crate::document::Sensitive;
 use crate::redact::Secret;
 use crate::yaml::Span;
 
@@ -34,8 +35,8 @@ pub struct Site {
     pub nodes: BTreeMap<String, Node>,
     /// Boot actions with the nodes that get them.
     pub boot_actions: BTreeMap<String, BootAction>,
-    /// Which places hold secrets.
-    pub secrets: SecretPlaces,
+    /// Where secrets are written.
+    pub sensitive: Sensitive,
 }
 
 /// Region document.

@@ -18,7 +18,7 @@ fn run(case: &Path) -> String {
     let text = std::fs::read_to_string(case.join("design.yaml")).expect("design.yaml");
     let file = map.add("design.yaml", text);
     let document::Read { documents, sensitive, mut diagnostics, .. } = document::read_all(&map, &[file]);
-    let (site, found) = resolve(&documents);
+    let (site, found) = resolve(&documents, &sensitive);
     diagnostics.extend(found);
     if let Some(site) = site {
         diagnostics.extend(check::run(&site));

@@ -63,7 +63,7 @@ fn applied(documents: &[String]) -> Vec<String> {
     let file = map.add("design.yaml", text.clone());
     let read = document::read_all(&map, &[file]);
     assert!(read.diagnostics.is_empty(), "{:#?}", read.diagnostics);
-    let (site, found) = resolve(&read.documents);
+    let (site, found) = resolve(&read.documents, &read.sensitive);
     assert!(found.is_empty(), "{found:#?}");
     let starts: Vec<(usize, String)> = read.documents.iter().map(|d| (d.span.start as usize, d.name.clone())).collect();
     let teller = Teller { starts, lines: Vec::new() };

@@ -28,7 +28,7 @@ fn validate(text: impl Into<String>) -> (Option<Site>, Vec<Diagnostic>, String) 
     let mut map = SourceMap::default();
     let file = map.add("design.yaml", text.into());
     let Read { documents, mut diagnostics, sensitive, .. } = document::read_all(&map, &[file]);
-    let (site, found) = resolve(&documents);
+    let (site, found) = resolve(&documents, &sensitive);
     diagnostics.extend(found);
     if let Some(site) = &site {
         diagnostics.extend(check::run(site));

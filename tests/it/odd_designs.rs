@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
-use drydock::document::{self, Document};
+use drydock::document::{self, Document, Sensitive};
 use drydock::model::resolve;
 use drydock::yaml::{Key, Mapping, Node, SourceMap, Span, Value};
 use drydock::{check, diag, report};
@@ -94,9 +94,9 @@ proptest! {
             let mut at = place.index(count(data));
             *data = replace(data, &mut at, &value);
         }
-        let (site, found) = resolve(&documents);
+        let (site, found) = resolve(&documents, &Sensitive::default());
         let site = site.expect("there are documents");
-        let again = resolve(&documents).1;
+        let again = resolve(&documents, &Sensitive::default()).1;
         prop_assert_eq!(&found, &again, "the same design gives the same problems");
         let checked = check::run(&site);
         prop_assert!(checked.iter().chain(&found).all(|d| !d.message.is_empty() && diag::Severity::Info <= d.severity));
@@ -247,7 +247,7 @@ proptest! {
         let mut map = SourceMap::default();
         let file = map.add("design.yaml", text.clone());
         let document::Read { documents, sensitive, mut diagnostics, .. } = document::read_all(&map, &[file]);
-        let (site, found) = resolve(&documents);
+        let (site, found) = resolve(&documents, &sensitive);
         diagnostics.extend(found);
         if let Some(site) = &site {
             diagnostics.extend(check::run(site));

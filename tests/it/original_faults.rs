@@ -28,8 +28,8 @@ fn edited(edits: &[(&str, &str)]) -> String {
 fn validate(text: &str) -> (Option<Site>, Vec<Diagnostic>) {
     let mut map = SourceMap::default();
     let file = map.add("design.yaml", text.to_owned());
-    let Read { documents, mut diagnostics, .. } = document::read_all(&map, &[file]);
-    let (site, found) = resolve(&documents);
+    let Read { documents, sensitive, mut diagnostics, .. } = document::read_all(&map, &[file]);
+    let (site, found) = resolve(&documents, &sensitive);
     diagnostics.extend(found);
     if let Some(site) = &site {
         diagnostics.extend(check::run(site));
@@ -345,13 +345,13 @@ fn a_design_is_judged_by_what_it_says_now() {
     // The same documents, too.
     let mut map = SourceMap::default();
     let file = map.add("design.yaml", wrong);
-    let documents = document::read_all(&map, &[file]).documents;
+    let Read { documents, sensitive, .. } = document::read_all(&map, &[file]);
     let before = format!("{documents:?}");
-    let (site, found) = resolve(&documents);
+    let (site, found) = resolve(&documents, &sensitive);
     let site = site.expect("a site");
     let checked = check::run(&site);
     assert_eq!(check::run(&site), checked);
-    let (again, found_again) = resolve(&documents);
+    let (again, found_again) = resolve(&documents, &sensitive);
     assert_eq!((found_again, check::run(&again.expect("a site"))), (found, checked));
     assert_eq!(format!("{documents:?}"), before);
 }

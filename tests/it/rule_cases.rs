@@ -70,7 +70,7 @@ pub(crate) fn cases() -> Vec<Case> {
 /// Everything that is reported about files of a design.
 pub(crate) fn diagnose(map: &SourceMap, files: &[drydock::yaml::FileId]) -> Vec<Diagnostic> {
     let document::Read { documents, sensitive, mut diagnostics, .. } = document::read_all(map, files);
-    let (site, found) = resolve(&documents);
+    let (site, found) = resolve(&documents, &sensitive);
     diagnostics.extend(found);
     if let Some(site) = site {
         diagnostics.extend(check::run(&site));

@@ -20,8 +20,8 @@ fn sample(path: &str) -> Option<(SourceMap, Site, Vec<Diagnostic>)> {
     };
     let mut map = SourceMap::default();
     let id = map.add(path, text);
-    let document::Read { documents, mut diagnostics, .. } = document::read_all(&map, &[id]);
-    let (site, found) = resolve(&documents);
+    let document::Read { documents, sensitive, mut diagnostics, .. } = document::read_all(&map, &[id]);
+    let (site, found) = resolve(&documents, &sensitive);
     diagnostics.extend(found);
     let site = site.expect("the sample has documents");
     diagnostics.extend(check::run(&site));

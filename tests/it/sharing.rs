@@ -18,7 +18,8 @@ mod generate_site;
 fn planned(nodes: u32) -> Plan {
     let mut sources = SourceMap::default();
     let file = sources.add("site.yaml", generate_site::site(nodes));
-    let (site, _) = resolve(&document::read_all(&sources, &[file]).documents);
+    let read = document::read_all(&sources, &[file]);
+    let (site, _) = resolve(&read.documents, &read.sensitive);
     let site = site.expect("the generated site resolves");
     assert!(!drydock::diag::has_errors(&check::run(&site)));
     let design = Design { sources, site };

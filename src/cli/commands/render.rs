@@ -76,8 +76,7 @@ async fn boot_actions(node: &str, settings: &Settings, entries: &[DesignEntry], 
         let style = Style { color: printer.stderr_color(), width: printer.width() };
         printer.stderr(&report::diagnostics::render(&checked.map, &errors, style));
     }
-    let secret = |span| checked.sensitive.covers(span);
-    let Some(preview) = checked.site.as_ref().and_then(|site| assets::preview(site, node, &secret)) else {
+    let Some(preview) = checked.site.as_ref().and_then(|site| assets::preview(site, node)) else {
         let names = checked.site.iter().flat_map(|site| site.nodes.keys()).take(20).cloned().collect::<Vec<_>>().join(", ");
         let help = if names.is_empty() { "the design has no node".to_owned() } else { format!("nodes are {names}") };
         return Err(Problem::new(format!("the design has no node `{node}`")).help(help).into());

@@ -132,7 +132,7 @@ pub async fn check_entries(settings: &Settings, entries: &[DesignEntry], from: &
     let loaded = read(settings, entries, from, network).await?;
     let document::Read { documents, sensitive, encrypted, mut diagnostics } = document::read_all(&loaded.map, &loaded.files);
     diagnostics.extend(loaded.diagnostics);
-    let (site, found) = model::resolve(&documents);
+    let (site, found) = model::resolve(&documents, &sensitive);
     diagnostics.extend(found);
     if let Some(site) = &site {
         diagnostics.extend(check::run(site));

@@ -71,13 +71,13 @@ pub enum Previewed {
     Nothing,
 }
 
-/// What a node would get; `None` if the site has no such node. `is_secret` tells of places that hold secrets beyond those that the site knows of.
+/// What a node would get; `None` if the site has no such node.
 ///
 /// No value that a secret document had a part in is shown.
-pub fn preview(site: &Site, node: &str, is_secret: &dyn Fn(Span) -> bool) -> Option<Preview> {
+pub fn preview(site: &Site, node: &str) -> Option<Preview> {
     let node = site.nodes.get(node)?;
-    let secret = |span: Span| site.secrets.holds(span) || is_secret(span);
-    let subject = Subject { node: node_value(site, node, Some(&secret)), is_secret: &secret };
+    let is_secret = |span: Span| site.sensitive.covers(span);
+    let subject = Subject { node: node_value(site, node, Some(&is_secret)), is_secret: &is_secret };
     let gets = |node: &Node, nodes: &[String]| nodes.contains(&node.name.value);
     let actions = site.boot_actions.values().filter(|action| gets(node, &action.nodes)).map(|action| ActionPreview {
         name: action.name.value.clone(),

@@ -6,7 +6,7 @@ use super::reader::{Reader, dict_at, key_text, name_at, scalar, texts_at};
 use super::site::name_of;
 use crate::diag::Diagnostic;
 use crate::document::Document;
-use crate::model::secrets::origins;
+use crate::model::origins::origins;
 use crate::model::{Asset, AssetKind, AssetSource, Content, Located, Mode, Package, Packages, Segment, Text, codes};
 use crate::yaml::{Node, Span, Value};
 

@@ -86,8 +86,8 @@ pub(super) fn site_with(relay: &str, slaves: &str, root: &str) -> Site {
     let text = SITE.replace("RELAY", relay).replace("SLAVES", slaves).replace("ROOT", root);
     let mut map = SourceMap::default();
     let file = map.add("site.yaml", text);
-    let documents = read_all(&map, &[file]).documents;
-    resolve(&documents).0.unwrap()
+    let read = read_all(&map, &[file]);
+    resolve(&read.documents, &read.sensitive).0.unwrap()
 }
 
 /// Three nodes, a link with DHCP and a trunk.

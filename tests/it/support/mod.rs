@@ -26,8 +26,8 @@ pub(crate) fn design(root: &Path, entries: &[&str]) -> Design {
 /// Reads a design from anywhere.
 pub(crate) fn design_of(root: &Path, entries: &[source::Entry]) -> Design {
     let loaded = source::load(source::Request::disk(root), entries).expect("the design can be read");
-    let document::Read { documents, mut diagnostics, .. } = document::read_all(&loaded.map, &loaded.files);
-    let (site, found) = resolve(&documents);
+    let document::Read { documents, sensitive, mut diagnostics, .. } = document::read_all(&loaded.map, &loaded.files);
+    let (site, found) = resolve(&documents, &sensitive);
     diagnostics.extend(found);
     let site = site.expect("the design has a region");
     diagnostics.extend(check::run(&site));

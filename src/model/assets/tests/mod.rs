@@ -52,7 +52,7 @@ data: {}
     let file = map.add("design.yaml", format!("{DOCUMENTS}{documents}"));
     let read = document::read_all(&map, &[file]);
     assert!(read.diagnostics.is_empty(), "{:?}", read.diagnostics);
-    let (site, found) = resolve(&read.documents);
+    let (site, found) = resolve(&read.documents, &read.sensitive);
     (site.expect("a site"), found)
 }
 

@@ -7,7 +7,7 @@ use crate::model::{Site, resolve};
 use crate::yaml::SourceMap;
 
 fn shown(site: &Site, node: &str) -> Vec<String> {
-    let preview = preview(site, node, &|_| false).expect("a node");
+    let preview = preview(site, node).expect("a node");
     let mut lines = Vec::new();
     for action in preview.actions {
         for asset in action.assets {
@@ -53,7 +53,7 @@ fn a_preview_shows_all_that_can_be_known() {
         ]
     );
     assert_eq!(shown(&site, "n2")[4], "a file /f 0600 step 2 (`template`) line 1: undefined value in `node.network.calico.ip`");
-    assert!(preview(&site, "n3", &|_| false).is_none());
+    assert!(preview(&site, "n3").is_none());
 }
 
 /// What a substitution leaves behind: text that is written elsewhere, and the past of it.
@@ -69,10 +69,10 @@ fn what_secret_documents_had_a_part_in_is_not_shown() {
     );
     let mut map = SourceMap::default();
     let file = map.add("design.yaml", text);
-    let mut documents = document::read_all(&map, &[file]).documents;
+    let document::Read { mut documents, sensitive, .. } = document::read_all(&map, &[file]);
     let secret = documents.iter().find(|d| d.name == "p").expect("the secret").data.clone();
     substitute(&mut documents, &secret);
-    let (site, found) = resolve(&documents);
+    let (site, found) = resolve(&documents, &sensitive);
     assert!(found.is_empty(), "{found:?}");
     let site = site.expect("a site");
     assert_eq!(shown(&site, "n1"), ["a file /s 0600 sensitive", "a file /t 0600 \"(sensitive)\" false"]);
