@@ -30,7 +30,11 @@ fn found(schema: &str, value: &str) -> String {
 
 /// What is wrong with a schema.
 fn wrong(schema: &str) -> String {
-    JsonSchema::new(&yaml(schema)).1.iter().map(|m| format!("{}:{} {}\n", m.span.line, m.span.column, m.what)).collect()
+    let mut out = String::new();
+    for misfit in JsonSchema::new(&yaml(schema)).1 {
+        let _ = writeln!(out, "{}:{} {}", misfit.span.line, misfit.span.column, misfit.what);
+    }
+    out
 }
 
 /// What every keyword takes and refuses, one line each: `schema | values that fit | values that do not`.
@@ -232,8 +236,10 @@ fn schemas_without_end() {
     let by_turns = "{properties: {a: {not: {$ref: '#/definitions/b'}}}, definitions: {b: {anyOf: [{$ref: '#/properties/a'}]}}}";
     assert_eq!((checked(by_turns, "{b: 1}"), checked(by_turns, "{a: 1}")), (Ok(0), endless));
     let chain = |step: &str| {
-        let steps: String =
-            (0..5_000).map(|i| format!("  d{i}: {}\n", step.replace("NEXT", &format!("{{$ref: '#/definitions/d{}'}}", i + 1)))).collect();
+        let mut steps = String::new();
+        for i in 0..5_000 {
+            let _ = writeln!(steps, "  d{i}: {}", step.replace("NEXT", &format!("{{$ref: '#/definitions/d{}'}}", i + 1)));
+        }
         format!("definitions:\n{steps}  d5000: {{type: integer}}\n$ref: '#/definitions/d0'\n")
     };
     assert_eq!(checked(&chain("{allOf: [NEXT]}"), "1"), endless);
@@ -264,9 +270,12 @@ fn what_is_found_is_bounded() {
     let list = format!("[{}]", "x, ".repeat(100_000));
     let found = compile("{items: {type: integer}}").check(&yaml(&list)).unwrap();
     assert_eq!(found.len(), super::MAX_FOUND);
-    let numbers: String = (0..10_000).map(|i| format!("- {i}\n")).collect();
+    let (mut numbers, mut keys) = (String::new(), String::new());
+    for i in 0..10_000 {
+        let _ = writeln!(numbers, "- {i}");
+        let _ = writeln!(keys, "k{i}: 1");
+    }
     assert_eq!(compile("{uniqueItems: true}").check(&yaml(&numbers)), Err("checking takes too long"));
-    let keys: String = (0..10_000).map(|i| format!("k{i}: 1\n")).collect();
     let found = compile("{additionalProperties: false}").check(&yaml(&keys)).unwrap();
     assert_eq!(found.len(), super::MAX_FOUND);
     let hard = format!("{}!", "a".repeat(60));
