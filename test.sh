@@ -19,3 +19,19 @@ else
   echo "cargo-deny is not installed: licences not checked (cargo install cargo-deny)"
 fi
 cargo test --locked --no-fail-fast
+
+# What CI servers are given, over the example: well-formed, and about a valid design.
+reports=$(mktemp -d)
+trap 'rm -rf "$reports"' EXIT
+cargo build -q --locked
+for format in sarif junit; do
+  target/debug/drydock -C examples/hello-site validate --strict --format "$format" -o "$reports/$format"
+done
+python3 - "$reports" <<'CHECK'
+import json, sys, xml.etree.ElementTree as xml
+sarif = json.load(open(sys.argv[1] + "/sarif"))
+assert sarif["version"] == "2.1.0" and sarif["runs"][0]["results"] == [], "the example has findings"
+junit = xml.parse(sys.argv[1] + "/junit").getroot()
+assert int(junit.get("tests")) > 0 and junit.get("failures") == "0", "the example has failures"
+print("validate: sarif and junit of the example are well-formed")
+CHECK

@@ -2,14 +2,21 @@
 //!
 //! In: a [`Site`](crate::model::Site). Out: diagnostics. One rule is one file in `rules/`, one line in its table, one page in `docs/rules/` and one case in
 //! `testdata/check/`. Errors are what would make planning unsafe or cannot be carried out; everything else that deserves attention is a warning.
+//! What the settings make of them is a [`Policy`].
 //! Pure. Imports `yaml`, `diag`, `document`, `design`, `model`.
 
 mod findings;
+mod names;
+mod pages;
+mod policy;
 mod reading;
 mod registry;
 mod rules;
 mod secrets;
 
 pub use findings::Findings;
+pub use names::{Named, named, originals};
+pub use pages::{page, page_head, stray_pages};
+pub use policy::{Adjustment, Level, NotLowered, Policy, Silenced, raise_warnings, silenced_rules};
 pub use registry::{Rule, rule, rules, run};
 pub use secrets::secrets;

@@ -37,9 +37,9 @@ pub struct Global {
     /// Where the design is read from.
     #[command(flatten)]
     pub sources: Sources,
-    /// Format of the result
-    #[arg(long, value_enum, default_value_t = Format::Text, global = true, hide_default_value = true)]
-    pub format: Format,
+    /// Format of the result; all commands have `text`, most have `json`, `validate` has all
+    #[arg(long, value_parser = super::formats::parser(), default_value = "text", global = true, hide_default_value = true)]
+    pub format: String,
     /// Write the result to this file (`plan`: the plan file; `discover`: the build file)
     #[arg(short = 'o', long, value_name = "FILE", global = true)]
     pub out: Option<PathBuf>,
@@ -68,8 +68,8 @@ pub struct Sources {
     pub fetch: bool,
 }
 
-/// Formats of results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+/// Formats that most commands have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// For people.
     Text,
@@ -126,7 +126,13 @@ pub enum Command {
 /// `drydock validate`.
 #[derive(Debug, Args)]
 pub struct Validate {
-    /// Files, directories and URLs to check instead of the design in drydock.yaml
+    /// Let warnings count as errors
+    #[arg(long)]
+    pub strict: bool,
+    /// Print the page of a rule instead: `DD2107`, `2107`, or a code of Airship Drydock
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["strict", "paths"])]
+    pub explain: Option<String>,
+    /// Files, directories and URLs to check instead of the design in drydock.yaml; `-` is standard input
     pub paths: Vec<String>,
 }
 
@@ -142,7 +148,7 @@ pub struct Render {
     /// Print what this node would get from its boot actions instead; secrets are never shown
     #[arg(long, value_name = "NODE", conflicts_with_all = ["all", "show_secrets"])]
     pub bootactions: Option<String>,
-    /// Files, directories and URLs to render instead of the design in drydock.yaml
+    /// Files, directories and URLs to render instead of the design in drydock.yaml; `-` is standard input
     pub paths: Vec<String>,
 }
 

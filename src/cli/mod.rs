@@ -6,6 +6,7 @@
 pub mod args;
 pub mod commands;
 pub mod exit;
+mod formats;
 pub mod ops;
 pub mod output;
 mod panic;

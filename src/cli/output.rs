@@ -14,7 +14,7 @@ use crate::report::{Next, TextOptions};
 /// Decides what goes to which stream, and whether with colours. stdout carries the result, stderr everything else.
 #[derive(Debug, Clone)]
 pub struct Printer {
-    format: Format,
+    format: String,
     out: Option<PathBuf>,
     quiet: bool,
     verbose: u8,
@@ -26,7 +26,7 @@ impl Printer {
     /// A printer as the command line says.
     pub fn new(global: &Global) -> Self {
         Self {
-            format: global.format,
+            format: global.format.clone(),
             out: global.out.clone().filter(|p| p != Path::new("-")),
             quiet: global.quiet,
             verbose: global.verbose,
@@ -35,9 +35,14 @@ impl Printer {
         }
     }
 
-    /// Format of the result.
+    /// Format of the result, for commands with the usual two.
     pub fn format(&self) -> Format {
-        self.format
+        if self.format == "json" { Format::Json } else { Format::Text }
+    }
+
+    /// Name of the format of the result.
+    pub fn format_name(&self) -> &str {
+        &self.format
     }
 
     /// The file that `--out` names.
@@ -90,6 +95,13 @@ impl Printer {
     pub fn note(&self, text: &str) {
         if !self.quiet {
             self.stderr(text);
+        }
+    }
+
+    /// Says something on stderr, where standard input is a terminal.
+    pub fn note_on_terminal(&self, text: &str) {
+        if io::stdin().is_terminal() {
+            self.note(text);
         }
     }
 

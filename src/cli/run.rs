@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::output::Printer;
 use super::problem::Problem;
 use super::signals::Interrupts;
-use super::{panic, problem};
+use super::{formats, panic, problem};
 
 /// Runs the program with these arguments (the first is its name).
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
@@ -22,7 +22,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Err(error) => return usage(&error),
     };
     let printer = Printer::new(&cli.global);
-    if let Err(error) = enter(&cli.global.directory) {
+    if let Err(error) = formats::check(&cli.command, &cli.global.format).and_then(|()| enter(&cli.global.directory)) {
         printer.problem(&error);
         return error.exit;
     }

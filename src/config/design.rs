@@ -21,6 +21,8 @@ pub enum DesignEntry {
     Url(UrlEntry),
     /// `deckhand:`: a revision of a Deckhand server, rendered by it.
     Deckhand(UrlEntry),
+    /// `-` on the command line: standard input.
+    Stdin,
 }
 
 /// `design[].pegleg:`.
@@ -104,6 +106,14 @@ impl DeckhandMapping {
 }
 
 impl DesignEntry {
+    /// An argument of the command line: as [`DesignEntry::from_text`], and `-` is standard input.
+    ///
+    /// # Errors
+    /// For a Deckhand URL without a revision.
+    pub fn from_argument(text: &str) -> Result<Self, String> {
+        if text == "-" { Ok(Self::Stdin) } else { Self::from_text(text) }
+    }
+
     /// A path or URL as it is written on the command line and in `design:`.
     ///
     /// # Errors

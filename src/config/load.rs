@@ -10,7 +10,9 @@ use serde::de::DeserializeOwned;
 
 use super::design::DesignEntry;
 use super::error::{ConfigError, Problem};
+use super::rules::Wrong;
 use super::types::{Drivers, File, MaasSettings, RedfishSettings, Settings, Transport};
+use crate::check::Policy;
 use crate::yaml::{self, Node, SourceMap, Span};
 
 /// Name of the settings file.
@@ -67,9 +69,16 @@ pub fn parse(text: &str, shown: &str, root: &Path) -> Result<Settings, ConfigErr
         limits: file.limits,
         guards: file.guards,
         timeouts: file.timeouts.0,
+        rules: Policy::default(),
         simulated: file.simulate,
     };
-    let problems = Checker { settings: &settings, tree: &tree, problems: Vec::new() }.run();
+    let mut checker = Checker { settings: &settings, tree: &tree, problems: Vec::new() };
+    let (rules, wrong) = file.rules.policy();
+    for Wrong { name, message, help } in wrong {
+        checker.push(&["rules", &name], &message, &help);
+    }
+    let problems = checker.run();
+    let settings = Settings { rules, ..settings };
     if problems.is_empty() { Ok(settings) } else { Err(ConfigError::Invalid(problems)) }
 }
 

@@ -1,11 +1,12 @@
 //! Settings: `drydock.yaml` of a site folder.
 //!
 //! In: the text of `drydock.yaml`. Out: [`Settings`], or problems with `file:line:column` and what to do. Unknown keys are errors with a suggestion;
-//! secrets are references that [`crate::secret`] resolves, never values. Imports `action`, `plan` and `yaml`.
+//! secrets are references that [`crate::secret`] resolves, never values. Imports `action`, `check`, `plan` and `yaml`.
 
 mod design;
 mod error;
 mod load;
+mod rules;
 mod schema;
 mod types;
 mod units;

@@ -3,6 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::design::{DeckhandMapping, DesignEntry, PeglegEntry};
+use super::rules::{LEVELS, Rules};
 use super::types::{FailureLimit, File, SecretRef, Timeouts};
 use super::units::Minutes;
 use crate::action::ActionKind;
@@ -45,6 +46,26 @@ schema_by_hand!(Timeouts, |generator: &mut SchemaGenerator| {
     let kinds: serde_json::Map<String, serde_json::Value> =
         ActionKind::ALL.iter().map(|kind| (kind.name().to_owned(), limit.clone().to_value())).collect();
     json_schema!({"description": "Time limits by kind of action", "type": "object", "properties": kinds, "additionalProperties": false})
+});
+
+schema_by_hand!(Rules, |_: &mut SchemaGenerator| {
+    let mut levels: Vec<serde_json::Value> = LEVELS.iter().map(|(name, _)| serde_json::json!(name)).collect();
+    // An unquoted `off` is a boolean to readers of YAML 1.1.
+    levels.push(serde_json::json!(false));
+    json_schema!({
+        "description": "How bad findings of single rules are, by their codes",
+        "type": "object",
+        "propertyNames": {"pattern": "^ *([Dd][Dd])?[0-9]+ *$"},
+        "additionalProperties": {
+            "type": "object",
+            "properties": {
+                "level": {"enum": levels, "description": "What the findings of the rule are; `off`: they are counted, and not shown"},
+                "reason": {"type": "string", "minLength": 1, "description": "Why; it is shown wherever findings are silenced"},
+            },
+            "required": ["level", "reason"],
+            "additionalProperties": false,
+        },
+    })
 });
 
 schema_by_hand!(DesignEntry, |generator: &mut SchemaGenerator| {

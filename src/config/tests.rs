@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::action::ActionKind;
+use crate::check::Level;
+use crate::diag::{Code, Severity};
 
 fn read(text: &str) -> Result<Settings, String> {
     parse(text, "drydock.yaml", Path::new("/site")).map_err(|e| match e {
@@ -208,4 +210,44 @@ fn the_schema_agrees_with_the_reader() {
         // What the reader refuses, editors mark; the section of the simulator is decoded elsewhere.
         assert_eq!(read(text).is_ok(), right, "{text}");
     }
+}
+
+#[test]
+fn rules_have_a_level_and_a_reason() {
+    let settings =
+        read("rules: {DD2107: {level: off, reason: ' later '}, 2213: {level: error, reason: b}, dd2216: {level: false, reason: c}}\n")
+            .unwrap();
+    let of = |code| settings.rules.of(Code(code)).map(|a| (a.level, a.reason.as_str()));
+    assert_eq!(of("DD2107"), Some((Level::Off, "later")));
+    assert_eq!(of("DD2213"), Some((Level::At(Severity::Error), "b")));
+    assert_eq!(of("DD2216"), Some((Level::Off, "c")));
+    assert_eq!(of("DD2214"), None);
+    for (text, expected) in [
+        ("rules: {DD2170: {level: off, reason: a}}", "drydock.yaml:1:9: there is no rule `DD2170` | did you mean `DD2107`?"),
+        ("rules: {racks: {level: off, reason: a}}", "there is no rule `racks` | `drydock validate` shows the code"),
+        ("rules: {DD2107: {level: off}}", "drydock.yaml:1:9: `rules.DD2107` has no `reason` | say why"),
+        ("rules: {DD2107: {level: off, reason: ' '}}", "`rules.DD2107` has no `reason`"),
+        ("rules: {DD2107: {reason: a}}", "`rules.DD2107` has no `level` | write `level: off`"),
+        ("rules: {DD2107: off}", "rules.DD2107"),
+        ("rules: {DD2107: {level: offf, reason: a}}", "unknown value `offf` in rules.DD2107.level | did you mean `off`?"),
+        ("rules: {DD2107: {level: on, reason: a}}", "unknown value `on` in rules.DD2107.level | "),
+        ("rules: {DD2107: {levl: off, reason: a}}", "unknown key `levl` in rules.DD2107 | did you mean `level`?"),
+        ("rules: {DD2107: {level: off, reason: a}, '2107': {level: off, reason: a}}", "is rule DD2107, which is named twice"),
+        (
+            "rules: {DD2201: {level: warning, reason: a}}",
+            "DD2201 (an address is assigned twice) is an error that cannot be silenced or lowered",
+        ),
+        (
+            "rules: {DD2004: {level: error, reason: a}}",
+            "`DD2004` is a code of Airship Drydock that stands for several rules | name the rules one by one: ",
+        ),
+    ] {
+        let error = read(text).unwrap_err();
+        assert!(error.contains(expected), "{text}: {error}");
+    }
+    // A code of the original that is one rule here.
+    assert!(read("rules: {DD3001: {level: error, reason: a}}").unwrap().rules.of(Code("DD5103")).is_some());
+    assert!(read("rules: {DD2004: {level: off, reason: a}}").unwrap_err().contains("DD3107 (Storage Mountpoint)"));
+    // Whatever is wrong comes at once.
+    assert_eq!(read("rules: {DD2201: {level: off, reason: a}, DD9: {level: off, reason: a}}").unwrap_err().lines().count(), 2);
 }

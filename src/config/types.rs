@@ -9,8 +9,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::rules::Rules;
 use super::{DesignEntry, Minutes, TimeSpan};
 use crate::action::ActionKind;
+use crate::check::Policy;
 use crate::plan::Limits;
 
 /// All settings of a site.
@@ -36,6 +38,8 @@ pub struct Settings {
     pub guards: Guards,
     /// Time limits by kind of action, where they differ from the default.
     pub timeouts: BTreeMap<ActionKind, std::time::Duration>,
+    /// How bad findings of single rules are.
+    pub rules: Policy,
     /// Whether there is a `simulate:` section; [`Settings::simulate`] decodes it.
     pub simulated: bool,
 }
@@ -220,6 +224,7 @@ pub(super) struct File {
     pub(super) limits: LimitSettings,
     pub(super) guards: Guards,
     pub(super) timeouts: Timeouts,
+    pub(super) rules: Rules,
     #[serde(deserialize_with = "present")]
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub(super) simulate: bool,
@@ -235,6 +240,7 @@ impl Default for File {
             limits: LimitSettings::default(),
             guards: Guards::default(),
             timeouts: Timeouts::default(),
+            rules: Rules::default(),
             simulate: false,
         }
     }

@@ -13,6 +13,17 @@ pub enum Severity {
     Error,
 }
 
+impl Severity {
+    /// `info`, `warning` or `error`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// A stable, unique name of a rule or kind of problem, such as `DD2005`; `docs/rules/<code>.md` explains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Code(pub &'static str);
@@ -61,12 +72,24 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// The resource the problem is about (`node.compute01`), if any.
     pub resource: Option<String>,
+    /// Further resources that have the same problem at the same place.
+    pub also: Vec<String>,
 }
 
 impl Diagnostic {
     /// A diagnostic without position.
     pub fn new(code: Code, severity: Severity, message: impl Into<String>) -> Self {
-        Self { code, severity, message: bounded(message.into()), span: None, note: None, labels: Vec::new(), help: None, resource: None }
+        Self {
+            code,
+            severity,
+            message: bounded(message.into()),
+            span: None,
+            note: None,
+            labels: Vec::new(),
+            help: None,
+            resource: None,
+            also: Vec::new(),
+        }
     }
 
     /// An error.

@@ -11,28 +11,26 @@ use crate::yaml::Span;
 pub struct Sink {
     list: Vec<Diagnostic>,
     seen: HashMap<(Code, Span, String), usize>,
-    others: Vec<usize>,
 }
 
 impl Sink {
-    /// Adds a problem. One with the same code, position and message as an earlier one only raises that one's count of further resources.
+    /// Adds a problem. One with the same code, position and message as an earlier one only adds its resource to that one's.
     pub fn push(&mut self, diagnostic: Diagnostic) {
         let Some(span) = diagnostic.span else {
             self.list.push(diagnostic);
-            self.others.push(0);
             return;
         };
         match self.seen.entry((diagnostic.code, span, diagnostic.message.clone())) {
             Entry::Occupied(first) => {
-                let at = *first.get();
-                if self.list[at].resource != diagnostic.resource {
-                    self.others[at] += 1;
+                let first = &mut self.list[*first.get()];
+                match diagnostic.resource {
+                    Some(resource) if first.resource.as_ref() != Some(&resource) => first.also.push(resource),
+                    _ => {}
                 }
             }
             Entry::Vacant(free) => {
                 free.insert(self.list.len());
                 self.list.push(diagnostic);
-                self.others.push(0);
             }
         }
     }
@@ -40,7 +38,8 @@ impl Sink {
     /// All of them, with a note where more than one resource has the problem.
     pub fn finish(self) -> Vec<Diagnostic> {
         let mut list = self.list;
-        for (diagnostic, others) in list.iter_mut().zip(self.others) {
+        for diagnostic in &mut list {
+            let others = diagnostic.also.len();
             if others == 0 {
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::diagnostics::{Style, render, summary, to_json};
+use super::diagnostics::{FORMATS, Report, Style, render, summary, to_json};
 use crate::diag::{Code, Diagnostic};
 use crate::document::read_all;
 use crate::yaml::{SourceMap, Span};
@@ -80,22 +80,30 @@ error[DD0001]: this quotation is never closed
 fn json() {
     let (map, mut diagnostics) = problems(&[("a.yaml", "schema: drydock/Rack/v1\nmetadata: {name: r1}\ndata:\n  a: 1\n  a: 2\n")]);
     diagnostics.push(Diagnostic::warning(Code("DD9999"), "something without a place").at(Span::NOWHERE).resource("node.n1"));
+    let rack = "docs/rules/DD0002.md";
     let expected = serde_json::json!({
-        "errors": 1,
-        "warnings": 1,
+        "format": 1, "drydock": env!("CARGO_PKG_VERSION"), "valid": false, "strict": false, "site": null,
+        "errors": 1, "warnings": 1, "infos": 0,
+        "silenced": [],
         "diagnostics": [
             {
-                "code": "DD9999", "severity": "warning", "message": "something without a place", "file": null, "line": null, "column": null,
-                "note": null, "help": null, "resource": "node.n1", "labels": []
+                "code": "DD9999", "title": "", "severity": "warning", "rule_severity": null, "original": null,
+                "message": "something without a place",
+                "file": null, "line": null, "column": null, "end_line": null, "end_column": null, "start": null, "end": null,
+                "note": null, "help": null, "help_url": "docs/rules/DD9999.md", "resource": "node.n1", "also": [], "labels": []
             },
             {
-                "code": "DD0002", "severity": "error", "message": "the key `a` is given twice", "file": "a.yaml", "line": 5, "column": 3,
-                "note": "given again here, and this one counts", "help": "remove one of the two", "resource": null,
-                "labels": [{"file": "a.yaml", "line": 4, "column": 3, "text": "first given here"}]
+                "code": "DD0002", "title": "a key stands twice in a mapping", "severity": "error", "rule_severity": "error", "original": null,
+                "message": "the key `a` is given twice",
+                "file": "a.yaml", "line": 5, "column": 3, "end_line": 5, "end_column": 4, "start": 60, "end": 61,
+                "note": "given again here, and this one counts", "help": "remove one of the two", "help_url": rack, "resource": null, "also": [],
+                "labels": [{
+                    "file": "a.yaml", "line": 4, "column": 3, "end_line": 4, "end_column": 4, "start": 53, "end": 54, "text": "first given here"
+                }]
             }
         ]
     });
-    assert_eq!(to_json(&diagnostics, &map), expected);
+    assert_eq!(to_json(&Report::new(&map, &diagnostics)), expected);
 }
 
 #[test]
@@ -158,7 +166,10 @@ fn renders(text: &str) {
             assert!(color || !out.contains('\u{1b}'), "{out:?}");
         }
     }
-    let _ = to_json(&diagnostics, &map).to_string();
+    for format in &FORMATS {
+        let out = (format.write)(&Report::new(&map, &diagnostics));
+        assert!(out.contains("DD9999") && !out.contains('\u{1b}'), "{}: {out}", format.name);
+    }
 }
 
 fn map_file() -> crate::yaml::FileId {

@@ -172,18 +172,26 @@ impl Loader<'_> {
             return Ok(());
         }
         let bytes = root.files.bytes(path).map_err(unreadable)?;
-        if bytes.len() as u64 > MAX_FILE_BYTES {
-            return Err(SourceError::TooLarge { path: shown });
-        }
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let offset = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..offset].split(|b| *b == b'\n').count();
-            SourceError::NotUtf8 { path: shown.clone(), offset, line }
-        })?;
+        let text = text(shown.clone(), bytes)?;
         let id = self.loaded.map.add(shown, text);
         self.loaded.files.push(id);
         Ok(())
     }
+}
+
+/// The text of a file that was read up to one byte more than [`MAX_FILE_BYTES`].
+///
+/// # Errors
+/// When it is larger, or not UTF-8.
+pub fn text(path: String, bytes: Vec<u8>) -> Result<String, SourceError> {
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(SourceError::TooLarge { path });
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..offset].split(|b| *b == b'\n').count();
+        SourceError::NotUtf8 { path, offset, line }
+    })
 }
 
 /// The path with `/` and without `.` components.

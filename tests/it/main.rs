@@ -38,3 +38,4 @@ mod sharing;
 mod simulated_worlds;
 mod slow_answers;
 mod support;
+mod validate_output;

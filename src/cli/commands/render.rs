@@ -23,7 +23,8 @@ pub async fn run(args: &Render, from: &Sources, printer: &Printer) -> anyhow::Re
         let entries = settings.design.clone();
         (settings, entries)
     } else {
-        let entries = args.paths.iter().map(|text| DesignEntry::from_text(text)).collect::<Result<Vec<_>, _>>().map_err(Problem::usage)?;
+        let entries =
+            args.paths.iter().map(|text| DesignEntry::from_argument(text)).collect::<Result<Vec<_>, _>>().map_err(Problem::usage)?;
         (config::parse("", config::SETTINGS_FILE, Path::new("."))?, entries)
     };
     if let Some(node) = &args.bootactions {

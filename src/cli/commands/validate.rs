@@ -2,69 +2,67 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
-use crate::cli::args::{Format, Sources, Validate};
+use crate::check;
+use crate::cli::args::{Sources, Validate};
 use crate::cli::exit::Exit;
-use crate::cli::ops::design::{self, Network};
+use crate::cli::ops::design::{self, Checked, Network};
+use crate::cli::ops::{repository, rule_page};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
-use crate::config::{self, DesignEntry};
+use crate::config::{self, ConfigError, DesignEntry};
 use crate::diag::has_errors;
-use crate::model::Site;
-use crate::report::diagnostics::{self, Style};
+use crate::report::diagnostics::{self, Report, Style};
 
 /// Runs the command.
 pub async fn run(args: &Validate, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
-    let network = Network::only_if_asked(from);
-    let checked = if args.paths.is_empty() {
-        let settings = design::settings(from)?;
-        // The simulated section is decoded late, and wrong settings should be seen here.
-        settings.simulate::<crate::sim::SimOptions>()?;
-        let checked = design::check(&settings, from, network).await?;
-        if let Some(site) = checked.site.as_ref().filter(|_| !has_errors(&checked.diagnostics)) {
-            design::expect_name(&settings, site, &checked.map)?;
-        }
-        checked
-    } else {
-        let entries = args.paths.iter().map(|text| DesignEntry::from_text(text)).collect::<Result<Vec<_>, _>>().map_err(Problem::usage)?;
-        let settings = config::parse("", config::SETTINGS_FILE, Path::new("."))?;
-        design::check_entries(&settings, &entries, from, network).await?
+    if let Some(code) = &args.explain {
+        printer.result(&rule_page::explained(code, printer.format())?)?;
+        return Ok(Exit::Done);
+    }
+    let format = diagnostics::format(printer.format_name()).ok_or_else(|| Problem::usage("there is no such format"))?;
+    let mut checked = if args.paths.is_empty() { of_folder(from).await? } else { of_paths(&args.paths, from, printer).await? };
+    let raised = args.strict.then(|| check::raise_warnings(&mut checked.diagnostics));
+    let settings = Path::new(config::SETTINGS_FILE).exists().then(|| config::SETTINGS_FILE.to_owned());
+    let fallback = settings.or_else(|| checked.map.files().first().map(|file| file.path.clone()));
+    let report = Report {
+        silenced: &checked.silenced,
+        raised,
+        site: checked.site.as_ref(),
+        paths: repository::paths(fallback),
+        style: Style { color: printer.color(), width: printer.width() },
+        verbose: printer.text_options().verbose,
+        ..Report::new(&checked.map, &checked.diagnostics)
     };
-    let invalid = has_errors(&checked.diagnostics) || checked.site.is_none();
-    let text = match printer.format() {
-        Format::Json => {
-            let mut value = diagnostics::to_json(&checked.diagnostics, &checked.map);
-            value["valid"] = json!(!invalid);
-            format!("{value:#}\n")
-        }
-        Format::Text => {
-            let style = Style { color: printer.color(), width: printer.width() };
-            let mut text = diagnostics::render(&checked.map, &checked.diagnostics, style);
-            if let Some(site) = checked.site.as_ref().filter(|_| !invalid) {
-                if text.is_empty() {
-                    text.push_str("no problems\n");
-                }
-                text.push_str(&contents(site));
-            }
-            text
-        }
-    };
-    printer.result(&text)?;
-    Ok(if invalid { Exit::DesignInvalid } else { Exit::Done })
+    printer.result(&(format.write)(&report))?;
+    Ok(if report.is_valid() { Exit::Done } else { Exit::DesignInvalid })
 }
 
-/// `site hello-site: 3 nodes, 5 networks, …`.
-fn contents(site: &Site) -> String {
-    let count = |n: usize, one: &str| format!("{n} {one}{}", if n == 1 { "" } else { "s" });
-    let parts = [
-        count(site.nodes.len(), "node"),
-        count(site.racks.len(), "rack"),
-        count(site.networks.len(), "network"),
-        count(site.links.len(), "link"),
-        count(site.host_profiles.len(), "host profile"),
-        count(site.hardware_profiles.len(), "hardware profile"),
-        count(site.boot_actions.len(), "boot action"),
-    ];
-    format!("site {}: {}\n", site.name.value, parts.join(", "))
+/// The design of the folder.
+async fn of_folder(from: &Sources) -> anyhow::Result<Checked> {
+    let settings = design::settings(from)?;
+    // The simulated section is decoded late, and wrong settings should be seen here.
+    settings.simulate::<crate::sim::SimOptions>()?;
+    let checked = design::check(&settings, from, Network::only_if_asked(from)).await?;
+    if let Some(site) = checked.site.as_ref().filter(|_| !has_errors(&checked.diagnostics)) {
+        design::expect_name(&settings, site, &checked.map)?;
+    }
+    Ok(checked)
+}
+
+/// A design that is named on the command line. Of the folder's settings only what they say about rules matters.
+async fn of_paths(paths: &[String], from: &Sources, printer: &Printer) -> anyhow::Result<Checked> {
+    let entries = paths.iter().map(|text| DesignEntry::from_argument(text)).collect::<Result<Vec<_>, _>>().map_err(Problem::usage)?;
+    if entries.iter().filter(|entry| **entry == DesignEntry::Stdin).count() > 1 {
+        return Err(Problem::usage("`-` is given twice").help("standard input can be read once").into());
+    }
+    if entries.contains(&DesignEntry::Stdin) {
+        printer.note_on_terminal("reading the design from the terminal; Ctrl-D ends it");
+    }
+    let mut settings = config::parse("", config::SETTINGS_FILE, Path::new("."))?;
+    match config::load(Path::new(".")) {
+        Ok(of_folder) => settings.rules = of_folder.rules,
+        Err(ConfigError::Missing { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    design::check_entries(&settings, &entries, from, Network::only_if_asked(from)).await
 }

@@ -1,10 +1,13 @@
 //! The settings and the design of a site folder.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read as _};
 use std::path::Path;
 
+use anyhow::Context as _;
+
 use super::fetch;
-use crate::check;
+use crate::check::{self, Silenced};
 use crate::cli::args::Sources;
 use crate::cli::output::Printer;
 use crate::cli::problem::{DesignInvalid, Problem};
@@ -31,8 +34,10 @@ pub struct Checked {
     pub encrypted: Sensitive,
     /// The applied model, if there is a document of ours at all.
     pub site: Option<Site>,
-    /// What is wrong.
+    /// What is wrong, as bad as the settings take it.
     pub diagnostics: Vec<Diagnostic>,
+    /// What the settings silence.
+    pub silenced: Vec<Silenced>,
 }
 
 /// A design that can be planned from.
@@ -139,7 +144,8 @@ pub async fn check_entries(settings: &Settings, entries: &[DesignEntry], from: &
     }
     diagnostics.extend(check::secrets(&documents, &sensitive));
     sensitive.mask(&mut diagnostics);
-    Ok(Checked { map: loaded.map, files: loaded.files, documents, sensitive, encrypted, site, diagnostics })
+    let silenced = settings.rules.judge(&mut diagnostics);
+    Ok(Checked { map: loaded.map, files: loaded.files, documents, sensitive, encrypted, site, diagnostics, silenced })
 }
 
 /// Reads the files of a design.
@@ -157,6 +163,7 @@ pub async fn read(settings: &Settings, entries: &[DesignEntry], from: &Sources, 
                 };
                 Entry::Pegleg(Pegleg { root: pegleg.root.clone(), site, repositories: pegleg.repositories.clone() })
             }
+            DesignEntry::Stdin => Entry::Text { name: "<stdin>".to_owned(), text: stdin()? },
             DesignEntry::Url(url) => fetch::text(settings, url, fetch::Service::Plain, network).await?,
             DesignEntry::Deckhand(url) => fetch::text(settings, url, fetch::Service::Deckhand, network).await?,
         });
@@ -170,20 +177,31 @@ pub async fn read(settings: &Settings, entries: &[DesignEntry], from: &Sources, 
     Ok(source::load(request, &sources)?)
 }
 
+/// Standard input as a file of a design.
+fn stdin() -> anyhow::Result<String> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(source::MAX_FILE_BYTES + 1).read_to_end(&mut bytes).context("cannot read standard input")?;
+    Ok(source::text("<stdin>".to_owned(), bytes)?)
+}
+
 /// Reads the settings and a design without errors; shows the errors if there are any.
 pub async fn load(from: &Sources, printer: &Printer) -> anyhow::Result<Design> {
     let settings = settings(from)?;
-    let Checked { map, documents, encrypted, site, diagnostics, .. } = check(&settings, from, Network::Allowed).await?;
+    let Checked { map, documents, encrypted, site, diagnostics, silenced, .. } = check(&settings, from, Network::Allowed).await?;
     let Some(site) = site.filter(|_| !has_errors(&diagnostics)) else {
         let errors: Vec<Diagnostic> = diagnostics.into_iter().filter(|d| d.severity == Severity::Error).collect();
         let style = report::diagnostics::Style { color: printer.stderr_color(), width: printer.width() };
-        printer.stderr(&report::diagnostics::render(&map, &errors, style));
+        printer.stderr(&report::diagnostics::render_short(&map, &errors, style));
         return Err(DesignInvalid.into());
     };
     expect_name(&settings, &site, &map)?;
-    let warnings: Vec<String> = diagnostics.iter().filter(|d| d.severity == Severity::Warning).map(|d| one_line(&map, d)).collect();
+    let mut warnings: Vec<String> = diagnostics.iter().filter(|d| d.severity == Severity::Warning).map(|d| one_line(&map, d)).collect();
     if !warnings.is_empty() {
         printer.detail(&format!("{} in the design; `drydock validate` shows them", report::diagnostics::summary(&diagnostics)));
+    }
+    // Whoever approves the plan sees what nobody looks at any more.
+    for (code, (times, reason)) in check::silenced_rules(&silenced) {
+        warnings.push(format!("{times} silenced in {}: {reason} [{}]", settings.shown, code.0));
     }
     Ok(Design { settings, map, documents, encrypted, site, warnings })
 }

@@ -8,6 +8,8 @@ pub mod drivers;
 pub mod fetch;
 pub mod plan;
 pub mod progress;
+pub mod repository;
+pub mod rule_page;
 pub mod run;
 pub mod simulated;
 pub mod state;

@@ -1,19 +1,20 @@
-//! Diagnostics as text with excerpts, and as JSON.
-//!
-//! In: diagnostics and the files they point into. Out: text in the style of rustc, or a JSON value. Secrets in the excerpts are masked: an excerpt may end up in
-//! the log of a CI run.
+//! Text with excerpts in the style of rustc.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::ops::Range;
 
-use annotate_snippets::{AnnotationKind, Element, Level, Origin, Renderer, Snippet};
-use serde_json::{Value, json};
-
-use super::mask;
-use crate::diag::{Diagnostic, Severity};
+use super::groups::{Group, groups};
+use super::place::{boundary, in_order};
+use super::summary::{counted, lines, summary};
+use super::{Format, Report};
+use crate::diag::{Code, Diagnostic, Severity};
 use crate::document::Heads;
+use crate::model::Site;
+use crate::report::mask;
 use crate::yaml::{self, FileId, SourceMap, Span};
+use annotate_snippets::{AnnotationKind, Element, Level, Origin, Renderer, Snippet};
 
 /// How diagnostics are shown as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,97 +37,115 @@ const SAME_EXCERPT_LINES: u32 = 100;
 /// Bytes of an excerpt; above this, the place alone is shown.
 const LONGEST_EXCERPT: usize = 64 * 1024;
 
+/// Problems of one rule that are shown with an excerpt; of further ones only the first line is.
+const FULL: usize = 5;
+
+/// Problems of one rule that are shown with their first line; further ones are counted.
+const FIRST_LINES: usize = 20;
+
+pub(super) const FORMAT: Format = Format { name: "text", write };
+
+fn write(report: &Report<'_>) -> String {
+    let (map, diagnostics) = (report.map, report.diagnostics);
+    let mut text = if report.verbose { all(map, diagnostics, report.style, usize::MAX) } else { all(map, diagnostics, report.style, FULL) };
+    text.push_str(&lines(report));
+    if let Some(site) = report.site.filter(|_| report.is_valid()) {
+        text.push_str(&contents(site));
+    }
+    text
+}
+
 /// All diagnostics with excerpts, the worst last, where a terminal shows them; within a severity by file and line. Ends with the [`summary`]. Empty if there are
 /// none.
 pub fn render(map: &SourceMap, diagnostics: &[Diagnostic], style: Style) -> String {
-    if diagnostics.is_empty() {
-        return String::new();
+    with_summary(all(map, diagnostics, style, usize::MAX), diagnostics)
+}
+
+/// As [`render`], but of a rule with many problems not all are shown with an excerpt.
+pub fn render_short(map: &SourceMap, diagnostics: &[Diagnostic], style: Style) -> String {
+    with_summary(all(map, diagnostics, style, FULL), diagnostics)
+}
+
+fn with_summary(mut text: String, diagnostics: &[Diagnostic]) -> String {
+    if !diagnostics.is_empty() {
+        text.push_str(&summary(diagnostics));
+        text.push('\n');
     }
+    text
+}
+
+fn all(map: &SourceMap, diagnostics: &[Diagnostic], style: Style, full: usize) -> String {
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() }.term_width(style.width);
     let mut sorted = in_order(map, diagnostics);
     sorted.sort_by_key(|d| d.severity);
-    let texts = masked_texts(map, diagnostics);
     let mut out = String::new();
-    for diagnostic in sorted {
-        out.push_str(&one(map, &texts, diagnostic, &renderer));
-        out.push_str("\n\n");
+    let mut shown: BTreeMap<(Severity, Code), usize> = BTreeMap::new();
+    let mut rest: BTreeMap<(Severity, Code), Vec<Group>> = BTreeMap::new();
+    let mut wanted = Vec::new();
+    for group in groups(&sorted) {
+        let key = (group.first.severity, group.first.code);
+        let times = shown.entry(key).or_default();
+        *times += 1;
+        if *times > full {
+            rest.entry(key).or_default().push(group);
+        } else {
+            wanted.push(group);
+        }
     }
-    out.push_str(&summary(diagnostics));
-    out.push('\n');
+    let texts = masked_texts(map, wanted.iter().map(|group| group.first));
+    for severity in [Severity::Info, Severity::Warning, Severity::Error] {
+        for group in wanted.iter().filter(|group| group.first.severity == severity) {
+            out.push_str(&one(map, &texts, group, &renderer));
+            out.push_str("\n\n");
+        }
+        for ((_, code), groups) in rest.range((severity, Code(""))..).take_while(|((of, _), _)| *of == severity) {
+            out.push_str(&first_lines(map, severity, *code, groups, style));
+            out.push('\n');
+        }
+    }
     out
 }
 
-/// `2 errors, 1 warning`; `no problems` if there are none.
-pub fn summary(diagnostics: &[Diagnostic]) -> String {
-    let count = |severity, one: &str| {
-        let n = diagnostics.iter().filter(|d| d.severity == severity).count();
-        (n > 0).then(|| format!("{n} {one}{}", if n == 1 { "" } else { "s" }))
+/// `warning[DD2107]: 7 more of this rule`, and a line for each.
+fn first_lines(map: &SourceMap, severity: Severity, code: Code, groups: &[Group<'_>], style: Style) -> String {
+    let color = match severity {
+        Severity::Error => "1;91",
+        Severity::Warning => "1;33",
+        Severity::Info => "1;94",
     };
-    let parts: Vec<String> = [count(Severity::Error, "error"), count(Severity::Warning, "warning"), count(Severity::Info, "note")]
-        .into_iter()
-        .flatten()
-        .collect();
-    if parts.is_empty() { "no problems".to_owned() } else { parts.join(", ") }
-}
-
-/// `{"errors": n, "warnings": n, "diagnostics": [...]}`, by file and line. Each diagnostic has all fields; what it does not have is `null`.
-pub fn to_json(diagnostics: &[Diagnostic], map: &SourceMap) -> Value {
-    let place = |span: Option<Span>| {
-        let file = span.and_then(|s| map.get(s.file)).map(|f| f.path.as_str());
-        let span = span.filter(|_| file.is_some());
-        (file, span.map(|s| s.line), span.map(|s| s.column))
-    };
-    let list: Vec<Value> = in_order(map, diagnostics)
-        .into_iter()
-        .map(|d| {
-            let (file, line, column) = place(d.span);
-            let labels: Vec<Value> = d
-                .labels
-                .iter()
-                .map(|label| {
-                    let (file, line, column) = place(Some(label.span));
-                    json!({"file": file, "line": line, "column": column, "text": label.text})
-                })
-                .collect();
-            json!({
-                "code": d.code.0,
-                "severity": severity_name(d.severity),
-                "message": d.message,
-                "file": file,
-                "line": line,
-                "column": column,
-                "note": d.note,
-                "help": d.help,
-                "resource": d.resource,
-                "labels": labels,
-            })
-        })
-        .collect();
-    let count = |severity| diagnostics.iter().filter(|d| d.severity == severity).count();
-    json!({"errors": count(Severity::Error), "warnings": count(Severity::Warning), "diagnostics": list})
-}
-
-fn severity_name(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "info",
-        Severity::Warning => "warning",
-        Severity::Error => "error",
+    let head = format!("{}[{}]", severity.name(), code.0);
+    let head = if style.color { format!("\u{1b}[{color}m{head}\u{1b}[0m") } else { head };
+    let mut out = format!("{head}: {} more of this rule\n", groups.len());
+    for group in groups.iter().take(FIRST_LINES) {
+        let at = group.first.span.map(|span| format!("{}: ", map.describe(span))).unwrap_or_default();
+        let more = if group.more.is_empty() { String::new() } else { format!(" (and {} more)", counted(group.more.len(), "resource")) };
+        let _ = writeln!(out, "  {}{more}", clean(&format!("{at}{}", group.first.message)));
     }
+    if groups.len() > FIRST_LINES {
+        let _ = writeln!(out, "  … and {} further ones; -v shows all", groups.len() - FIRST_LINES);
+    }
+    out
 }
 
-/// By path and place; what stands in no file comes first; ties keep their order.
-fn in_order<'a>(map: &SourceMap, diagnostics: &'a [Diagnostic]) -> Vec<&'a Diagnostic> {
-    let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
-    let key = |d: &Diagnostic| d.span.map(|s| (map.get(s.file).map_or("", |f| f.path.as_str()).to_owned(), s.line, s.column));
-    sorted.sort_by_cached_key(|d| key(d));
-    sorted
+/// `site hello-site: 3 nodes, 5 networks, …`.
+fn contents(site: &Site) -> String {
+    let parts = [
+        counted(site.nodes.len(), "node"),
+        counted(site.racks.len(), "rack"),
+        counted(site.networks.len(), "network"),
+        counted(site.links.len(), "link"),
+        counted(site.host_profiles.len(), "host profile"),
+        counted(site.hardware_profiles.len(), "hardware profile"),
+        counted(site.boot_actions.len(), "boot action"),
+    ];
+    format!("site {}: {}\n", clean(&site.name.value), parts.join(", "))
 }
 
 /// The files that diagnostics point into, without their secrets: byte offsets are the same.
 type Texts = BTreeMap<FileId, String>;
 
-fn masked_texts(map: &SourceMap, diagnostics: &[Diagnostic]) -> Texts {
-    let spans = diagnostics.iter().flat_map(|d| d.span.into_iter().chain(d.labels.iter().map(|l| l.span)));
+fn masked_texts<'a>(map: &SourceMap, diagnostics: impl Iterator<Item = &'a Diagnostic>) -> Texts {
+    let spans = diagnostics.flat_map(|d| d.span.into_iter().chain(d.labels.iter().map(|l| l.span)));
     let files: BTreeSet<FileId> = spans.map(|span| span.file).collect();
     files.into_iter().filter_map(|id| Some((id, masked(map, id)?))).collect()
 }
@@ -147,7 +166,8 @@ struct Mark<'a> {
     text: Option<&'a str>,
 }
 
-fn one(map: &SourceMap, texts: &Texts, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
+fn one(map: &SourceMap, texts: &Texts, group: &Group<'_>, renderer: &Renderer) -> String {
+    let diagnostic = group.first;
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -157,19 +177,22 @@ fn one(map: &SourceMap, texts: &Texts, diagnostic: &Diagnostic, renderer: &Rende
     let others = diagnostic.labels.iter().map(|label| Mark { span: label.span, primary: false, text: Some(&label.text) });
     let marks: Vec<Mark> = primary.into_iter().chain(others).filter(|mark| map.get(mark.span.file).is_some()).collect();
 
-    let mut group = level.primary_title(clean(&diagnostic.message)).id(diagnostic.code.0).elements(excerpts(map, texts, &marks));
+    let mut title = level.primary_title(clean(&diagnostic.message)).id(diagnostic.code.0).elements(excerpts(map, texts, &marks));
     if marks.is_empty()
         && let Some(note) = &diagnostic.note
     {
-        group = group.element(Level::NOTE.message(clean(note)));
+        title = title.element(Level::NOTE.message(clean(note)));
     }
     if let Some(resource) = &diagnostic.resource {
-        group = group.element(Level::NOTE.message(format!("this is about {}", clean(resource))));
+        title = title.element(Level::NOTE.message(format!("this is about {}", clean(resource))));
+    }
+    if let Some(others) = group.others() {
+        title = title.element(Level::NOTE.message(others));
     }
     if let Some(help) = &diagnostic.help {
-        group = group.element(Level::HELP.message(clean(help)));
+        title = title.element(Level::HELP.message(clean(help)));
     }
-    renderer.render(&[group])
+    renderer.render(&[title])
 }
 
 /// One snippet per run of nearby marks of a file: the primary's first.
@@ -236,12 +259,4 @@ fn within(text: &str, span: Span, excerpt: Range<usize>) -> Range<usize> {
 fn clean(text: &str) -> Cow<'_, str> {
     let hostile = |c: char| c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if text.contains(hostile) { Cow::Owned(text.replace(hostile, "\u{fffd}")) } else { Cow::Borrowed(text) }
-}
-
-fn boundary(text: &str, offset: u32) -> usize {
-    let mut at = (offset as usize).min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
 }
