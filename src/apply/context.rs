@@ -73,6 +73,8 @@ pub struct Options {
     pub retry: RetryPolicy,
     /// After how long an effect that the site does not show at all is taken for lost, and begun again if its retry class allows.
     pub lost_after: Duration,
+    /// How long an action that an earlier process began is waited for at least, however long ago that was: long enough to be looked at.
+    pub resumed_at_least: Duration,
     /// Where to crash, for tests of recovery.
     pub failpoints: Failpoints,
     /// Gets every event once it is durable.
@@ -92,6 +94,7 @@ impl Default for Options {
             lease: Duration::from_mins(5),
             retry: RetryPolicy::default(),
             lost_after: Duration::from_mins(1),
+            resumed_at_least: Duration::from_mins(1),
             failpoints: Failpoints::default(),
             events: None,
             graceful: CancellationToken::new(),

@@ -83,6 +83,7 @@ pub(super) struct Setup {
     pub bindings: BTreeMap<String, Binding>,
     pub retry: RetryPolicy,
     pub lost_after: Duration,
+    pub resumed_at_least: Duration,
     pub graceful: CancellationToken,
     pub now: CancellationToken,
 }
@@ -99,6 +100,7 @@ pub(super) struct Dispatcher {
     deadlines: BTreeSet<(u64, u32)>,
     retry: RetryPolicy,
     lost_after_ms: u64,
+    resumed_at_least_ms: u64,
     executors: JoinSet<()>,
     executing: usize,
     sender: mpsc::UnboundedSender<Message>,
@@ -125,6 +127,7 @@ impl Dispatcher {
             deadlines: BTreeSet::new(),
             retry: setup.retry,
             lost_after_ms: setup.lost_after.as_millis() as u64,
+            resumed_at_least_ms: setup.resumed_at_least.as_millis() as u64,
             executors: JoinSet::new(),
             executing: 0,
             sender,
@@ -287,11 +290,14 @@ impl Dispatcher {
     fn execute(&mut self, index: u32, look: Option<Box<Call>>) {
         let now = self.cx.now();
         let action = &self.cx.plan.actions[index as usize];
+        let task = self.state.task(index as usize);
         let live = &mut self.live[index as usize];
-        let (_, deadline) = *live.since.get_or_insert((now, now + u64::from(action.timeout_s) * 1000));
+        let (_, deadline) = *live.since.get_or_insert_with(|| {
+            let limit_ms = u64::from(action.timeout_s) * 1000;
+            (now, now + remaining_ms(limit_ms, task.begun_ms, wall_ms(), self.resumed_at_least_ms))
+        });
         live.attempt += u32::from(look.is_none());
         live.phase = Phase::Executing;
-        let task = self.state.task(index as usize);
         let job = Job {
             index,
             begun: task.begun,
@@ -314,6 +320,12 @@ impl Dispatcher {
                     return;
                 }
                 let (action, attempt) = (self.action(index).id.clone(), self.live[index as usize].attempt);
+                let (now, limit_ms) = (self.cx.now(), u64::from(self.action(index).timeout_s) * 1000);
+                let live = &mut self.live[index as usize];
+                if !live.begun_here && self.state.task(index as usize).begun {
+                    // Nothing of what an earlier process began is at the site: this is another effect, with a time of its own.
+                    live.since = Some((now, now + limit_ms));
+                }
                 if let Some(params) = resolved {
                     self.record(EventKind::AttemptResolved { action: action.clone(), params }, Vec::new());
                 }
@@ -418,6 +430,13 @@ impl Dispatcher {
             self.record(EventKind::BranchesStopped { failed_nodes }, Vec::new());
         }
     }
+}
+
+/// What is left of an action's time. The site goes on while no process of ours runs, so the limit counts from the intent, also of an earlier process; but
+/// what could have ended meanwhile is looked at before it is given up.
+fn remaining_ms(limit_ms: u64, begun_ms: Option<u64>, now_ms: u64, at_least_ms: u64) -> u64 {
+    let spent = begun_ms.map_or(0, |begun| now_ms.saturating_sub(begun));
+    limit_ms.saturating_sub(spent).max(at_least_ms.min(limit_ms))
 }
 
 async fn sleep_until(at: Option<tokio::time::Instant>) {

@@ -326,6 +326,7 @@ impl Engine {
             bindings,
             retry: self.options.retry,
             lost_after: self.options.lost_after,
+            resumed_at_least: self.options.resumed_at_least,
             graceful: self.options.graceful,
             now: self.options.now,
         });

@@ -132,6 +132,9 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
         Observation::Unknown(_) | Observation::NotStarted => {}
     }
     reads.preconditions().await?;
+    if action.kind == ActionKind::DestroyNode {
+        prerequisites(cx, &job, driver.as_ref(), &reads).await?;
+    }
     let checked = Instant::now();
 
     let (reply, durable) = oneshot::channel();
@@ -162,6 +165,43 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
                 Ok(Verdict::Wait { reason: "confirming at the site".to_owned(), call: Box::new(call) })
             }
         },
+    }
+}
+
+/// Before an operating system is given up for another one: whether the rest of the branch finds what it needs.
+async fn prerequisites(cx: &Context, job: &Job, driver: &dyn Driver, reads: &Reads<'_>) -> Result<(), DriverError> {
+    let action = &cx.plan.actions[job.index as usize];
+    // The actions of a branch follow each other in a plan.
+    let rest = cx.plan.actions[job.index as usize + 1..].iter().take_while(|a| a.node == action.node).filter(|a| a.driver == action.driver);
+    let mut calls = Vec::new();
+    for later in rest {
+        let mut params = later.params.value();
+        if has_late(&later.params)
+            && let Some(machine) = reads.machine().await?
+        {
+            let error = |e: crate::run::ResolveError| DriverError { class: ErrorClass::Precondition, message: e.message, hint: e.hint };
+            params = resolve(&params, machine).map_err(|e| unfit(&action.resource, error(e)))?;
+        }
+        calls.push(call_of(cx, later, params, &job.binding, false));
+    }
+    if calls.is_empty() {
+        return Ok(());
+    }
+    within(job.deadline, driver.prerequisites(&calls)).await.map_err(|e| unfit(&action.resource, e))
+}
+
+/// What would be missing after the release, as the reason why there is none.
+fn unfit(resource: &str, error: DriverError) -> DriverError {
+    if !matches!(error.class, ErrorClass::Precondition | ErrorClass::NotReady | ErrorClass::Rejected) {
+        return error;
+    }
+    DriverError {
+        // A release that is refused for what follows it has not been refused by the provisioner.
+        class: ErrorClass::Precondition,
+        message: format!("{resource} keeps its operating system, as another could not be installed: {}", error.message),
+        hint: error.hint.or_else(|| {
+            Some("the site has changed since the plan was made: put it back, or plan again and review what is different".to_owned())
+        }),
     }
 }
 

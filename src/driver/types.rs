@@ -120,6 +120,16 @@ pub trait Driver: Send + Sync {
     /// Observes many actions at once, with as few requests as the other side allows. The answer has one entry per call, in order.
     async fn observe(&self, calls: &[Call]) -> Vec<Result<Observation, DriverError>>;
 
+    /// Whether the site has what actions need that come later in a branch, as far as that can be told now. Asked before an operating system is given up for
+    /// them; reads only.
+    ///
+    /// # Errors
+    /// What is missing, for the first of them that could not be begun afterwards.
+    async fn prerequisites(&self, calls: &[Call]) -> Result<(), DriverError> {
+        let _ = calls;
+        Ok(())
+    }
+
     /// Begins an action whose observation was [`Observation::NotStarted`]; returns as soon as the other side has accepted it.
     async fn begin(&self, call: &Call) -> Result<Begun, DriverError>;
 }

@@ -44,9 +44,14 @@ pub(super) fn steps<'a>(name: &str, domain: Option<&str>, work: &NodeWork, needs
             node.clone(),
             work.effect,
             Json::of(&DestroyNode { erase: false }),
-            Vec::new(),
+            // What it installs with is in place before the operating system is given up.
+            if work.deploy.is_some() {
+                vec![&needs.networking, &needs.platform, &needs.naming, &needs.deploy, &needs.boot]
+            } else {
+                Vec::new()
+            },
             vec![Precondition::Identity, Precondition::Status(statuses)],
-            false,
+            work.deploy.is_some(),
         );
     }
     if work.now == Stage::Absent {

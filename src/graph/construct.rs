@@ -110,7 +110,7 @@ pub fn construct(comparison: &Comparison, goal: Goal, options: &GraphOptions) ->
         let mut previous: Option<usize> = None;
         for step in branch::steps(name, domain, work, needs) {
             let mut after: Vec<usize> = step.needs.iter().flat_map(|list| list.iter()).filter_map(|n| at.get(n).copied()).collect();
-            if step.kind == ActionKind::DeployNode {
+            if step.kind == ActionKind::DeployNode || (step.kind == ActionKind::DestroyNode && work.deploy.is_some()) {
                 after.extend(&before_deploy);
             }
             match previous {

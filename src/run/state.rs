@@ -92,6 +92,8 @@ pub struct TaskRecord {
     pub attempts: u32,
     /// Whether an intent was written: the effect may have been begun.
     pub begun: bool,
+    /// Time of the latest intent that nothing has ended for good yet, milliseconds since 1970: since then its time limit runs.
+    pub begun_ms: Option<u64>,
     /// Late parameters as they were resolved before the last intent.
     pub resolved: Option<serde_json::Value>,
     /// What the site showed last while waiting.
@@ -158,6 +160,7 @@ impl RunState {
             status: Status::Waiting,
             attempts: 0,
             begun: false,
+            begun_ms: None,
             resolved: None,
             detail: String::new(),
             outputs: BTreeMap::new(),
@@ -199,6 +202,10 @@ impl RunState {
             EventKind::RunResumed { .. } => {
                 (self.interrupted, self.stopped, self.finished) = (false, false, None);
                 for task in &mut self.tasks {
+                    if task.status.is_failed() {
+                        // Whoever resumes asks for another try, with all its time.
+                        task.begun_ms = None;
+                    }
                     if matches!(task.status, Status::Failed { class: ErrorClass::Failed, .. }) {
                         // The site showed how that effect ended: the next attempt begins another one.
                         task.begun = false;
@@ -220,6 +227,7 @@ impl RunState {
             EventKind::AttemptIntent { action, attempt } => {
                 if let Some(task) = self.task_mut(action, event.at_ms) {
                     task.begun = true;
+                    task.begun_ms = Some(event.at_ms);
                     task.attempts = task.attempts.max(*attempt);
                     task.status = Status::Running;
                 }

@@ -48,6 +48,8 @@ pub(crate) struct Core {
     effects: Vec<String>,
     /// Answered mutating requests of this process, if there is no file.
     pub(crate) requests: Vec<RequestRecord>,
+    /// Requests that this process has answered, reads included.
+    pub(crate) answered: u64,
     /// MAC to system id.
     macs: HashMap<String, String>,
     /// Machine to system id.
@@ -74,6 +76,7 @@ impl Core {
             store,
             effects: Vec::new(),
             requests: Vec::new(),
+            answered: 0,
             macs: HashMap::new(),
             node_of: HashMap::new(),
             rendered: HashMap::new(),

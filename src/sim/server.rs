@@ -247,6 +247,11 @@ impl Running {
         self.own.as_ref().map_or_else(Vec::new, |o| lock(&o.core).requests.clone())
     }
 
+    /// How many requests were answered by this process, reads included.
+    pub fn answered(&self) -> u64 {
+        self.own.as_ref().map_or(0, |own| lock(&own.core).answered)
+    }
+
     /// Lets `ms` pass at once: whatever is due by then happens.
     pub fn skip(&self, ms: u64) {
         if let Some(own) = &self.own {
@@ -343,6 +348,7 @@ impl Service {
     fn call(&self, request: &Request<'_>) -> Reply {
         let mut core = lock(&self.core);
         let core = &mut *core;
+        core.answered += 1;
         core.advance(now_ms());
         let (server, op, reply) = if let Some(m) = &self.machine {
             (format!("bmc:{m}"), redfish::operation(request), redfish::handle(core, m, request))

@@ -15,6 +15,9 @@ pub const SETTINGS_FILE: &str = "drydock.yaml";
 /// The largest file that is read.
 pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
+/// The most bytes that all files of a design have together: a hundred thousand nodes need half of it.
+pub const MAX_DESIGN_BYTES: u64 = 128 * 1024 * 1024;
+
 /// Directories below an entry; a file system that is a loop of bind mounts ends here.
 pub(super) const MAX_DIRECTORY_DEPTH: usize = 64;
 
@@ -26,7 +29,12 @@ pub(super) const MAX_DIRECTORY_DEPTH: usize = 64;
 /// # Errors
 /// The first thing that cannot be read: a design that is read in part must never be planned from.
 pub fn load(request: Request<'_>, entries: &[Entry]) -> Result<Loaded, SourceError> {
-    let mut loader = Loader { request, loaded: Loaded::default(), seen: BTreeSet::new() };
+    load_within(request, entries, MAX_DESIGN_BYTES)
+}
+
+/// The same with another limit for all files together.
+pub(super) fn load_within(request: Request<'_>, entries: &[Entry], limit: u64) -> Result<Loaded, SourceError> {
+    let mut loader = Loader { request, loaded: Loaded::default(), seen: BTreeSet::new(), limit, bytes: 0 };
     let commit = request.reference.map(|reference| Commit::of_folder(request.root, reference)).transpose()?;
     let real;
     let root = match &commit {
@@ -43,8 +51,7 @@ pub fn load(request: Request<'_>, entries: &[Entry]) -> Result<Loaded, SourceErr
             Entry::Path(path) => loader.entry(&root, path)?,
             Entry::Pegleg(site) => pegleg::collect(&mut loader, &root, commit.as_ref(), site)?,
             Entry::Text { name, text } => {
-                let id = loader.loaded.map.add(name.clone(), text.clone());
-                loader.loaded.files.push(id);
+                loader.add(name.clone(), text.clone())?;
             }
         }
     }
@@ -98,9 +105,22 @@ pub(super) struct Loader<'a> {
     pub(super) loaded: Loaded,
     /// Real paths of the files and directories read so far: links must not multiply them.
     seen: BTreeSet<PathBuf>,
+    /// The most bytes of all files together, and how many there are so far.
+    limit: u64,
+    bytes: u64,
 }
 
 impl Loader<'_> {
+    fn add(&mut self, name: String, text: String) -> Result<(), SourceError> {
+        self.bytes += text.len() as u64;
+        if self.bytes > self.limit {
+            return Err(SourceError::DesignTooLarge { path: name, files: self.loaded.files.len() + 1, limit: self.limit });
+        }
+        let id = self.loaded.map.add(name, text);
+        self.loaded.files.push(id);
+        Ok(())
+    }
+
     pub(super) fn entry(&mut self, root: &Root<'_>, entry: &Path) -> Result<(), SourceError> {
         let path = root.path.join(entry);
         match root.files.kind(&path) {
@@ -173,9 +193,7 @@ impl Loader<'_> {
         }
         let bytes = root.files.bytes(path).map_err(unreadable)?;
         let text = text(shown.clone(), bytes)?;
-        let id = self.loaded.map.add(shown, text);
-        self.loaded.files.push(id);
-        Ok(())
+        self.add(shown, text)
     }
 }
 

@@ -15,5 +15,5 @@ mod pegleg_tests;
 #[cfg(test)]
 mod tests;
 
-pub use load::{MAX_FILE_BYTES, SETTINGS_FILE, load, text};
+pub use load::{MAX_DESIGN_BYTES, MAX_FILE_BYTES, SETTINGS_FILE, load, text};
 pub use types::{Entry, Loaded, Pegleg, Request, SourceError};

@@ -64,6 +64,28 @@ fn what_cannot_be_read_is_named_with_the_remedy() {
     assert_eq!(refused(dir.path(), "big.yaml"), "big.yaml: larger than 64 MiB; split it, or keep it out of the design");
 }
 
+#[test]
+fn a_design_that_is_too_large_as_a_whole_is_refused() {
+    let mib = vec![b'#'; 1 << 20];
+    let dir = site(&[("a.yaml", &mib), ("b.yaml", &mib), ("c/d.yaml", b"a: 1")]);
+    let entries = [Entry::Path(PathBuf::from("."))];
+    let read = |limit| super::load::load_within(Request::disk(dir.path()), &entries, limit);
+    assert_eq!(read((2 << 20) + 4).unwrap().files.len(), 3);
+    let error = read(2 << 20).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "c/d.yaml: this is file 3 of the design, which with it is larger than 2 MiB; keep what is no part of it out of its folders, or name them one by one"
+    );
+    // What was fetched counts, too.
+    let fetched = [Entry::Text { name: "https://example.net/site.yaml".into(), text: "a: 1".into() }];
+    assert!(
+        super::load::load_within(Request::disk(dir.path()), &fetched, 3)
+            .unwrap_err()
+            .to_string()
+            .starts_with("https://example.net/site.yaml: ")
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn links() {

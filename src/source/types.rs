@@ -114,6 +114,16 @@ pub enum SourceError {
         /// The file.
         path: String,
     },
+    /// Files that are too much together.
+    #[error("{path}: this is file {files} of the design, which with it is larger than {} MiB; keep what is no part of it out of its folders, or name them one by one", limit / (1024 * 1024))]
+    DesignTooLarge {
+        /// The file that is too much.
+        path: String,
+        /// How many files there are with it.
+        files: usize,
+        /// The limit in bytes.
+        limit: u64,
+    },
     /// A directory that contains itself through a symbolic link.
     #[error("{path}: a symbolic link that leads back to a directory above it; remove the link")]
     Loop {

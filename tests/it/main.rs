@@ -30,6 +30,7 @@ mod redfish_sushy;
 mod remote_design;
 mod removal;
 mod rendering;
+mod resuming;
 mod rule_cases;
 mod rules;
 mod sample_sites;

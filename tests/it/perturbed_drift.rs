@@ -239,6 +239,47 @@ fn a_new_system_uuid_is_refused() {
 }
 
 #[test]
+fn an_operating_system_is_kept_where_another_could_not_be_installed() {
+    let planned = || {
+        let site = Site::applied();
+        site.folder().edit("design/profiles.yaml", "kernel: hwe-22.04", "kernel: ga-22.04");
+        site.run(&["plan", "--out", "plan.json", "--allow", "redeploy=node=compute01"]).expect(0);
+        site
+    };
+    type Happens = fn(&mut drydock::sim::World);
+    let cases: [(Happens, &str); 3] = [
+        (|w| w.site.boot_resources.clear(), "MAAS has no image ubuntu/jammy for amd64"),
+        (
+            |w| {
+                let gone = w.site.subnets.values().find(|s| s.name == "storage").unwrap().id;
+                w.site.subnets.remove(&gone);
+                for node in w.nodes.values_mut() {
+                    for interface in node.interfaces.values_mut() {
+                        interface.links.retain(|l| l.subnet != Some(gone));
+                    }
+                }
+            },
+            "subnet 10.10.3.0/24 does not exist in MAAS",
+        ),
+        (
+            |w| {
+                node_mut(w, "compute01").tags.retain(|t| t != "lab");
+                w.site.tags.iter_mut().find(|t| t.name == "lab").unwrap().definition = "//node".into();
+            },
+            "tag lab has the definition `//node`",
+        ),
+    ];
+    for (change, why) in cases {
+        let site = planned();
+        site.change(change);
+        let before = site.now();
+        let kept = format!("node.compute01 keeps its operating system, as another could not be installed: {why}");
+        site.run(&["apply", "plan.json"]).expect(4).reads(&[&kept]);
+        site.expect_untouched(&before, "compute01");
+    }
+}
+
+#[test]
 fn a_machine_that_maas_lost_is_not_taken_for_a_new_one_in_silence() {
     let site = Site::applied();
     site.change(|w| {

@@ -173,3 +173,60 @@ async fn a_power_on_that_no_poll_sees_is_done_when_the_machine_is_enlisted() {
         world.events().iter().filter(|e| matches!(&e.event, EventKind::AttemptWaiting { action, .. } if action == "r0-n0.2")).count();
     assert_eq!(waits, 1, "looking is no attempt");
 }
+
+/// A run of one node whose fourth action was begun, and died right after. Returns the plan and the run.
+async fn interrupted_while_commissioning(world: &World, script: Script) -> (Plan, String) {
+    let mut plan = site_plan(1);
+    plan.actions.iter_mut().for_each(|a| a.timeout_s = 3600);
+    world.site.script("r0-n0.4", script);
+    let options = options();
+    let now = options.now.clone();
+    let site = world.site.clone();
+    tokio::spawn(async move {
+        while !site.inner().remaining.contains_key("r0-n0.4") {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        now.cancel();
+    });
+    world.apply_with(&plan, world.store(), options).await.unwrap();
+    let run = world.only_run().id;
+    (plan, run)
+}
+
+#[tokio::test]
+async fn an_action_keeps_its_time_limit_over_a_resume() {
+    let world = World::new();
+    let (plan, run) = interrupted_while_commissioning(&world, Script { hangs: true, ..Script::default() }).await;
+    let aged = |hours| Arc::new(Aged { inner: world.store(), by: Duration::from_hours(hours) });
+    let options = Options { resumed_at_least: Duration::from_millis(20), ..options() };
+    let late = Engine::new(plan.clone(), aged(2), world.drivers(), options).resume(&run);
+    let report = tokio::time::timeout(Duration::from_secs(60), late).await.expect("its hour is over").unwrap();
+    let status = &report.state.find("r0-n0.4").unwrap().status;
+    assert!(matches!(status, crate::run::Status::Failed { class: crate::action::ErrorClass::Timeout, .. }), "{status:?}");
+    assert_eq!(world.site.effects("r0-n0.4"), 1);
+
+    // Who resumes after that asks for another try, with all its time.
+    let plan_again = plan.clone();
+    let (store, drivers) = (aged(2), world.drivers());
+    let options = Options { resumed_at_least: Duration::from_millis(20), ..super::options() };
+    let graceful = options.now.clone();
+    let again = tokio::spawn(async move { Engine::new(plan_again, store, drivers, options).resume(&run).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!again.is_finished(), "it has an hour");
+    graceful.cancel();
+    again.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_effect_that_is_begun_again_has_its_whole_time() {
+    let world = World::new();
+    let (plan, run) = interrupted_while_commissioning(&world, Script { polls: 400, ..Script::default() }).await;
+    // Nothing of it was done after all.
+    world.site.inner().remaining.remove("r0-n0.4");
+    let aged = Arc::new(Aged { inner: world.store(), by: Duration::from_hours(2) });
+    // Less than four hundred polls take.
+    let options = Options { resumed_at_least: Duration::from_millis(500), ..options() };
+    let report = Engine::new(plan, aged, world.drivers(), options).resume(&run).await.unwrap();
+    assert_eq!(report.outcome, RunOutcome::Success, "{:?}", report.state.statuses());
+    assert_eq!(world.site.effects("r0-n0.4"), 2);
+}

@@ -31,7 +31,7 @@ pub async fn run(args: &Apply, from: &Sources, printer: &Printer, interrupts: &I
                 printer.stdout(&plan::render(&plan, printer, Next::Plan))?;
                 return Ok(plan::exit(&plan, false));
             }
-            let drivers = Drivers::connect(&design, printer).await?;
+            let drivers = Drivers::for_plan(&design, &plan, printer).await?;
             finish(plan, &design, drivers, &args.run, printer, interrupts).await
         }
         None => planned(&args.options, &args.run, "Apply this plan?", None, from, printer, interrupts).await,

@@ -8,14 +8,20 @@ use crate::cli::ops::drivers::Drivers;
 use crate::cli::ops::run::{self, Work};
 use crate::cli::ops::{design, state};
 use crate::cli::output::Printer;
-use crate::cli::problem::Problem;
+use crate::cli::problem::{DesignInvalid, Problem};
 use crate::cli::signals::Interrupts;
 use crate::run::RunOutcome;
 use crate::store::Store;
 
 /// Runs the command.
 pub async fn run(args: &Resume, from: &Sources, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
-    let design = design::load(from, printer).await?;
+    let design = match design::load(from, printer).await {
+        Err(error) if error.downcast_ref::<DesignInvalid>().is_some() && from.reference.is_none() => {
+            printer.note("a run goes on with its own plan, and reads only credentials from the design: `drydock --ref COMMIT resume` takes them from an earlier one");
+            return Err(error);
+        }
+        design => design?,
+    };
     let Some(store) = state::existing(&design.settings, &design.site.name.value)? else {
         return Err(Problem::new("there is no run yet").help("`drydock apply` begins one").into());
     };
@@ -25,7 +31,7 @@ pub async fn run(args: &Resume, from: &Sources, printer: &Printer, interrupts: &
         return Ok(Exit::Done);
     }
     let plan = state::plan(store.as_ref(), &row.id)?;
-    let drivers = Drivers::connect(&design, printer).await?;
+    let drivers = Drivers::for_plan(&design, &plan, printer).await?;
     let store: Arc<dyn Store> = store;
     let work = Work { plan, resume: Some(&row.id), parallelism: args.parallelism, json: args.json };
     let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;

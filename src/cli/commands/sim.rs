@@ -41,6 +41,7 @@ pub async fn run(args: &Sim, from: &Sources, printer: &Printer, interrupts: &Int
         folder.join("endpoints.json").display()
     ));
     interrupts.graceful.cancelled().await;
+    printer.note(&format!("{} requests were answered", site.answered()));
     site.stop().await?;
     Ok(Exit::Done)
 }

@@ -8,7 +8,9 @@ use anyhow::Context as _;
 
 use super::design::Design;
 use super::simulated::{self, Simulated};
+use crate::action::{Action, DriverRole};
 use crate::apply;
+use crate::build::Binding;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::config::{OobOverride, Transport};
@@ -17,6 +19,7 @@ use crate::driver::maas::{MaasDriver, MaasOptions};
 use crate::driver::redfish::{RedfishDriver, RedfishOptions};
 use crate::driver::{BmcEndpoint, Driver as _, NodeDriver, OobDriver};
 use crate::model::{Node, OobType};
+use crate::plan::Plan;
 use crate::redact::Secret;
 use crate::secret;
 
@@ -39,6 +42,34 @@ pub struct Drivers {
 impl Drivers {
     /// Makes the drivers and resolves their secrets; starts the simulated site if the settings have one.
     pub async fn connect(design: &Design, printer: &Printer) -> anyhow::Result<Self> {
+        Self::make(design, &BTreeMap::new(), printer).await
+    }
+
+    /// The drivers that carry out a plan. BMCs are those that the plan was made with, whatever addresses the design gives by now; only what is secret, and
+    /// so in no plan, is read from the design again.
+    pub async fn for_plan(design: &Design, plan: &Plan, printer: &Printer) -> anyhow::Result<Self> {
+        let asks_bmc = |a: &&Action| a.kind.role() == DriverRole::Oob;
+        let mut bmcs_of = plan.actions.iter().filter(asks_bmc).filter_map(|a| a.node.as_ref());
+        if let Some(gone) = bmcs_of.find(|node| !design.site.nodes.contains_key(*node)) {
+            let message = format!("the design no longer has {gone}, and the credentials of its BMC are read from there");
+            return Err(Problem::refused(message)
+                .help("put its document back, or name a commit that has it with `--ref COMMIT`; to do without the node, plan again")
+                .into());
+        }
+        for (node, planned) in &plan.bindings {
+            let designed = design.site.nodes.get(node).and_then(|n| n.oob.address.as_ref()).map(|a| a.value.to_string());
+            if let (Some(planned), Some(designed)) = (&planned.bmc_address, designed)
+                && *planned != designed
+            {
+                printer.note(&format!(
+                    "{node}: the design has its BMC at {designed} now; this plan was made with the one at {planned} and goes on with it"
+                ));
+            }
+        }
+        Self::make(design, &plan.bindings, printer).await
+    }
+
+    async fn make(design: &Design, pinned: &BTreeMap<String, Binding>, printer: &Printer) -> anyhow::Result<Self> {
         let settings = &design.settings;
         let simulated = simulated::start(design, printer).await?;
         let maas = MaasDriver::new(maas_options(design, simulated.as_ref()).await?)?;
@@ -51,7 +82,8 @@ impl Drivers {
             _ => None,
         };
         for node in design.site.nodes.values() {
-            match bmc_endpoint(design, node, simulated.as_ref(), fallback.as_ref()) {
+            let pinned = pinned.get(&node.name.value).and_then(|b| b.bmc_address.as_deref());
+            match bmc_endpoint(design, node, pinned, simulated.as_ref(), fallback.as_ref()) {
                 Ok(endpoint) => endpoints.push(endpoint),
                 Err(why) => {
                     without_oob.insert(node.name.value.clone(), why);
@@ -137,6 +169,7 @@ async fn maas_options(design: &Design, simulated: Option<&Simulated>) -> anyhow:
 fn bmc_endpoint(
     design: &Design,
     node: &Node,
+    pinned: Option<&str>,
     simulated: Option<&Simulated>,
     fallback: Option<&(String, Secret)>,
 ) -> Result<BmcEndpoint, String> {
@@ -153,7 +186,8 @@ fn bmc_endpoint(
         }
         None => return Err("the design gives no out-of-band type".to_owned()),
     }
-    let Some(address) = node.oob.address.as_ref().map(|a| a.value) else {
+    let pinned = pinned.and_then(|text| text.parse().ok());
+    let Some(address) = pinned.or_else(|| node.oob.address.as_ref().map(|a| a.value)) else {
         return Err("the design gives no out-of-band address".to_owned());
     };
     let shown = address.to_string();

@@ -70,6 +70,11 @@ impl Simulated {
         self.running.bmc_urls.iter().map(|(n, u)| (n.as_str(), u.as_str()))
     }
 
+    /// How many requests its servers have answered.
+    pub fn answered(&self) -> u64 {
+        self.running.answered()
+    }
+
     /// Whether the servers are in this process.
     pub fn is_own(&self) -> bool {
         self.running.is_own()

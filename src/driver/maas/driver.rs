@@ -14,7 +14,7 @@ use super::lists::{Lists, Needs};
 use super::machines::Machines;
 use super::options::MaasOptions;
 use super::wire::Found;
-use super::{machine_actions, network, networking, removal, site_actions, storage};
+use super::{machine_actions, network, networking, prerequisites, removal, site_actions, storage};
 use crate::action::ActionKind;
 use crate::action::params::{
     ApplyNodeNetworking, ApplyNodePlatform, ApplyNodeStorage, BootMediaParams, DeployNode, DestroyNode, IdentifyNode, NetworkResource,
@@ -124,7 +124,12 @@ impl MaasDriver {
 
     /// Reads what a batch needs: each list once, machines once, and what only single machines answer.
     async fn read(&self, batch: &[(&Call, &Wanted)]) -> Batch {
-        let needs = batch.iter().map(|(_, w)| w.needs()).fold(Needs::default(), Needs::or);
+        Box::pin(self.read_with(batch, Needs::default())).await
+    }
+
+    /// The same, and these lists.
+    async fn read_with(&self, batch: &[(&Call, &Wanted)], also: Needs) -> Batch {
+        let needs = batch.iter().map(|(_, w)| w.needs()).fold(also, Needs::or);
         let bindings: Vec<&Binding> = batch.iter().filter(|(_, w)| w.is_of_node()).map(|(c, _)| &c.binding).collect();
         let (mut lists, machines) = tokio::join!(self.api.lists(needs), async {
             if bindings.is_empty() { Ok(Machines::default()) } else { self.api.bound(&bindings).await }
@@ -238,6 +243,18 @@ impl Batch {
         match &self.machines {
             Ok(machines) => machines.find(&call.binding),
             Err(error) => Err(error.clone()),
+        }
+    }
+
+    /// What a call would lack that is to be begun later.
+    fn lacks(&self, call: &Call, wanted: &Wanted) -> Result<(), DriverError> {
+        let machine = || self.machine(call)?.map(|found| &found.machine).ok_or_else(|| absent(call));
+        match wanted {
+            Wanted::Networking(p) => networking::targets(p, machine()?, &self.lists).map(drop),
+            Wanted::Storage(p) => storage::plan(read(&self.stored, &machine()?.id)?, p).map(drop),
+            Wanted::Platform(p) => prerequisites::platform(p, machine()?, &self.lists),
+            Wanted::Deploy(p) => prerequisites::deploy(p, machine()?, &self.lists),
+            _ => Ok(()),
         }
     }
 
@@ -362,6 +379,19 @@ impl Driver for MaasDriver {
                 Err(error) => Ok(Observation::Failed(error.clone())),
             })
             .collect()
+    }
+
+    async fn prerequisites(&self, calls: &[Call]) -> Result<(), DriverError> {
+        let wanted = calls.iter().map(Wanted::of).collect::<Result<Vec<_>, _>>()?;
+        let known: Vec<(&Call, &Wanted)> = calls.iter().zip(&wanted).collect();
+        let also = |w: &Wanted| match w {
+            Wanted::Platform(p) => Needs { domains: p.domain.is_some(), ..Needs::default() },
+            Wanted::Deploy(_) => Needs { images: true, ..Needs::default() },
+            _ => Needs::default(),
+        };
+        let also = wanted.iter().map(also).fold(Needs::default(), Needs::or);
+        let batch = Box::pin(self.read_with(&known, also)).await;
+        known.iter().try_for_each(|(call, wanted)| batch.lacks(call, wanted))
     }
 
     async fn begin(&self, call: &Call) -> Result<Begun, DriverError> {

@@ -8,7 +8,7 @@ use super::lists::Lists;
 use super::site_actions::create_tag;
 use super::wire::Found;
 use crate::action::params::{ApplyNodePlatform, DeployNode, DestroyNode, IdentifyNode};
-use crate::build::{Machine, MachineStatus};
+use crate::build::{Machine, MachineStatus, TagFacts};
 use crate::driver::{Call, DriverError, ErrorClass};
 
 /// Annotation that names the site which deployed a machine.
@@ -175,15 +175,7 @@ pub(super) fn platform(call: &Call, params: &ApplyNodePlatform, machine: &Machin
     }
     for name in &params.add_tags {
         match tags.iter().find(|t| t.name == *name) {
-            Some(t) if !t.definition.is_empty() && !on_machine(name) => {
-                return Ok(Decision::Failed(
-                    DriverError::new(
-                        ErrorClass::Rejected,
-                        format!("tag {name} has the definition `{}`, so MAAS alone decides which machines have it", t.definition),
-                    )
-                    .hint("rename the static tag, or change the hardware that the definition looks for"),
-                ));
-            }
+            Some(t) if !t.definition.is_empty() && !on_machine(name) => return Ok(Decision::Failed(defined(t))),
             Some(_) => {}
             None => calls.push(create_tag(name, "", "")),
         }
@@ -212,6 +204,15 @@ pub(super) fn platform(call: &Call, params: &ApplyNodePlatform, machine: &Machin
         calls.push(annotate);
     }
     Ok(if calls.is_empty() { Decision::done() } else { Decision::act(calls) })
+}
+
+/// Why a machine cannot be given a tag.
+pub(super) fn defined(tag: &TagFacts) -> DriverError {
+    DriverError::new(
+        ErrorClass::Rejected,
+        format!("tag {} has the definition `{}`, so MAAS alone decides which machines have it", tag.name, tag.definition),
+    )
+    .hint("rename the static tag, or change the hardware that the definition looks for")
 }
 
 fn allocate(machine: &Machine, action: &str) -> ApiCall {

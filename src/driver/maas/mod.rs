@@ -22,6 +22,7 @@ mod machines;
 mod network;
 mod networking;
 mod options;
+mod prerequisites;
 mod removal;
 mod site_actions;
 mod sizes;
