@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::action::{Action, ActionKind, Effect, ErrorClass, Precondition};
 use crate::build::Binding;
 use crate::driver::{Begun, Call, Driver, DriverError, Observation};
-use crate::run::{has_late, resolve};
+use crate::run::{ResolveError, has_late, resolve};
 use crate::store::Failpoint;
 
 use super::context::Context;
@@ -100,30 +100,31 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
     {
         return Ok(Verdict::Done { already: true, evidence, outputs: BTreeMap::new(), build_data: BTreeMap::new() });
     }
-    reads.identity().await?;
-
     let mut newly_resolved = None;
+    let mut identified = false;
     let params = if !has_late(&action.params) {
         action.params.value()
     } else if let Some(resolved) = job.resolved.take().filter(|_| job.begun) {
         // What may have been begun was begun with these.
         resolved
     } else {
+        reads.identity().await?;
+        identified = true;
         let node = action.node.as_deref().unwrap_or_default();
         let machine = reads.machine().await?.ok_or_else(|| {
             DriverError::new(ErrorClass::Precondition, format!("the provisioner does not have {node}, so its devices cannot be looked up"))
         })?;
-        let resolved = resolve(&action.params.value(), machine).map_err(|e| DriverError {
-            class: ErrorClass::Precondition,
-            message: e.message,
-            hint: e.hint,
-        })?;
+        let resolved = resolve(&action.params.value(), machine).map_err(unresolved)?;
         newly_resolved = Some(resolved.clone());
         resolved
     };
 
     let mut call = call_of(cx, action, params, &job.binding, job.begun);
-    match observe(driver.as_ref(), &call, job.deadline).await? {
+    // Both only read, and mostly the same: asked at once it is one request.
+    let identity = async { if identified { Ok(()) } else { reads.identity().await } };
+    let (identity, seen) = tokio::join!(identity, observe(driver.as_ref(), &call, job.deadline));
+    identity?;
+    match seen? {
         Observation::Done { outputs } => return done(cx, &action.driver, &call, true, outputs, job.deadline).await,
         Observation::InProgress { detail } => return Ok(Verdict::Wait { reason: detail, call: Box::new(call) }),
         Observation::Failed(error) => return Err(error),
@@ -179,8 +180,7 @@ async fn prerequisites(cx: &Context, job: &Job, driver: &dyn Driver, reads: &Rea
         if has_late(&later.params)
             && let Some(machine) = reads.machine().await?
         {
-            let error = |e: crate::run::ResolveError| DriverError { class: ErrorClass::Precondition, message: e.message, hint: e.hint };
-            params = resolve(&params, machine).map_err(|e| unfit(&action.resource, error(e)))?;
+            params = resolve(&params, machine).map_err(|e| unfit(&action.resource, unresolved(e)))?;
         }
         calls.push(call_of(cx, later, params, &job.binding, false));
     }
@@ -188,6 +188,10 @@ async fn prerequisites(cx: &Context, job: &Job, driver: &dyn Driver, reads: &Rea
         return Ok(());
     }
     within(job.deadline, driver.prerequisites(&calls)).await.map_err(|e| unfit(&action.resource, e))
+}
+
+fn unresolved(error: ResolveError) -> DriverError {
+    DriverError { class: ErrorClass::Precondition, message: error.message, hint: error.hint }
 }
 
 /// What would be missing after the release, as the reason why there is none.
@@ -213,7 +217,7 @@ pub(super) fn has_purpose(action: &Action) -> bool {
 /// What shows that an action has served its purpose already.
 async fn served(action: &Action, reads: &Reads<'_>) -> Result<Option<String>, DriverError> {
     if action.preconditions.contains(&Precondition::NotEnlisted)
-        && let Some(machine) = reads.machine().await?
+        && let Some(machine) = reads.record().await?
     {
         return Ok(Some(format!("the provisioner has it as machine {} ({})", machine.id, machine.status_name)));
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::JoinSet;
 
 use crate::driver::{Call, Driver, DriverError, NodeDriver, Observation};
 
@@ -87,20 +88,22 @@ impl Pollers {
             poller.polling = true;
             let (driver, name, messages) = (Arc::clone(&poller.driver), name.clone(), messages.clone());
             tokio::spawn(async move {
-                let mut answers = Vec::with_capacity(calls.len());
-                for (((index, attempt, enlisted_at), call), observation) in asked.into_iter().zip(&calls).zip(driver.observe(&calls).await)
+                let mut answers: Vec<Seen> = Vec::with_capacity(calls.len());
+                // A machine that was switched on, has enlisted and is off again shows nothing of it at its BMC. All are looked for at once.
+                let mut looks = JoinSet::new();
+                for (((index, attempt, enlisted_at), call), observation) in
+                    asked.into_iter().zip(calls.iter()).zip(driver.observe(&calls).await)
                 {
-                    let observation = match (observation, enlisted_at) {
-                        (Ok(seen @ (Observation::InProgress { .. } | Observation::NotStarted)), Some(provisioner)) => {
-                            // A machine that was switched on, has enlisted and is off again shows nothing of it at its BMC.
-                            match provisioner.machine(&call.binding).await {
-                                Ok(Some(_)) => Ok(Observation::done()),
-                                Ok(None) | Err(_) => Ok(seen),
-                            }
-                        }
-                        (observation, _) => observation,
-                    };
+                    if let (Ok(Observation::InProgress { .. } | Observation::NotStarted), Some(provisioner)) = (&observation, enlisted_at) {
+                        let (place, binding) = (answers.len(), call.binding.clone());
+                        looks.spawn(async move { (place, matches!(provisioner.record(&binding).await, Ok(Some(_)))) });
+                    }
                     answers.push(Seen { index, attempt, observation });
+                }
+                while let Some(looked) = looks.join_next().await {
+                    if let Ok((place, true)) = looked {
+                        answers[place].observation = Ok(Observation::done());
+                    }
                 }
                 let seen = answers;
                 // Nobody listens when the run was stopped at once.

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::action::{Action, ActionKind, Effect, ErrorClass, Precondition};
 use crate::build::{Binding, Bmc, Machine, MachineStatus, PowerState};
-use crate::driver::DriverError;
+use crate::driver::{DriverError, NodeDriver};
 
 use super::context::Context;
 
@@ -16,6 +16,7 @@ pub(super) struct Reads<'a> {
     binding: &'a Binding,
     deadline: Instant,
     machine: OnceCell<Option<Machine>>,
+    record: OnceCell<Option<Machine>>,
     bmc: OnceCell<Option<Bmc>>,
 }
 
@@ -36,18 +37,25 @@ fn refused(message: String) -> DriverError {
 
 impl<'a> Reads<'a> {
     pub(super) fn new(cx: &'a Context, action: &'a Action, binding: &'a Binding, deadline: Instant) -> Self {
-        Self { cx, action, binding, deadline, machine: OnceCell::new(), bmc: OnceCell::new() }
+        Self { cx, action, binding, deadline, machine: OnceCell::new(), record: OnceCell::new(), bmc: OnceCell::new() }
     }
 
-    /// The machine at the provisioner.
+    fn provisioner(&self) -> Result<&dyn NodeDriver, DriverError> {
+        self.cx.drivers.provisioner(&self.action.driver).map(AsRef::as_ref).ok_or_else(|| {
+            DriverError::new(ErrorClass::Settings, "no provisioner is configured").hint("name one under `drivers.maas` in drydock.yaml")
+        })
+    }
+
+    /// The machine at the provisioner, with all its hardware facts.
     pub(super) async fn machine(&self) -> Result<Option<&Machine>, DriverError> {
-        let read = async {
-            let driver = self.cx.drivers.provisioner(&self.action.driver).ok_or_else(|| {
-                DriverError::new(ErrorClass::Settings, "no provisioner is configured").hint("name one under `drivers.maas` in drydock.yaml")
-            })?;
-            within(self.deadline, driver.machine(self.binding)).await
-        };
+        let read = async { within(self.deadline, self.provisioner()?.machine(self.binding)).await };
         self.machine.get_or_try_init(|| read).await.map(Option::as_ref)
+    }
+
+    /// The machine at the provisioner: identity, status, power.
+    pub(super) async fn record(&self) -> Result<Option<&Machine>, DriverError> {
+        let read = async { within(self.deadline, self.provisioner()?.record(self.binding)).await };
+        self.record.get_or_try_init(|| read).await.map(Option::as_ref)
     }
 
     /// What its BMC reports; `None` if the node has none.
@@ -55,7 +63,7 @@ impl<'a> Reads<'a> {
         let node = self.action.node.as_deref().unwrap_or_default();
         let read = async {
             match (self.cx.drivers.bmc(node), &self.binding.bmc_address) {
-                (Some(driver), Some(_)) => within(self.deadline, driver.interrogate(node)).await.map(Some),
+                (Some(driver), Some(_)) => within(self.deadline, driver.identify(node, self.binding)).await.map(Some),
                 _ => Ok(None),
             }
         };
@@ -81,7 +89,7 @@ impl<'a> Reads<'a> {
         {
             return Err(wrong(what));
         }
-        match (self.machine().await?, &binding.machine) {
+        match (self.record().await?, &binding.machine) {
             (Some(machine), _) => binding.contradicts_machine(machine).map_or(Ok(()), |what| Err(wrong(what))),
             (None, Some(id)) => Err(refused(format!("machine {id} of {node} is no longer at the provisioner"))),
             (None, None) => Ok(()),
@@ -95,7 +103,7 @@ impl<'a> Reads<'a> {
         for precondition in &action.preconditions {
             match precondition {
                 Precondition::Identity => {}
-                Precondition::Status(wanted) => match self.machine().await? {
+                Precondition::Status(wanted) => match self.record().await? {
                     Some(machine) if wanted.contains(&machine.status) => {}
                     Some(machine) => {
                         return Err(refused(format!(
@@ -108,7 +116,7 @@ impl<'a> Reads<'a> {
                     None => return Err(refused(format!("the provisioner does not have {node}; {} needs it there", action.kind))),
                 },
                 Precondition::NotEnlisted => {
-                    if let Some(machine) = self.machine().await? {
+                    if let Some(machine) = self.record().await? {
                         return Err(refused(format!(
                             "the provisioner has {node} already, as machine {} ({})",
                             machine.id, machine.status_name
@@ -122,7 +130,7 @@ impl<'a> Reads<'a> {
     }
 
     async fn holds_nothing(&self, node: &str) -> Result<(), DriverError> {
-        if let Some(machine) = self.machine().await? {
+        if let Some(machine) = self.record().await? {
             return match machine.status {
                 MachineStatus::New
                 | MachineStatus::Commissioning

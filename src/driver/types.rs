@@ -154,6 +154,12 @@ pub struct BmcEndpoint {
 pub trait OobDriver: Driver {
     /// Reads one BMC completely (reads only).
     async fn interrogate(&self, node: &str) -> Result<Bmc, DriverError>;
+
+    /// Reads as much of a BMC as tells its power and whether it is that of the bound machine (reads only). What is not needed for that may be left out.
+    async fn identify(&self, node: &str, binding: &Binding) -> Result<Bmc, DriverError> {
+        let _ = binding;
+        self.interrogate(node).await
+    }
 }
 
 /// A driver of a provisioner.
@@ -168,6 +174,11 @@ pub trait NodeDriver: Driver {
     /// Reads the machine that is bound, with its hardware facts: by provisioner id, else by MACs. `Ok(None)` only when a successful
     /// listing does not have it.
     async fn machine(&self, binding: &Binding) -> Result<Option<Machine>, DriverError>;
+
+    /// The same without what only requests of their own answer: bus addresses, volume groups, the BMC's address.
+    async fn record(&self, binding: &Binding) -> Result<Option<Machine>, DriverError> {
+        self.machine(binding).await
+    }
 
     /// Hardware data to keep as history (`lshw`, `lldp`): name → text.
     async fn build_data(&self, machine: &str) -> Result<BTreeMap<String, String>, DriverError>;

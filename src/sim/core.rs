@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use axum::body::Bytes;
 
-use super::db::{Fabric, LogEvent, MaasSite, Node, Status, Vlan};
+use super::db::{Fabric, LogEvent, MaasSite, Node, Status, Tag, Vlan};
 use super::error::SimError;
 use super::fault::Faults;
 use super::options::Durability;
@@ -187,6 +187,13 @@ impl Core {
         self.machine_list = None;
         self.lists.clear();
         &mut self.world.site
+    }
+
+    /// Tags to change. A machine shows the names of its own tags, which are changed with it: what was rendered of machines stays right.
+    pub(crate) fn tags_mut(&mut self) -> &mut Vec<Tag> {
+        self.dirty.site = true;
+        self.lists.clear();
+        &mut self.world.site.tags
     }
 
     /// Adds a fabric with its default VLAN. Nothing that was rendered shows it, and the log need not repeat all others: a thousand

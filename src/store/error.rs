@@ -37,7 +37,7 @@ pub enum StoreError {
     },
     /// No space is left.
     #[error(
-        "no space is left for the state {path}: {detail}; free some space and run `drydock resume` (everything recorded so far is safe)"
+        "no space is left for the state {path}: {detail}; free some space and do it again; a run that was begun goes on with `drydock resume` (everything recorded so far is safe)"
     )]
     Full {
         /// The file.

@@ -365,7 +365,7 @@ fn a_full_database_is_said_to_be_full() {
         assert!(seq < 1000);
     };
     assert!(matches!(error, StoreError::Full { .. }), "{error}");
-    assert!(error.to_string().contains("free some space and run `drydock resume`"));
+    assert!(error.to_string().contains("free some space and do it again; a run that was begun goes on with `drydock resume`"));
     assert_eq!(place.open().events("r1", 0).unwrap().len() as u64, seq - 1, "everything before it is kept");
 }
 

@@ -7,12 +7,20 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::auth::{ApiKey, Nonces};
+use super::lists::SharedLists;
+use super::machines::Machines;
+use super::together::Together;
+use crate::build::Binding;
 use crate::driver::http::{Body, HttpClient, HttpOptions, Lanes, Method, Request, Response, StatusCode, TOO_SLOW, Url};
 use crate::driver::{DriverError, ErrorClass};
 use crate::redact::Secret;
 
 /// A machine's answer is some 25 kB; this admits 20 000 of them.
 const MAX_BODY: usize = 512 << 20;
+
+/// How many requests for single machines are under way at most, and how many ask in each.
+const READS: usize = 2;
+const READ_TOGETHER: usize = 50;
 
 /// The operation that sets workload annotations.
 pub(super) const ANNOTATE: &str = "set_workload_annotations";
@@ -102,6 +110,9 @@ pub(super) struct Api {
     key: ApiKey,
     nonces: Arc<Nonces>,
     lanes: Arc<Lanes>,
+    /// Reads that are shared by those who ask at the same time.
+    pub(super) lists: Arc<SharedLists>,
+    pub(super) machines: Arc<Together<Vec<Binding>, Machines>>,
     attempts: u32,
     backoff: Duration,
     deadline: Duration,
@@ -128,6 +139,8 @@ impl Api {
             key: ApiKey::parse(key)?,
             nonces: Arc::new(Nonces::new()),
             lanes: Arc::new(Lanes::new(max_requests, max_requests)),
+            lists: Arc::new(SharedLists::new()),
+            machines: Together::new(READS, READ_TOGETHER),
             attempts,
             backoff,
             deadline,

@@ -1,14 +1,16 @@
 //! Discovery: everything that MAAS knows, as the build model.
 
+use std::sync::Arc;
+
 use super::client::{Api, ApiCall};
 use super::lists::{Lists, Needs, Slot};
 use super::wire::{WireController, WireVersion};
 use crate::build::{Fact, Machine, Provisioner, RackController};
 use crate::driver::{DriverError, ErrorClass};
 
-fn fact<T>(slot: Slot<T>) -> Fact<T> {
+fn fact<T: Clone>(slot: Slot<T>) -> Fact<T> {
     match slot {
-        Some(Ok(value)) => Fact::Known(value),
+        Some(Ok(value)) => Fact::Known(Arc::unwrap_or_clone(value)),
         Some(Err(error)) => Fact::Unknown(error.message),
         None => Fact::Unknown("not read".to_owned()),
     }

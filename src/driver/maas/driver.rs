@@ -1,6 +1,7 @@
 //! The driver: batches of observations, beginnings, discovery.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,6 +14,7 @@ use super::decide::Decision;
 use super::lists::{Lists, Needs};
 use super::machines::Machines;
 use super::options::MaasOptions;
+use super::together::Answer as SharedAnswer;
 use super::wire::Found;
 use super::{machine_actions, network, networking, prerequisites, removal, site_actions, storage};
 use crate::action::ActionKind;
@@ -132,7 +134,7 @@ impl MaasDriver {
         let needs = batch.iter().map(|(_, w)| w.needs()).fold(also, Needs::or);
         let bindings: Vec<&Binding> = batch.iter().filter(|(_, w)| w.is_of_node()).map(|(c, _)| &c.binding).collect();
         let (mut lists, machines) = tokio::join!(self.api.lists(needs), async {
-            if bindings.is_empty() { Ok(Machines::default()) } else { self.api.bound(&bindings).await }
+            if bindings.is_empty() { Ok(Arc::default()) } else { self.api.bound(&bindings).await }
         });
         // Whose a machine in use is that bears no mark is told by its owner.
         let unmarked = |(call, _): &(&Call, &Wanted)| {
@@ -140,7 +142,7 @@ impl MaasDriver {
             found.is_some_and(|f| machine_actions::is_unmarked(&f.machine))
         };
         if lists.user.is_none() && batch.iter().filter(|(_, w)| w.is_of_node()).any(unmarked) {
-            lists.user = Some(self.api.user().await);
+            lists.user = self.api.shared_user().await;
         }
         let mut out = Batch { lists, machines, stored: BTreeMap::new(), inventoried: BTreeMap::new() };
         let mut tasks = JoinSet::new();
@@ -223,7 +225,7 @@ enum Answer {
 /// Everything that a batch of calls is decided from.
 struct Batch {
     lists: Lists,
-    machines: Result<Machines, DriverError>,
+    machines: SharedAnswer<Machines>,
     /// Machines with their volume groups, for storage actions.
     stored: BTreeMap<String, Result<Machine, DriverError>>,
     /// Whether the hardware inventory can be read.
@@ -441,6 +443,11 @@ impl NodeDriver for MaasDriver {
 
     async fn discover(&self) -> Result<Provisioner, DriverError> {
         Box::pin(self.api.discover()).await
+    }
+
+    async fn record(&self, binding: &Binding) -> Result<Option<Machine>, DriverError> {
+        let machines = self.api.bound(&[binding]).await?;
+        Ok(machines.find(binding)?.map(|found| found.machine.clone()))
     }
 
     async fn machine(&self, binding: &Binding) -> Result<Option<Machine>, DriverError> {

@@ -1,13 +1,14 @@
 //! Fresh lists of the site's objects, read once per batch.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 
 use super::client::{Api, ApiCall};
-use super::machines::Machines;
+use super::together::{Answer, Together};
 use super::wire::{
     WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireRange, WireRepository, WireRoute, WireSelection,
     WireSshKey, WireSubnet, WireTag, images,
@@ -18,8 +19,49 @@ use crate::build::{
 };
 use crate::driver::{DriverError, ErrorClass};
 
-/// A list: not asked for, read, or failed.
-pub(super) type Slot<T> = Option<Result<T, DriverError>>;
+/// A list: not asked for, read, or failed. Whoever asked at the same time has the same one.
+pub(super) type Slot<T> = Option<Answer<T>>;
+
+/// Lists that are being read.
+#[derive(Debug)]
+pub(super) struct SharedLists {
+    fabrics: Arc<Together<(), Vec<Fabric>>>,
+    subnets: Arc<Together<(), Vec<Subnet>>>,
+    ranges: Arc<Together<(), Vec<AddressRange>>>,
+    routes: Arc<Together<(), Vec<StaticRoute>>>,
+    domains: Arc<Together<(), Vec<DomainFacts>>>,
+    tags: Arc<Together<(), Vec<TagFacts>>>,
+    ssh_keys: Arc<Together<(), Vec<SshKey>>>,
+    repositories: Arc<Together<(), Vec<PackageRepository>>>,
+    images: Arc<Together<(), ImageState>>,
+    selections: Arc<Together<(), Selections>>,
+    racks: Arc<Together<(), Vec<RackController>>>,
+    user: Arc<Together<(), User>>,
+    machines: Arc<Together<(), Vec<Machine>>>,
+}
+
+impl SharedLists {
+    pub(super) fn new() -> Self {
+        fn one<T>() -> Arc<Together<(), T>> {
+            Together::new(1, usize::MAX)
+        }
+        Self {
+            fabrics: one(),
+            subnets: one(),
+            ranges: one(),
+            routes: one(),
+            domains: one(),
+            tags: one(),
+            ssh_keys: one(),
+            repositories: one(),
+            images: one(),
+            selections: one(),
+            racks: one(),
+            user: one(),
+            machines: one(),
+        }
+    }
+}
 
 /// Which lists a batch needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -101,31 +143,53 @@ pub(super) struct Lists {
 }
 
 impl Api {
-    async fn list<W: DeserializeOwned, T: From<W>>(&self, want: bool, path: &str) -> Slot<Vec<T>> {
+    async fn list<W, T>(&self, want: bool, path: &'static str, together: &Arc<Together<(), Vec<T>>>) -> Slot<Vec<T>>
+    where
+        W: DeserializeOwned + Send + 'static,
+        T: From<W> + Send + Sync + 'static,
+    {
+        self.shared(want, together, move |api| async move {
+            Ok(api.fetch::<Vec<W>>(&ApiCall::get(path)).await?.into_iter().map(T::from).collect())
+        })
+        .await
+    }
+
+    async fn shared<T, R>(&self, want: bool, together: &Arc<Together<(), T>>, read: impl Fn(Self) -> R + Send + Sync + 'static) -> Slot<T>
+    where
+        T: Send + Sync + 'static,
+        R: Future<Output = Result<T, DriverError>> + Send,
+    {
         if !want {
             return None;
         }
-        Some(self.fetch::<Vec<W>>(&ApiCall::get(path)).await.map(|list| list.into_iter().map(T::from).collect()))
+        let api = self.clone();
+        Some(together.ask((), move |_| read(api.clone())).await)
     }
 
     /// Reads the lists that are needed, at the same time.
     pub(super) async fn lists(&self, needs: Needs) -> Lists {
+        let shared = Arc::clone(&self.lists);
         let (fabrics, subnets, ranges, routes, domains, tags, ssh_keys, repositories, images, selections, racks, user, machines) = tokio::join!(
-            self.list::<WireFabric, _>(needs.fabrics, "fabrics/"),
-            self.list::<WireSubnet, _>(needs.subnets, "subnets/"),
-            self.list::<WireRange, _>(needs.ranges, "ipranges/"),
-            self.list::<WireRoute, _>(needs.routes, "static-routes/"),
-            self.list::<WireDomain, _>(needs.domains, "domains/"),
-            self.list::<WireTag, _>(needs.tags, "tags/"),
-            self.list::<WireSshKey, _>(needs.ssh_keys, "account/prefs/sshkeys/"),
-            self.list::<WireRepository, _>(needs.repositories, "package-repositories/"),
-            async { if needs.images { Some(self.images().await) } else { None } },
-            async { if needs.selections { Some(self.selections().await) } else { None } },
-            self.list::<WireController, _>(needs.racks, "rackcontrollers/"),
-            async { if needs.user { Some(self.user().await) } else { None } },
-            async { if needs.machines { Some(self.all_machines().await.map(Machines::into_machines)) } else { None } },
+            self.list::<WireFabric, _>(needs.fabrics, "fabrics/", &shared.fabrics),
+            self.list::<WireSubnet, _>(needs.subnets, "subnets/", &shared.subnets),
+            self.list::<WireRange, _>(needs.ranges, "ipranges/", &shared.ranges),
+            self.list::<WireRoute, _>(needs.routes, "static-routes/", &shared.routes),
+            self.list::<WireDomain, _>(needs.domains, "domains/", &shared.domains),
+            self.list::<WireTag, _>(needs.tags, "tags/", &shared.tags),
+            self.list::<WireSshKey, _>(needs.ssh_keys, "account/prefs/sshkeys/", &shared.ssh_keys),
+            self.list::<WireRepository, _>(needs.repositories, "package-repositories/", &shared.repositories),
+            self.shared(needs.images, &shared.images, |api| async move { api.images().await }),
+            self.shared(needs.selections, &shared.selections, |api| async move { api.selections().await }),
+            self.list::<WireController, _>(needs.racks, "rackcontrollers/", &shared.racks),
+            self.shared(needs.user, &shared.user, |api| async move { api.user().await }),
+            self.shared(needs.machines, &shared.machines, |api| async move { Ok(api.all_machines().await?.into_machines()) }),
         );
         Lists { fabrics, subnets, ranges, routes, domains, tags, ssh_keys, repositories, images, selections, racks, user, machines }
+    }
+
+    /// Who the API key belongs to, as a list.
+    pub(super) async fn shared_user(&self) -> Slot<User> {
+        self.shared(true, &self.lists.user, |api| async move { api.user().await }).await
     }
 
     /// Who the API key belongs to.
@@ -168,7 +232,7 @@ impl Api {
     }
 }
 
-fn of<'a, T>(slot: Option<&'a Result<T, DriverError>>, what: &str) -> Result<&'a T, DriverError> {
+fn of<'a, T>(slot: Option<&'a Answer<T>>, what: &str) -> Result<&'a T, DriverError> {
     match slot {
         Some(Ok(list)) => Ok(list),
         Some(Err(error)) => Err(error.clone()),

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::client::{Api, ApiCall};
+use super::together::Answer;
 use super::wire::{Found, PowerAddress, WireMachine, WireVolumeGroup};
 use super::{bson, lshw};
 use crate::build::{Binding, Machine, VolumeGroupFacts};
@@ -80,8 +81,18 @@ fn is_mac(text: &str) -> bool {
 }
 
 impl Api {
-    /// The machines of these bindings, with as few requests as there can be.
-    pub(super) async fn bound(&self, bindings: &[&Binding]) -> Result<Machines, DriverError> {
+    /// The machines of these bindings, perhaps among others, with as few requests as there can be.
+    pub(super) async fn bound(&self, bindings: &[&Binding]) -> Answer<Machines> {
+        let api = self.clone();
+        let question = bindings.iter().copied().cloned().collect();
+        let read = move |asked: Vec<Vec<Binding>>| {
+            let api = api.clone();
+            async move { api.read_bound(&asked.iter().flatten().collect::<Vec<_>>()).await }
+        };
+        self.machines.ask(question, read).await
+    }
+
+    async fn read_bound(&self, bindings: &[&Binding]) -> Result<Machines, DriverError> {
         let mut ids = BTreeSet::new();
         let mut macs = BTreeSet::new();
         for binding in bindings {

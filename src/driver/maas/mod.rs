@@ -1,7 +1,8 @@
 //! The MAAS driver: MAAS 2.9 to 3.7 over the 2.0 API, signed with OAuth 1.0 PLAINTEXT.
 //!
 //! In: resolved [`Call`](super::Call)s. Out: observations, and discovery as a [`Provisioner`](crate::build::Provisioner). A batch of observations
-//! reads each list once and machines once, whatever the number of calls. What an action needs done is a pure function of those lists; the same
+//! reads each list once and machines once, whatever the number of calls; what several ask for at the same time is one request, sent after all of them
+//! asked. What an action needs done is a pure function of those lists; the same
 //! function serves observing and beginning, so an action that was stopped half-way goes on from what is there. May import `action`, `build`,
 //! `redact` and the HTTP base.
 //!
@@ -27,6 +28,7 @@ mod removal;
 mod site_actions;
 mod sizes;
 mod storage;
+mod together;
 mod wire;
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::connection::Talk;
 use super::system::{System, link_of, mac, text, texts};
-use crate::build::Bmc;
+use crate::build::{Binding, Bmc};
 use crate::driver::{DriverError, ErrorClass};
 
 /// Most members of a collection that are read; no server has more NICs or chassis more systems than this.
@@ -109,6 +109,15 @@ impl Talk<'_> {
             reset.types = types;
         }
         let macs = self.macs(&system).await?;
+        Ok(system.into_bmc(&self.target.endpoint.address, macs))
+    }
+
+    /// Reads what tells whether the system is the bound machine. NICs, each of which is a request, are read only where not both UUID and serial number tell
+    /// it: some vendors give one of them to all their machines.
+    pub(super) async fn identify(&mut self, binding: &Binding) -> Result<Bmc, DriverError> {
+        let system = self.system(binding.uuid.as_deref()).await?;
+        let told = system.uuid.is_some() && system.uuid == binding.uuid && system.serial.is_some() && system.serial == binding.serial;
+        let macs = if told { Vec::new() } else { self.macs(&system).await? };
         Ok(system.into_bmc(&self.target.endpoint.address, macs))
     }
 

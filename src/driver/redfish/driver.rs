@@ -16,7 +16,7 @@ use super::system::System;
 use super::{boot, power};
 use crate::action::ActionKind;
 use crate::action::params::{PowerParams, SetNodeBoot};
-use crate::build::Bmc;
+use crate::build::{Binding, Bmc};
 use crate::driver::http::{HttpClient, Lanes};
 use crate::driver::{Begun, BmcEndpoint, Call, Driver, DriverError, ErrorClass, Observation, OobDriver};
 
@@ -220,5 +220,11 @@ impl OobDriver for RedfishDriver {
         let node = self.inner.node(Some(node), "interrogate")?;
         let mut state = node.state.lock().await;
         Talk { target: &node.target, state: &mut state, http: &self.inner.patient }.interrogate().await
+    }
+
+    async fn identify(&self, node: &str, binding: &Binding) -> Result<Bmc, DriverError> {
+        let node = self.inner.node(Some(node), "identify")?;
+        let mut state = node.state.lock().await;
+        Talk { target: &node.target, state: &mut state, http: &self.inner.patient }.identify(binding).await
     }
 }

@@ -268,6 +268,25 @@ async fn nics_are_read_over_pages_and_odd_ones_are_left_out() {
 }
 
 #[tokio::test]
+async fn nics_are_read_for_the_identity_only_where_nothing_else_tells_it() {
+    let site = site(|seen, system| {
+        system["EthernetInterfaces"] = json!({ "@odata.id": "/nics" });
+        let nics = json!({ "Members": [{ "@odata.id": "/nics/1", "MACAddress": "aa:bb:cc:dd:ee:01" }] });
+        (seen.line == "GET /nics").then(|| reply(200, &nics))
+    })
+    .await;
+    let bound = Binding { uuid: Some(UUID.to_owned()), serial: Some("ABC123".to_owned()), ..Binding::default() };
+    assert_eq!(site.driver.identify("n1", &bound).await.unwrap().macs.len(), 0);
+    let before = site.requests();
+    site.driver.identify("n1", &bound).await.unwrap();
+    assert_eq!(site.requests() - before, 1, "the system alone");
+    // A UUID that many machines of a vendor have says nothing.
+    for other in [Binding { serial: None, ..bound.clone() }, Binding { serial: Some("XYZ".to_owned()), ..bound }] {
+        assert_eq!(site.driver.identify("n1", &other).await.unwrap().macs, ["aa:bb:cc:dd:ee:01"]);
+    }
+}
+
+#[tokio::test]
 async fn collections_that_a_bmc_lacks_are_empty() {
     for code in [404, 500, 501] {
         let site = site(move |seen, system| {

@@ -1,5 +1,7 @@
 //! The collection of machines: list, filter, create, allocate.
 
+use std::collections::BTreeSet;
+
 use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 
@@ -26,7 +28,7 @@ pub(super) fn machines(call: &mut Call<'_>) -> Answer {
         ("GET", Some("list_allocated")) => {
             let nodes = call.core.world.nodes.values().filter(|n| n.owner.as_ref() == Some(&call.user));
             let ids: Vec<String> = nodes.map(|n| n.system_id.clone()).collect();
-            Ok(machine_list(call, &ids))
+            Ok(machine_list(call, ids))
         }
         ("GET", Some("is_registered")) => {
             let mac = call.form.get("mac_address").unwrap_or_default().to_ascii_lowercase();
@@ -47,11 +49,11 @@ pub(super) fn machines(call: &mut Call<'_>) -> Answer {
 }
 
 /// Machines as one JSON list; every machine is rendered only if it has changed.
-pub(super) fn machine_list(call: &mut Call<'_>, ids: &[String]) -> Reply {
+pub(super) fn machine_list(call: &mut Call<'_>, ids: impl IntoIterator<Item = String>) -> Reply {
     let mut out = Vec::new();
     out.push(b'[');
     for id in ids {
-        if let Some(b) = call.core.rendered(id) {
+        if let Some(b) = call.core.rendered(&id) {
             if out.len() > 1 {
                 out.push(b',');
             }
@@ -69,9 +71,20 @@ fn listing(call: &mut Call<'_>) -> Reply {
             return Reply::json_bytes(b.clone());
         }
         let ids: Vec<String> = call.core.world.nodes.keys().cloned().collect();
-        let reply = machine_list(call, &ids);
+        let reply = machine_list(call, ids);
         call.core.machine_list = Some(reply.body.clone());
         return reply;
+    }
+    let only = |name: &str| filters.iter().all(|f| *f == name || call.form.get(f).is_none());
+    // Asked for by name, machines are looked up, not looked for: there may be thousands.
+    if only("id") {
+        let ids: BTreeSet<String> = call.form.all("id").filter(|id| call.core.world.nodes.contains_key(*id)).map(str::to_owned).collect();
+        return machine_list(call, ids);
+    }
+    if only("mac_address") {
+        let macs = call.form.all("mac_address").map(str::to_ascii_lowercase);
+        let ids: BTreeSet<String> = macs.filter_map(|mac| call.core.node_with_mac(&mac).map(str::to_owned)).collect();
+        return machine_list(call, ids);
     }
     let w = &call.core.world;
     let f = &call.form;
@@ -93,7 +106,7 @@ fn listing(call: &mut Call<'_>) -> Reply {
         })
         .map(|n| n.system_id.clone())
         .collect();
-    machine_list(call, &ids)
+    machine_list(call, ids)
 }
 
 /// Power parameters in a form.

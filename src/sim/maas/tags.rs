@@ -17,7 +17,7 @@ pub(super) fn tags(call: &mut Call<'_>) -> Answer {
             }
             let mut t = Tag { name: name.clone(), definition: String::new(), comment: String::new(), kernel_opts: String::new() };
             fill(call, &mut t)?;
-            call.core.site_mut().tags.push(t.clone());
+            call.core.tags_mut().push(t.clone());
             call.core.effect(format!("create tag {name}"));
             populate(call, &t)?;
             Ok(Reply::json(&render::tag(&t)))
@@ -82,12 +82,12 @@ pub(super) fn tag(call: &mut Call<'_>, name: &str) -> Answer {
         ("GET", Some("machines" | "nodes")) => {
             let ids: Vec<String> =
                 call.core.world.nodes.values().filter(|n| n.tags.iter().any(|x| x == name)).map(|n| n.system_id.clone()).collect();
-            Ok(super::machines::machine_list(call, &ids))
+            Ok(super::machines::machine_list(call, ids))
         }
         ("GET", Some("devices" | "rack_controllers" | "region_controllers")) => Ok(list(Vec::new())),
         ("PUT", None) => {
             fill(call, &mut t)?;
-            call.core.site_mut().tags[index] = t.clone();
+            call.core.tags_mut()[index] = t.clone();
             if t.name != name {
                 let ids: Vec<String> = call.core.world.nodes.keys().cloned().collect();
                 for id in ids {
@@ -125,7 +125,7 @@ pub(super) fn tag(call: &mut Call<'_>, name: &str) -> Answer {
             for id in ids {
                 set(call, &id, name, false)?;
             }
-            call.core.site_mut().tags.remove(index);
+            call.core.tags_mut().remove(index);
             call.core.effect(format!("delete tag {name}"));
             Ok(deleted())
         }

@@ -1,5 +1,7 @@
 //! Steps against a model of MAAS's interfaces that refuses what MAAS refuses.
 
+use std::sync::Arc;
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -43,7 +45,7 @@ fn lists() -> Lists {
             managed: true,
         })
         .collect();
-    Lists { fabrics: Some(Ok(fabrics)), subnets: Some(Ok(subnets)), ..Lists::default() }
+    Lists { fabrics: Some(Ok(Arc::new(fabrics))), subnets: Some(Ok(Arc::new(subnets))), ..Lists::default() }
 }
 
 fn gateway(fabric: u64, vid: u16) -> IpAddr {

@@ -145,7 +145,7 @@ async fn details_that_hang_hold_up_no_more_than_a_few_machines() {
         (0..60).map(|i| Recorded { status: HANGS, ..Recorded::made("GET", &format!("machines/m{i:05}/"), Some("details"), Value::Null) }),
     );
     let server = Server::start(answers).await;
-    let driver = server.driver_with(|o| o.http.set_request_timeout(std::time::Duration::from_millis(200)));
+    let driver = server.driver_with(|o| o.http.set_request_timeout(std::time::Duration::from_millis(800)));
     let seen = driver.discover().await.unwrap();
     assert_eq!(seen.machines.known().map(Vec::len), Some(60), "{:?}", seen.machines);
     let asked = server.asked().iter().filter(|a| a.op.as_deref() == Some("details")).count();
