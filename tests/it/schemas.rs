@@ -60,3 +60,25 @@ fn examples_and_samples_fit_the_schemas() {
     let schema = config::settings_schema(&schemars::schema_for!(SimOptions));
     assert_eq!(problems(&schema, &settings), Vec::<String>::new());
 }
+
+#[test]
+fn levels_of_rules_fit_the_schema() {
+    let schema = config::settings_schema(&schemars::schema_for!(SimOptions));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("drydock.yaml");
+    let fits = |text: &str| {
+        fs::write(&path, text).unwrap();
+        problems(&schema, std::slice::from_ref(&path)).is_empty()
+    };
+    // An unquoted `off` is a boolean to editors that read YAML 1.1.
+    assert!(fits("rules: {DD2107: {level: off, reason: a}, 'dd2213': {level: 'off', reason: b}, DD2216: {level: error, reason: c}}\n"));
+    for wrong in [
+        "{DD2107: {level: off}}",
+        "{DD2107: {level: on, reason: a}}",
+        "{DD2107: off}",
+        "{racks: {level: off, reason: a}}",
+        "{DD2107: {level: off, reason: ''}}",
+    ] {
+        assert!(!fits(&format!("rules: {wrong}\n")), "{wrong}");
+    }
+}

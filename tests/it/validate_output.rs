@@ -63,6 +63,33 @@ fn positions_point_at_the_value() {
 }
 
 #[test]
+fn the_page_about_json_describes_every_field() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/validate-json.md")).unwrap();
+    let example = page.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+    let example: Value = serde_json::from_str(example).unwrap();
+    let actual = json(&with_a_warning().run(&["validate", "--format", "json"]).expect(0));
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&example), keys(&actual));
+    assert_eq!(keys(&example["diagnostics"][0]), keys(&actual["diagnostics"][0]));
+    for key in keys(&actual).into_iter().chain(keys(&actual["diagnostics"][0])) {
+        assert!(page.lines().any(|line| line.starts_with('|') && line.contains(&format!("`{key}`"))), "{key} is not explained");
+    }
+}
+
+#[test]
+fn resources_with_the_same_problem_are_all_named() {
+    let site = Folder::hello();
+    site.edit("design/profiles.yaml", "networks: [mgmt, storage]", "networks: [mgmt, storage, nowhere]");
+    site.run(&["validate"]).reads(&["2 more inherit this"]);
+    let value = json(&site.run(&["validate", "--format", "json"]));
+    let found = value["diagnostics"].as_array().unwrap().iter().find(|d| d["also"] != Value::Array(Vec::new())).unwrap();
+    let mut names: Vec<&str> =
+        found["also"].as_array().unwrap().iter().filter_map(Value::as_str).chain(found["resource"].as_str()).collect();
+    names.sort_unstable();
+    assert!(names.len() == 3 && names[0].starts_with("node.compute01") && names[2].starts_with("node.control01"), "{names:?}");
+}
+
+#[test]
 fn tools_get_paths_from_the_root_of_the_repository() {
     let repository = Folder::empty();
     super::cli_support::copy(with_a_warning().path(), &repository.path().join("sites/dc1"));

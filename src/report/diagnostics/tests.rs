@@ -74,6 +74,18 @@ fn no_text_of_a_design_becomes_a_command() {
 }
 
 #[test]
+fn text_is_no_command_either() {
+    let (map, diagnostics) = found();
+    let many: Vec<Diagnostic> = (0..9).flat_map(|_| diagnostics.clone()).collect();
+    for verbose in [false, true] {
+        let text = written("text", &Report { verbose, ..Report::new(&map, &many) });
+        let commands = text.split(['\n', '\r', '\u{85}', '\u{2028}']).filter(|line| line.trim_start().starts_with("::"));
+        // The renderer's own mark of a second file.
+        assert_eq!(commands.filter(|line| !line.trim_start().starts_with("::: ")).count(), 0, "{text}");
+    }
+}
+
+#[test]
 fn junit_is_xml_whatever_a_design_says() {
     let (map, diagnostics) = found();
     let silenced = [Silenced { diagnostic: diagnostics[1].clone(), reason: HOSTILE.to_owned() }];
@@ -182,8 +194,8 @@ fn of_a_rule_with_many_problems_few_have_excerpts() {
     diagnostics.push(Diagnostic::error(Code("DD2201"), "twice").at(at(7)));
     let short = render_short(&map, &diagnostics, Style::default());
     assert_eq!(short.matches(" --> n.yaml").count(), 6, "{short}");
-    assert!(short.contains("\nwarning[DD2107]: 35 more of this rule\n  n.yaml:6:1: no rack 5\n"), "{short}");
-    assert!(short.contains("\n  n.yaml:25:1: no rack 24\n  … and 15 further ones; -v shows all\n\nerror[DD2201]: twice\n"), "{short}");
+    assert!(short.contains("\nwarning[DD2107]: 35 more of this rule\n  - no rack 5\n    at n.yaml:6:1\n  - no rack 6\n"), "{short}");
+    assert!(short.contains("\n    at n.yaml:25:1\n  … and 15 further ones; -v shows all\n\nerror[DD2201]: twice\n"), "{short}");
     assert!(short.ends_with("\n1 error, 40 warnings\n"), "{short}");
     let whole = render(&map, &diagnostics, Style::default());
     assert_eq!(whole.matches("--> n.yaml").count(), 41);
@@ -206,4 +218,17 @@ fn the_summary_says_what_is_silenced_and_raised() {
     let json: Value = serde_json::from_str(&written("json", &report)).expect("JSON");
     assert_eq!((json["silenced"].as_array().map(Vec::len), json["strict"].as_bool()), (Some(3), Some(true)));
     assert_eq!(json["silenced"][0]["code"], "DD2107");
+}
+
+#[test]
+fn problems_that_are_alike_are_one_line_with_places() {
+    let mut map = SourceMap::default();
+    let file = map.add("::error ::x.yaml", "x: 1\n".repeat(40));
+    let at = |n: u32| Span { file, line: n + 1, column: 1, start: n * 5, end: n * 5 + 1 };
+    let diagnostics: Vec<Diagnostic> = (0..40).map(|n| Diagnostic::error(Code("DD2101"), "no profile `p`").at(at(n))).collect();
+    let short = render_short(&map, &diagnostics, Style::default());
+    assert_eq!(short.matches(" --> ").count(), 2, "{short}");
+    let line = "error[DD2101]: 38 more of this rule\n  - no profile `p` ×38\n    at ::error ::x.yaml:3:1, ::error ::x.yaml:4:1, ::error ::x.yaml:5:1, …\n";
+    assert!(short.contains(line), "{short}");
+    assert!(short.lines().all(|line| !line.trim_start().starts_with("::")), "{short}");
 }

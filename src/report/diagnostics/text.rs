@@ -37,17 +37,29 @@ const SAME_EXCERPT_LINES: u32 = 100;
 /// Bytes of an excerpt; above this, the place alone is shown.
 const LONGEST_EXCERPT: usize = 64 * 1024;
 
-/// Problems of one rule that are shown with an excerpt; of further ones only the first line is.
-const FULL: usize = 5;
+/// How many problems are shown with an excerpt.
+#[derive(Debug, Clone, Copy)]
+struct Most {
+    of_a_rule: usize,
+    /// With the same message.
+    alike: usize,
+}
 
-/// Problems of one rule that are shown with their first line; further ones are counted.
-const FIRST_LINES: usize = 20;
+const ALL: Most = Most { of_a_rule: usize::MAX, alike: usize::MAX };
+
+const FEW: Most = Most { of_a_rule: 5, alike: 2 };
+
+/// Messages of one rule that are shown with a line where there are too many for excerpts; further ones are counted.
+const LINES: usize = 20;
+
+/// Places that such a line names.
+const PLACES: usize = 3;
 
 pub(super) const FORMAT: Format = Format { name: "text", write };
 
 fn write(report: &Report<'_>) -> String {
     let (map, diagnostics) = (report.map, report.diagnostics);
-    let mut text = if report.verbose { all(map, diagnostics, report.style, usize::MAX) } else { all(map, diagnostics, report.style, FULL) };
+    let mut text = all(map, diagnostics, report.style, if report.verbose { ALL } else { FEW });
     text.push_str(&lines(report));
     if let Some(site) = report.site.filter(|_| report.is_valid()) {
         text.push_str(&contents(site));
@@ -58,12 +70,12 @@ fn write(report: &Report<'_>) -> String {
 /// All diagnostics with excerpts, the worst last, where a terminal shows them; within a severity by file and line. Ends with the [`summary`]. Empty if there are
 /// none.
 pub fn render(map: &SourceMap, diagnostics: &[Diagnostic], style: Style) -> String {
-    with_summary(all(map, diagnostics, style, usize::MAX), diagnostics)
+    with_summary(all(map, diagnostics, style, ALL), diagnostics)
 }
 
 /// As [`render`], but of a rule with many problems not all are shown with an excerpt.
 pub fn render_short(map: &SourceMap, diagnostics: &[Diagnostic], style: Style) -> String {
-    with_summary(all(map, diagnostics, style, FULL), diagnostics)
+    with_summary(all(map, diagnostics, style, FEW), diagnostics)
 }
 
 fn with_summary(mut text: String, diagnostics: &[Diagnostic]) -> String {
@@ -74,21 +86,24 @@ fn with_summary(mut text: String, diagnostics: &[Diagnostic]) -> String {
     text
 }
 
-fn all(map: &SourceMap, diagnostics: &[Diagnostic], style: Style, full: usize) -> String {
+fn all(map: &SourceMap, diagnostics: &[Diagnostic], style: Style, most: Most) -> String {
     let renderer = if style.color { Renderer::styled() } else { Renderer::plain() }.term_width(style.width);
     let mut sorted = in_order(map, diagnostics);
     sorted.sort_by_key(|d| d.severity);
     let mut out = String::new();
-    let mut shown: BTreeMap<(Severity, Code), usize> = BTreeMap::new();
+    let mut shown: BTreeMap<(Severity, Code), BTreeMap<&str, usize>> = BTreeMap::new();
+    let mut excerpts_of: BTreeMap<(Severity, Code), usize> = BTreeMap::new();
     let mut rest: BTreeMap<(Severity, Code), Vec<Group>> = BTreeMap::new();
     let mut wanted = Vec::new();
     for group in groups(&sorted) {
         let key = (group.first.severity, group.first.code);
-        let times = shown.entry(key).or_default();
-        *times += 1;
-        if *times > full {
+        let of_rule = shown.entry(key).or_default();
+        let alike = of_rule.entry(&group.first.message).or_default();
+        if *alike >= most.alike || excerpts_of.get(&key).is_some_and(|n| *n >= most.of_a_rule) {
             rest.entry(key).or_default().push(group);
         } else {
+            *alike += 1;
+            *excerpts_of.entry(key).or_default() += 1;
             wanted.push(group);
         }
     }
@@ -99,15 +114,15 @@ fn all(map: &SourceMap, diagnostics: &[Diagnostic], style: Style, full: usize) -
             out.push_str("\n\n");
         }
         for ((_, code), groups) in rest.range((severity, Code(""))..).take_while(|((of, _), _)| *of == severity) {
-            out.push_str(&first_lines(map, severity, *code, groups, style));
+            out.push_str(&in_lines(map, severity, *code, groups, style));
             out.push('\n');
         }
     }
     out
 }
 
-/// `warning[DD2107]: 7 more of this rule`, and a line for each.
-fn first_lines(map: &SourceMap, severity: Severity, code: Code, groups: &[Group<'_>], style: Style) -> String {
+/// `warning[DD2107]: 7 more of this rule`, and a line for each message.
+fn in_lines(map: &SourceMap, severity: Severity, code: Code, groups: &[Group<'_>], style: Style) -> String {
     let color = match severity {
         Severity::Error => "1;91",
         Severity::Warning => "1;33",
@@ -116,13 +131,31 @@ fn first_lines(map: &SourceMap, severity: Severity, code: Code, groups: &[Group<
     let head = format!("{}[{}]", severity.name(), code.0);
     let head = if style.color { format!("\u{1b}[{color}m{head}\u{1b}[0m") } else { head };
     let mut out = format!("{head}: {} more of this rule\n", groups.len());
-    for group in groups.iter().take(FIRST_LINES) {
-        let at = group.first.span.map(|span| format!("{}: ", map.describe(span))).unwrap_or_default();
-        let more = if group.more.is_empty() { String::new() } else { format!(" (and {} more)", counted(group.more.len(), "resource")) };
-        let _ = writeln!(out, "  {}{more}", clean(&format!("{at}{}", group.first.message)));
+    let mut order: Vec<(&str, Vec<&Group>)> = Vec::new();
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    for group in groups {
+        let at = *known.entry(&group.first.message).or_insert(order.len());
+        match order.get_mut(at) {
+            Some((_, alike)) => alike.push(group),
+            None => order.push((&group.first.message, vec![group])),
+        }
     }
-    if groups.len() > FIRST_LINES {
-        let _ = writeln!(out, "  … and {} further ones; -v shows all", groups.len() - FIRST_LINES);
+    for (message, alike) in order.iter().take(LINES) {
+        let places =
+            alike.iter().filter_map(|group| group.first.span).map(|span| map.describe(span)).take(PLACES).collect::<Vec<_>>().join(", ");
+        let times = if alike.len() == 1 { String::new() } else { format!(" ×{}", alike.len()) };
+        let more = if alike.len() > PLACES { ", …" } else { "" };
+        let resources = alike.iter().map(|group| group.more.len()).sum::<usize>();
+        let also = if resources == 0 { String::new() } else { format!(" (and {})", counted(resources, "more resource")) };
+        // A line must not begin with a path: `::error ::.yaml` would be a command to GitHub's runner.
+        let _ = writeln!(out, "  - {}{times}{also}", clean(message));
+        if !places.is_empty() {
+            let _ = writeln!(out, "    at {}{more}", clean(&places));
+        }
+    }
+    if order.len() > LINES {
+        let left: usize = order[LINES..].iter().map(|(_, alike)| alike.len()).sum();
+        let _ = writeln!(out, "  … and {left} further ones; -v shows all");
     }
     out
 }
