@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs all checks and tests, with their own set-up: formatting, lints (warnings are errors), licences where cargo-deny is installed,
-# unit and integration tests. Peers (sushy-tools) are installed into target/peers by the tests that need them.
+# unit and integration tests. Peers are installed by the tests that need them: sushy-tools into target/peers, Debian packages with apt-get.
 set -euo pipefail
 cd "$(dirname "$0")"
 if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
@@ -9,6 +9,14 @@ if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
   else
     echo "error: python3 with venv is needed for the Redfish peer; install python3-venv" >&2
     exit 1
+  fi
+fi
+# Peers of the IPMI driver; without them its tests skip, and fail in CI.
+if ! command -v ipmitool >/dev/null || ! command -v ipmi_sim >/dev/null; then
+  if command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends ipmitool openipmi
+  else
+    echo "warning: ipmitool and ipmi_sim (Debian: ipmitool openipmi) are not installed; the tests of the IPMI driver against them skip" >&2
   fi
 fi
 cargo fmt --check

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::build::Binding;
+use crate::build::{Binding, same_uuid};
 use crate::plan::Plan;
 use crate::run::{Dag, EVENT_VERSION, Event, EventKind, RunOutcome, RunState};
 use crate::store::{Holder, Journal, LockRequest, NewRun, Record, RunRow, Store, Write, new_run_id};
@@ -148,13 +148,15 @@ impl Engine {
                 bindings.insert(node.clone(), planned.clone());
                 continue;
             };
-            let differs = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if a != b);
+            let differs = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if !same_uuid(a, b));
             let macs_differ = !known.macs.is_empty() && !planned.macs.is_empty() && !known.macs.iter().any(|m| planned.macs.contains(m));
-            let same = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
+            let same = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if same_uuid(a, b));
             let same_hardware = same(&known.uuid, &planned.uuid)
+                || same(&known.guid, &planned.guid)
                 || same(&known.serial, &planned.serial)
                 || known.macs.iter().any(|m| planned.macs.contains(m));
             if differs(&known.uuid, &planned.uuid)
+                || differs(&known.guid, &planned.guid)
                 || differs(&known.serial, &planned.serial)
                 || macs_differ
                 || (differs(&known.machine, &planned.machine) && !same_hardware)
@@ -169,6 +171,7 @@ impl Engine {
                 merged.machine = known.machine.clone().or(merged.machine);
             }
             merged.uuid = merged.uuid.or_else(|| known.uuid.clone());
+            merged.guid = merged.guid.or_else(|| known.guid.clone());
             merged.serial = merged.serial.or_else(|| known.serial.clone());
             if merged.macs.is_empty() {
                 merged.macs.clone_from(&known.macs);

@@ -204,6 +204,7 @@ pub(super) fn bmc(uuid: &str, power: PowerState) -> Bmc {
         address: "10.0.0.1".to_owned(),
         system: "1".to_owned(),
         uuid: Some(uuid.to_owned()),
+        guid: None,
         serial: None,
         manufacturer: None,
         model: None,

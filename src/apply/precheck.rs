@@ -4,7 +4,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::action::{Action, ActionKind, Effect, ErrorClass, Precondition};
-use crate::build::{Binding, Bmc, Machine, MachineStatus, PowerState};
+use crate::build::{Binding, Bmc, Machine, MachineStatus, PowerState, untied};
 use crate::driver::{DriverError, NodeDriver};
 
 use super::context::Context;
@@ -88,6 +88,17 @@ impl<'a> Reads<'a> {
             && let Some(what) = binding.contradicts_bmc(bmc)
         {
             return Err(wrong(what));
+        }
+        // A BMC that tells neither UUID nor MACs may be another machine's. Only a request of its own says which BMC the provisioner has for it.
+        if (disruptive || power)
+            && let Some(bmc) = self.bmc().await?
+            && let Some(record) = self.record().await?
+            && untied(bmc, record).is_some()
+            && let Some(machine) = self.machine().await?
+            && let Some(what) = untied(bmc, machine)
+        {
+            return Err(DriverError::new(ErrorClass::Precondition, format!("{node}: {what}"))
+                .hint("check the node's OOB address, and the machine's power parameters in the provisioner"));
         }
         match (self.record().await?, &binding.machine) {
             (Some(machine), _) => binding.contradicts_machine(machine).map_or(Ok(()), |what| Err(wrong(what))),

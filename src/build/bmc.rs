@@ -46,7 +46,7 @@ pub struct BootOverride {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bmc {
-    /// Driver name (`redfish`).
+    /// Driver name (`redfish`, `ipmi`).
     pub driver: String,
     /// Address as the design gives it.
     pub address: String,
@@ -54,6 +54,10 @@ pub struct Bmc {
     pub system: String,
     /// System UUID, lower case.
     pub uuid: Option<String>,
+    /// The BMC's own GUID, lower case, where it does not say whether that is the system UUID (IPMI). Equal to a system UUID it is evidence for a
+    /// machine; different from one it is evidence of nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guid: Option<String>,
     /// Serial number.
     pub serial: Option<String>,
     /// Manufacturer.
@@ -72,4 +76,28 @@ pub struct Bmc {
     pub reset_types: Vec<String>,
     /// Health (`OK`, `Warning`, `Critical`).
     pub health: Option<String>,
+}
+
+/// A reading of a sensor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sensor {
+    /// Name.
+    pub name: String,
+    /// State (`ok`, `nc`, `cr`, `nr` in IPMI).
+    pub state: String,
+    /// Reading with its unit.
+    pub reading: String,
+}
+
+/// What a BMC says about how its machine does.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BmcHealth {
+    /// Version of the BMC's firmware.
+    pub firmware: Option<String>,
+    /// Sensors that are fitted.
+    pub sensors: Vec<Sensor>,
+    /// The latest events, oldest first.
+    pub events: Vec<String>,
 }

@@ -8,8 +8,9 @@ mod bmc;
 mod machine;
 mod site;
 
-pub use binding::{Binding, same_bus_address};
-pub use bmc::{Bmc, BootEnabled, BootOverride, PowerState};
+pub(crate) use binding::untied;
+pub use binding::{Binding, same_bus_address, same_uuid, uuid_key};
+pub use bmc::{Bmc, BmcHealth, BootEnabled, BootOverride, PowerState, Sensor};
 pub use machine::{
     BondParameters, Disk, DiskKind, DiskPartition, FilesystemFacts, InterfaceKind, LinkMode, LogicalVolumeFacts, Machine, MachineInterface,
     MachineStatus, SubnetLink, VolumeGroupFacts,

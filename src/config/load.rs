@@ -240,11 +240,12 @@ impl Checker<'_> {
     }
 
     fn endpoints(&mut self) {
-        let Drivers { maas, redfish, .. } = &self.settings.drivers;
+        let Drivers { maas, redfish, ipmi, .. } = &self.settings.drivers;
         let real: Vec<&[&str]> = [
             (maas.url.is_some(), ["drivers", "maas", "url"].as_slice()),
             (redfish.url.is_some(), ["drivers", "redfish", "url"].as_slice()),
             (!redfish.endpoints.is_empty(), ["drivers", "redfish", "endpoints"].as_slice()),
+            (!ipmi.endpoints.is_empty(), ["drivers", "ipmi", "endpoints"].as_slice()),
         ]
         .into_iter()
         .filter_map(|(given, route)| given.then_some(route))
@@ -289,6 +290,22 @@ impl Checker<'_> {
                 let message = format!("`limits.{name}` is 0, so nothing could ever be done");
                 self.push(&["limits", name], &message, "write at least 1, or leave the key out for the default");
             }
+        }
+        let ipmi = &self.settings.drivers.ipmi;
+        if let Some(suites) = &ipmi.cipher_suites {
+            let route = ["drivers", "ipmi", "cipher_suites"];
+            if suites.is_empty() {
+                self.push(&route, "`drivers.ipmi.cipher_suites` is empty", "write `[17, 3]`, or leave the key out");
+            }
+            // 0, 4 and 5 are without authentication or integrity (IPMI 2.0, table 22-20).
+            if let Some(suite) = suites.iter().find(|s| !matches!(s, 1..=3 | 6..=8 | 11..=12 | 15..=17)) {
+                let message = format!("cipher suite {suite} does not exist, or protects nothing");
+                self.push(&route, &message, "17 and 3 are those that BMCs have; 1, 2, 6, 7, 8, 11, 12, 15 and 16 are allowed too");
+            }
+        }
+        if ipmi.parallel == Some(0) {
+            let help = "write at least 1, or leave the key out for the default";
+            self.push(&["drivers", "ipmi", "parallel"], "`drivers.ipmi.parallel` is 0, so nothing could ever be done", help);
         }
         if self.settings.guards.max_absent > 100 {
             self.push(&["guards", "max_absent"], "`guards.max_absent` is a percentage", "write a number from 0 to 100");

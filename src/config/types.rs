@@ -54,6 +54,8 @@ pub struct Drivers {
     pub oob: OobSettings,
     /// BMCs that speak Redfish.
     pub redfish: RedfishSettings,
+    /// BMCs that speak IPMI.
+    pub ipmi: IpmiSettings,
 }
 
 /// `drivers.maas:`.
@@ -119,6 +121,50 @@ pub struct RedfishSettings {
     pub request_timeout: Option<TimeSpan>,
     /// Credentials of nodes whose documents give none.
     pub credentials: Option<Credentials>,
+}
+
+/// `drivers.ipmi:`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct IpmiSettings {
+    /// Name or path of `ipmitool`.
+    pub program: Option<PathBuf>,
+    /// Where single BMCs are (`HOST` or `HOST:PORT`), by the address that the design gives them.
+    pub endpoints: BTreeMap<String, String>,
+    /// Cipher suites to try, in order; [17, 3] if not given.
+    pub cipher_suites: Option<Vec<u8>>,
+    /// Privilege level of sessions; administrator if not given.
+    pub privilege: Option<IpmiPrivilege>,
+    /// How firmware boots, where the hardware profile does not say; uefi if not given.
+    pub boot_mode: Option<BootModeSetting>,
+    /// Commands that run at once; each is a process.
+    pub parallel: Option<u32>,
+    /// How often waiting actions are polled.
+    pub poll_interval: Option<TimeSpan>,
+    /// How long a command may take; what runs longer is killed.
+    pub request_timeout: Option<TimeSpan>,
+    /// Credentials of nodes whose documents give none.
+    pub credentials: Option<Credentials>,
+}
+
+/// `drivers.ipmi.privilege:`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IpmiPrivilege {
+    /// May switch power.
+    Operator,
+    /// May do everything.
+    Administrator,
+}
+
+/// `drivers.ipmi.boot_mode:`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BootModeSetting {
+    /// PC compatible.
+    Bios,
+    /// EFI.
+    Uefi,
 }
 
 /// User name and password.

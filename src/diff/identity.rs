@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::memory::Memory;
-use crate::build::{Binding, Bmc, Build, Fact, Machine, PowerState};
+use crate::build::{Binding, Bmc, Build, Fact, Machine, PowerState, same_uuid, untied, uuid_key};
 use crate::model::Site;
 
 /// What is known of a node's machine.
@@ -26,7 +26,8 @@ pub(super) struct NodeIdentity<'a> {
     pub(super) found: Match<'a>,
     pub(super) binding: Binding,
     pub(super) bmc: Option<&'a Bmc>,
-    pub(super) bmc_error: Option<&'a str>,
+    /// Why its BMC is not known, or not to be used.
+    pub(super) bmc_error: Option<String>,
 }
 
 impl NodeIdentity<'_> {
@@ -43,7 +44,8 @@ impl NodeIdentity<'_> {
 struct Index<'a> {
     id: BTreeMap<&'a str, &'a Machine>,
     mac: BTreeMap<&'a str, Vec<&'a Machine>>,
-    uuid: BTreeMap<&'a str, Vec<&'a Machine>>,
+    /// By [`uuid_key`].
+    uuid: BTreeMap<String, Vec<&'a Machine>>,
     serial: BTreeMap<&'a str, Vec<&'a Machine>>,
     name: BTreeMap<&'a str, Vec<&'a Machine>>,
 }
@@ -58,7 +60,7 @@ impl<'a> Index<'a> {
                 index.mac.entry(mac).or_default().push(m);
             }
             if let Some(uuid) = &m.uuid {
-                index.uuid.entry(uuid).or_default().push(m);
+                index.uuid.entry(uuid_key(uuid)).or_default().push(m);
             }
             if let Some(serial) = &m.serial {
                 index.serial.entry(serial).or_default().push(m);
@@ -66,6 +68,20 @@ impl<'a> Index<'a> {
             index.name.entry(&m.hostname).or_default().push(m);
         }
         index
+    }
+}
+
+impl<'a> Index<'a> {
+    /// A machine whose BMC has the node's address, as the provisioner has it.
+    fn at(&self, node: &crate::model::Node) -> Option<&'a Machine> {
+        let address = node.oob.address.as_ref()?.value.to_string();
+        self.id.values().copied().find(|m| m.bmc_address.as_ref() == Some(&address))
+    }
+
+    /// The one that also has the node's name.
+    fn named_at(&self, node: &crate::model::Node) -> Option<&'a Machine> {
+        let address = node.oob.address.as_ref()?.value.to_string();
+        self.name.get(node.name.value.as_str())?.iter().copied().find(|m| m.bmc_address.as_ref() == Some(&address))
     }
 }
 
@@ -80,9 +96,9 @@ pub(super) fn identify<'a>(site: &Site, build: &'a Build, memory: &Memory) -> BT
     };
     let mut out: BTreeMap<String, NodeIdentity<'a>> = BTreeMap::new();
     for (name, node) in &site.nodes {
-        let (bmc, bmc_error) = match build.bmcs.get(name) {
+        let (mut bmc, mut bmc_error) = match build.bmcs.get(name) {
             Some(Fact::Known(b)) => (Some(b), None),
-            Some(Fact::Unknown(e)) => (None, Some(e.as_str())),
+            Some(Fact::Unknown(e)) => (None, Some(e.clone())),
             None => (None, None),
         };
         let bound = memory.bindings.get(name);
@@ -92,7 +108,7 @@ pub(super) fn identify<'a>(site: &Site, build: &'a Build, memory: &Memory) -> BT
                 reason: format!("the provisioner's machines are not known: {reason}"),
                 hint: "make the provisioner answer, then plan again".into(),
             },
-            Ok(index) => find(node, bmc, bmc_error, bound, index),
+            Ok(index) => find(node, bmc, bmc_error.as_deref(), bound, index),
         };
         if let (Some(bmc), Some(bound)) = (bmc, bound)
             && let Some(why) = bound.contradicts_bmc(bmc)
@@ -110,10 +126,17 @@ pub(super) fn identify<'a>(site: &Site, build: &'a Build, memory: &Memory) -> BT
         {
             identity = Match::Unknown { reason: why, hint: "check the node's OOB address and the machine's power parameters".into() };
         }
+        if let (Match::Machine { machine, .. }, Some(seen)) = (&identity, bmc)
+            && let Some(why) = untied(seen, machine)
+        {
+            // Nothing is decided on a BMC that may be another machine's.
+            (bmc, bmc_error) = (None, Some(why));
+        }
         // What is seen now completes what was recorded.
         if let Some(bmc) = bmc {
             binding.bmc_address = Some(bmc.address.clone());
             binding.uuid = binding.uuid.or_else(|| bmc.uuid.clone());
+            binding.guid = binding.guid.or_else(|| bmc.guid.clone());
             binding.serial = binding.serial.or_else(|| bmc.serial.clone());
             if binding.macs.is_empty() {
                 binding.macs.clone_from(&bmc.macs);
@@ -161,6 +184,8 @@ fn find<'a>(
     macs.extend(bmc.iter().flat_map(|b| b.macs.iter().cloned()));
     macs.extend(node.boot_mac.iter().map(|m| m.value.to_lowercase()));
     let uuid = bound.and_then(|b| b.uuid.clone()).or_else(|| bmc.and_then(|b| b.uuid.clone()));
+    // Which may be the system UUID.
+    let guid = bound.and_then(|b| b.guid.clone()).or_else(|| bmc.and_then(|b| b.guid.clone()));
     let serial = bound.and_then(|b| b.serial.clone()).or_else(|| bmc.and_then(|b| b.serial.clone()));
     let mut candidates: BTreeMap<&str, (&Machine, String)> = BTreeMap::new();
     for mac in &macs {
@@ -169,7 +194,7 @@ fn find<'a>(
         }
     }
     if candidates.is_empty() {
-        for m in uuid.as_deref().and_then(|u| index.uuid.get(u)).into_iter().flatten() {
+        for m in [&uuid, &guid].into_iter().flatten().filter_map(|u| index.uuid.get(&uuid_key(u))).flatten() {
             candidates.entry(&m.id).or_insert((m, "system UUID".into()));
         }
     }
@@ -179,9 +204,12 @@ fn find<'a>(
         }
     }
     let found: Vec<_> = candidates.into_values().collect();
+    // Whether what is looked for is known to be what is behind the BMC.
+    let proven = bmc.is_none_or(|b| b.uuid.is_some() || !b.macs.is_empty()) || bound.is_some_and(|b| b.uuid.is_some());
     match found.as_slice() {
         [(machine, _)] => Match::Machine { machine, confirmed: true },
-        [] if !macs.is_empty() || uuid.is_some() || serial.is_some() => Match::Absent,
+        [] if !proven && index.at(node).is_some() => by_address(node, index),
+        [] if !macs.is_empty() || uuid.is_some() || guid.is_some() || serial.is_some() => Match::Absent,
         [] => by_name(node, bmc_error, index),
         many => Match::Unknown {
             reason: format!(
@@ -196,9 +224,7 @@ fn find<'a>(
 
 /// Without any hardware identity: only a machine that has both the node's name and its BMC address is taken for it, unconfirmed.
 fn by_name<'a>(node: &crate::model::Node, bmc_error: Option<&str>, index: &Index<'a>) -> Match<'a> {
-    let address = node.oob.address.as_ref().map(|a| a.value.to_string());
-    let hit = index.name.get(node.name.value.as_str()).into_iter().flatten().find(|m| address.is_some() && m.bmc_address == address);
-    match hit {
+    match index.named_at(node) {
         Some(machine) => Match::Machine { machine, confirmed: false },
         None => Match::Unknown {
             reason: match bmc_error {
@@ -207,6 +233,19 @@ fn by_name<'a>(node: &crate::model::Node, bmc_error: Option<&str>, index: &Index
             },
             hint: "make the BMC answer, or set boot_mac, then plan again".into(),
         },
+    }
+}
+
+/// A BMC that tells no MAC and no system UUID does not prove a machine absent that the provisioner has at its address: that its GUID or serial number
+/// is another may be the vendor's way.
+fn by_address<'a>(node: &crate::model::Node, index: &Index<'a>) -> Match<'a> {
+    if let Some(machine) = index.named_at(node) {
+        return Match::Machine { machine, confirmed: false };
+    }
+    let found = index.at(node).map(|m| format!("{} ({})", m.hostname, m.id)).unwrap_or_default();
+    Match::Unknown {
+        reason: format!("the provisioner has the node's BMC address for machine {found}, and nothing else says that it is the node's"),
+        hint: "set boot_mac in the design, then plan again".into(),
     }
 }
 
@@ -253,11 +292,13 @@ pub fn fresh_binding(site: &Site, build: &Build, memory: &Memory, node: &str) ->
 
 /// The other node that is bound to what a BMC manages.
 fn bound_elsewhere<'m>(memory: &'m Memory, site: &Site, node: &str, bmc: &Bmc) -> Option<&'m str> {
-    let same = |a: Option<&String>, b: Option<&String>| a.is_some() && a == b;
+    let same = |a: Option<&String>, b: Option<&String>| matches!((a, b), (Some(a), Some(b)) if same_uuid(a, b));
     let other = memory.bindings.iter().find(|(name, bound)| {
         *name != node
             && site.nodes.contains_key(*name)
-            && (same(bound.uuid.as_ref(), bmc.uuid.as_ref()) || bound.macs.iter().any(|m| bmc.macs.contains(m)))
+            && (same(bound.uuid.as_ref(), bmc.uuid.as_ref())
+                || same(bound.guid.as_ref(), bmc.guid.as_ref())
+                || bound.macs.iter().any(|m| bmc.macs.contains(m)))
     });
     other.map(|(name, _)| name.as_str())
 }
@@ -285,6 +326,9 @@ fn refuse_shared_machines(nodes: &mut BTreeMap<String, NodeIdentity<'_>>) {
         if let Match::Absent = identity.found {
             for mac in identity.bmc.iter().flat_map(|b| &b.macs) {
                 users.entry(format!("MAC {mac}")).or_default().push(name.clone());
+            }
+            for guid in identity.bmc.iter().filter_map(|b| b.guid.as_ref()) {
+                users.entry(format!("BMC GUID {}", uuid_key(guid))).or_default().push(name.clone());
             }
         }
     }

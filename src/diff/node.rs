@@ -270,7 +270,7 @@ fn advance(
     let in_use = now == Stage::Absent && power != PowerState::Off;
     let effect = if in_use { Effect::Redeploy } else { Effect::Install };
     if now == Stage::Absent && identity.bmc.is_none() {
-        let error = identity.bmc_error.unwrap_or("no OOB settings");
+        let error = identity.bmc_error.as_deref().unwrap_or("no OOB settings");
         return stuck(
             name,
             now,
@@ -278,11 +278,11 @@ fn advance(
             "make the BMC answer, then plan again".into(),
         );
     }
-    if now == Stage::Absent && identity.binding.macs.is_empty() {
+    if now == Stage::Absent && identity.binding.macs.is_empty() && identity.binding.uuid.is_none() && identity.binding.guid.is_none() {
         return stuck(
             name,
             now,
-            "its BMC reports no MAC and the design has no boot_mac, so its enlistment could not be recognised".into(),
+            "its BMC reports neither MAC nor UUID and the design has no boot_mac, so its enlistment could not be recognised".into(),
             "set boot_mac in the design".into(),
         );
     }
@@ -472,7 +472,7 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
         }
     }
     // A BMC that has answered before and does not now: an empty plan must not hide that.
-    if let (None, Some(error), Some(_)) = (identity.bmc, identity.bmc_error, &identity.binding.bmc_address) {
+    if let (None, Some(error), Some(_)) = (identity.bmc, &identity.bmc_error, &identity.binding.bmc_address) {
         blocked.push(Blocked {
             resource: format!("node.{name}/power"),
             reason: format!("its power and boot source are not known: {error}"),

@@ -112,6 +112,7 @@ fn binding(bound: Option<&Binding>, machine: &Machine) -> Binding {
     Binding {
         bmc_address: None,
         uuid: bound.uuid.or_else(|| machine.uuid.clone()),
+        guid: bound.guid,
         serial: bound.serial.or_else(|| machine.serial.clone()),
         macs: if bound.macs.is_empty() { machine.macs.clone() } else { bound.macs },
         machine: Some(machine.id.clone()),

@@ -4,7 +4,12 @@
 //! observations polls for all waiters. Drivers never see a plan, a design or a simulator; they get resolved parameters in a [`Call`].
 
 pub mod http;
+mod identifier;
+pub mod ipmi;
+mod level;
 pub mod maas;
+mod power;
+mod program;
 pub mod redfish;
 mod types;
 

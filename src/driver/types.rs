@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::action::{ActionKind, ErrorClass};
-use crate::build::{Binding, Bmc, Endpoint, Machine, Provisioner};
+use crate::build::{Binding, Bmc, BmcHealth, Endpoint, Machine, Provisioner};
 use crate::redact::Secret;
 
 /// An error of a driver: what, where, and what to do. Never holds a secret.
@@ -141,7 +141,7 @@ pub struct BmcEndpoint {
     pub node: String,
     /// Address as the design gives it; identity checks compare this.
     pub address: String,
-    /// Base URL (`https://172.16.100.20`).
+    /// Where it is, as its driver writes it: base URL (`https://172.16.100.20`), host and port (`172.16.100.20:623`).
     pub url: String,
     /// User name.
     pub username: String,
@@ -160,6 +160,15 @@ pub trait OobDriver: Driver {
         let _ = binding;
         self.interrogate(node).await
     }
+
+    /// Reads firmware, sensors and the latest events (reads only); what the driver does not read is empty. Slower than [`Self::interrogate`].
+    async fn health(&self, node: &str) -> Result<BmcHealth, DriverError> {
+        let _ = node;
+        Ok(BmcHealth::default())
+    }
+
+    /// Ends sessions.
+    async fn close(&self) {}
 }
 
 /// A driver of a provisioner.

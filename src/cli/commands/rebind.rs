@@ -55,6 +55,7 @@ fn shown(binding: &Binding) -> String {
     let parts = [
         part("machine", binding.machine.as_deref()),
         part("system UUID", binding.uuid.as_deref()),
+        part("BMC GUID", binding.guid.as_deref()),
         part("serial", binding.serial.as_deref()),
         (!binding.macs.is_empty()).then(|| format!("MACs {}", binding.macs.join(" "))),
     ];

@@ -28,7 +28,8 @@ fn text(site: &str, memory: &Memory) -> String {
     let mut out = format!("site {}\n", clean(site));
     for (node, binding) in &memory.bindings {
         let mut known = Vec::new();
-        for (what, value) in [("machine", &binding.machine), ("serial", &binding.serial), ("uuid", &binding.uuid)] {
+        for (what, value) in [("machine", &binding.machine), ("serial", &binding.serial), ("uuid", &binding.uuid), ("guid", &binding.guid)]
+        {
             if let Some(value) = value {
                 known.push(format!("{what} {value}"));
             }

@@ -10,7 +10,7 @@ use super::design::Design;
 use super::drivers::Drivers;
 use crate::build::{Build, Fact};
 use crate::cli::output::Printer;
-use crate::driver::{DriverError, NodeDriver as _, OobDriver as _};
+use crate::driver::{DriverError, NodeDriver as _};
 
 /// The build model, and the error if the provisioner could not be read at all.
 #[derive(Debug)]
@@ -24,15 +24,16 @@ pub struct Discovered {
 /// Asks the provisioner and all BMCs (reads only). What does not answer is an unknown fact.
 pub async fn discover(design: &Design, drivers: &Drivers) -> Discovered {
     let mut reads = JoinSet::new();
-    for node in design.site.nodes.keys().filter(|n| !drivers.without_oob.contains_key(*n)) {
-        let (redfish, node) = (drivers.redfish.clone(), node.clone());
+    for node in design.site.nodes.keys() {
+        let Some(driver) = drivers.bmc(node).cloned() else { continue };
+        let node = node.clone();
         reads.spawn(async move {
-            let bmc = redfish.interrogate(&node).await;
+            let bmc = driver.interrogate(&node).await;
             (node, bmc)
         });
     }
     let (endpoint, provisioner) = tokio::join!(drivers.maas.endpoint(), drivers.maas.discover());
-    let mut bmcs: BTreeMap<_, _> = drivers.without_oob.iter().map(|(node, why)| (node.clone(), Fact::Unknown(why.clone()))).collect();
+    let mut bmcs: BTreeMap<_, _> = drivers.without_oob().iter().map(|(node, why)| (node.clone(), Fact::Unknown(why.clone()))).collect();
     while let Some(read) = reads.join_next().await {
         // A task that panicked has ended the process already.
         let Ok((node, bmc)) = read else { continue };

@@ -6,6 +6,7 @@ pub mod design;
 pub mod discover;
 pub mod drivers;
 pub mod fetch;
+mod oob;
 pub mod plan;
 pub mod progress;
 pub mod repository;

@@ -235,10 +235,11 @@ struct Batch {
 impl Batch {
     /// The machine a call's node is bound to, as MAAS lists it now. Refuses one that contradicts the binding.
     fn machine(&self, call: &Call) -> Result<Option<&Found>, DriverError> {
-        if call.binding.machine.is_none() && call.binding.macs.is_empty() {
+        let bound = &call.binding;
+        if bound.machine.is_none() && bound.macs.is_empty() && bound.uuid.is_none() && bound.guid.is_none() {
             return Err(DriverError::new(
                 ErrorClass::Precondition,
-                format!("{} has neither MACs nor a machine id, so its machine cannot be told from others", call.resource),
+                format!("{} has neither MACs nor a UUID nor a machine id, so its machine cannot be told from others", call.resource),
             )
             .hint("its BMC must be reachable once, so that MACs are recorded"));
         }

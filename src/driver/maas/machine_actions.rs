@@ -91,7 +91,7 @@ pub(super) fn foreign(site: &str, user: &str, machine: &Machine) -> Option<Decis
 /// Gives an enlisted machine its name.
 pub(super) fn identify(params: &IdentifyNode, found: Option<&Found>) -> Decision {
     let Some(found) = found else {
-        return Decision::InProgress("waiting for enlistment: MAAS has no machine with the node's MACs yet".to_owned());
+        return Decision::InProgress("waiting for enlistment: MAAS has no machine with the node's MACs or UUID yet".to_owned());
     };
     let machine = &found.machine;
     let hostname = machine.hostname != params.hostname;

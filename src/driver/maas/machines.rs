@@ -11,7 +11,7 @@ use super::client::{Api, ApiCall};
 use super::together::Answer;
 use super::wire::{Found, PowerAddress, WireMachine, WireVolumeGroup};
 use super::{bson, lshw};
-use crate::build::{Binding, Machine, VolumeGroupFacts};
+use crate::build::{Binding, Machine, VolumeGroupFacts, same_uuid};
 use crate::driver::{DriverError, ErrorClass};
 
 /// After so many details that could not be read, the others are not asked for.
@@ -40,6 +40,7 @@ impl Machines {
         let by_id = binding.machine.as_ref().and_then(|id| self.by_id.get(id));
         let found = match by_id {
             Some(found) => Some(found),
+            None if binding.macs.is_empty() => self.by_uuid(binding)?,
             None => self.by_macs(&binding.macs)?,
         };
         if let Some(found) = found
@@ -49,6 +50,24 @@ impl Machines {
                 .hint("check which machine it is; `drydock rebind` changes the binding if hardware was exchanged"));
         }
         Ok(found)
+    }
+
+    /// By the system UUID, which a BMC's GUID may be: for machines whose BMC knows no MACs.
+    fn by_uuid(&self, binding: &Binding) -> Result<Option<&Found>, DriverError> {
+        let bound: Vec<&String> = binding.uuid.iter().chain(&binding.guid).collect();
+        let mut same = self.by_id.values().filter(|f| f.machine.uuid.as_ref().is_some_and(|u| bound.iter().any(|b| same_uuid(b, u))));
+        let first = same.next();
+        match (first, same.next()) {
+            (Some(a), Some(b)) => Err(DriverError::new(
+                ErrorClass::Precondition,
+                format!(
+                    "MAAS has two machines with the system UUID of the node: {} ({}) and {} ({})",
+                    a.machine.hostname, a.machine.id, b.machine.hostname, b.machine.id
+                ),
+            )
+            .hint("delete the one that is not the node's in MAAS, or set boot_mac in the design if the boards have the same UUID")),
+            _ => Ok(first),
+        }
     }
 
     fn by_macs(&self, macs: &[String]) -> Result<Option<&Found>, DriverError> {
@@ -102,7 +121,9 @@ impl Api {
                 macs.extend(binding.macs.iter().filter(|m| is_mac(m)));
             }
         }
-        if ids.len() > BY_NAME || macs.len() > BY_NAME {
+        // MAAS has no filter by UUID.
+        let by_uuid = |b: &Binding| b.machine.is_none() && b.macs.is_empty() && (b.uuid.is_some() || b.guid.is_some());
+        if ids.len() > BY_NAME || macs.len() > BY_NAME || bindings.iter().any(|b| by_uuid(b)) {
             return self.all_machines().await;
         }
         let mut machines = Machines::default();
@@ -117,6 +138,10 @@ impl Api {
             .filter(|b| b.machine.as_ref().is_some_and(|id| !machines.by_id.contains_key(id)))
             .flat_map(|b| b.macs.iter().filter(|m| is_mac(m)))
             .collect();
+        let lost = |b: &Binding| b.machine.as_ref().is_some_and(|id| !machines.by_id.contains_key(id)) && b.macs.is_empty();
+        if bindings.iter().any(|b| lost(b) && (b.uuid.is_some() || b.guid.is_some())) {
+            return self.all_machines().await;
+        }
         if !gone.is_empty() {
             let call = ApiCall::get("machines/").with_each("mac_address", gone);
             machines.by_id.append(&mut Machines::of(self.fetch(&call).await?).by_id);

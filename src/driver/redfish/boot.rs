@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::connection::Talk;
 use super::fault::{Fault, refusal};
-use super::power::Order;
 use super::system::System;
 use crate::action::params::BootTarget;
 use crate::build::{BootEnabled, BootOverride};
+use crate::driver::power::Order;
 use crate::driver::{Begun, DriverError, ErrorClass, Observation};
 
 /// Whether the override is as wanted. A BMC that makes `Once` permanent is accepted: the override is set back to disk before it could harm.

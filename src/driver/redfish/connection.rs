@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::fault::refusal;
-use super::power::Order;
 use super::system::link_of;
 use crate::driver::http::{Body, HttpClient, Lanes, Method, Request, Response, StatusCode};
+use crate::driver::power::Order;
 use crate::driver::{BmcEndpoint, DriverError, ErrorClass};
 use crate::redact::Secret;
 

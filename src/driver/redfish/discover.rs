@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::connection::Talk;
 use super::system::{System, link_of, mac, text, texts};
-use crate::build::{Binding, Bmc};
+use crate::build::{Binding, Bmc, same_uuid};
 use crate::driver::{DriverError, ErrorClass};
 
 /// Most members of a collection that are read; no server has more NICs or chassis more systems than this.
@@ -70,7 +70,7 @@ impl Talk<'_> {
                 let mut shown = Vec::new();
                 for link in several {
                     let system = self.system_at(link).await?;
-                    if uuid.is_some() && system.uuid.as_deref() == uuid {
+                    if uuid.is_some_and(|wanted| system.uuid.as_deref().is_some_and(|u| same_uuid(u, wanted))) {
                         return Ok(system);
                     }
                     shown.push(format!(

@@ -9,15 +9,15 @@ use async_trait::async_trait;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 
+use super::boot;
 use super::connection::{State, Talk, Target};
 use super::options::RedfishOptions;
-use super::power::Switch;
 use super::system::System;
-use super::{boot, power};
 use crate::action::ActionKind;
 use crate::action::params::{PowerParams, SetNodeBoot};
 use crate::build::{Binding, Bmc};
 use crate::driver::http::{HttpClient, Lanes};
+use crate::driver::power::{self, Switch};
 use crate::driver::{Begun, BmcEndpoint, Call, Driver, DriverError, ErrorClass, Observation, OobDriver};
 
 /// The driver's name in plans and facts.
@@ -226,5 +226,9 @@ impl OobDriver for RedfishDriver {
         let node = self.inner.node(Some(node), "identify")?;
         let mut state = node.state.lock().await;
         Talk { target: &node.target, state: &mut state, http: &self.inner.patient }.identify(binding).await
+    }
+
+    async fn close(&self) {
+        Self::close(self).await;
     }
 }

@@ -2,66 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-use tokio::time::Instant;
-
 use super::connection::Talk;
 use super::fault::refusal;
-use super::system::{Power, System};
+use super::system::System;
 use crate::driver::http::Method;
-use crate::driver::{Begun, DriverError, ErrorClass, Observation};
-
-/// How long after its time is over a graceful shutdown still leads to a forced one. Later it is from another run, and a running
-/// operating system gets its time anew.
-const FORGET: Duration = Duration::from_mins(10);
-
-/// Which way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Switch {
-    On,
-    Off,
-}
-
-/// What this process has ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Order {
-    /// Until when the old state is in progress.
-    until: Instant,
-    /// Whether the operating system was asked to shut down.
-    graceful: bool,
-}
-
-impl Order {
-    /// An order that is confirmed within some time.
-    pub(super) fn within(time: Duration) -> Self {
-        Self { until: Instant::now() + time, graceful: false }
-    }
-
-    /// Whether its time is not over.
-    pub(super) fn is_open(&self) -> bool {
-        Instant::now() < self.until
-    }
-}
-
-/// What the system's power state says about an action, given this process's order.
-pub(super) fn observe(switch: Switch, power: Power, order: Option<&Order>, context: &str) -> Result<Observation, DriverError> {
-    let open = order.filter(|o| o.is_open());
-    Ok(match (switch, power) {
-        (Switch::On, Power::On) | (Switch::Off, Power::Off) => Observation::done(),
-        (_, Power::PoweringOn) => Observation::InProgress { detail: "powering on".to_owned() },
-        (_, Power::PoweringOff) => Observation::InProgress { detail: "powering off".to_owned() },
-        (_, Power::Unknown) => {
-            return Err(DriverError::new(ErrorClass::NotReady, format!("{context}: the BMC does not report the power state"))
-                .hint("it may still be starting; it is tried again"));
-        }
-        (Switch::Off, Power::On) if open.is_some_and(|o| o.graceful) => {
-            Observation::InProgress { detail: "the operating system was asked to shut down".to_owned() }
-        }
-        (Switch::Off, Power::On) if open.is_some() => Observation::InProgress { detail: "switched off, not confirmed yet".to_owned() },
-        (Switch::On, Power::Off) if open.is_some() => Observation::InProgress { detail: "switched on, not confirmed yet".to_owned() },
-        (Switch::Off, Power::On) | (Switch::On, Power::Off) => Observation::NotStarted,
-    })
-}
+use crate::driver::power::{Order, Power, Switch, observe};
+use crate::driver::{Begun, DriverError, ErrorClass};
+use serde_json::json;
 
 impl Talk<'_> {
     /// Orders a power state, if the system is not in it.
@@ -101,7 +48,7 @@ impl Talk<'_> {
                 wait("power on is not confirmed yet")
             }
             Switch::Off => {
-                let overdue = before.is_some_and(|o| o.graceful && o.until + FORGET > Instant::now());
+                let overdue = before.is_some_and(|o| o.is_overdue());
                 let force = offers("ForceOff");
                 if overdue && !force {
                     return Err(self
@@ -110,7 +57,7 @@ impl Talk<'_> {
                         .hint("switch the machine off by hand"));
                 }
                 if !overdue && offers("GracefulShutdown") && (!graceful.is_zero() || !force) {
-                    let order = Order { until: Instant::now() + if graceful.is_zero() { settle } else { graceful }, graceful: true };
+                    let order = Order::graceful(if graceful.is_zero() { settle } else { graceful });
                     match self.reset(action, &system, "GracefulShutdown", order).await {
                         Ok(()) => return wait("the operating system is shutting down"),
                         // Some BMCs advertise it and cannot do it.

@@ -3,16 +3,8 @@
 use serde_json::Value;
 
 use crate::build::{Bmc, BootEnabled, BootOverride, PowerState};
-
-/// `PowerState` of the schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Power {
-    On,
-    Off,
-    PoweringOn,
-    PoweringOff,
-    Unknown,
-}
+use crate::driver::identifier::meaningful;
+use crate::driver::power::Power;
 
 /// Where and how the system is reset.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -84,6 +76,7 @@ impl System {
             address: address.to_owned(),
             system: self.link,
             uuid: self.uuid,
+            guid: None,
             serial: self.serial,
             manufacturer: self.manufacturer,
             model: self.model,
@@ -108,21 +101,9 @@ pub(super) fn text(body: &Value, key: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// A text property that identifies something; what vendors write instead of nothing is nothing.
+/// A text property that identifies something.
 fn identifier(body: &Value, key: &str) -> Option<String> {
-    const NOTHING: [&str; 10] = [
-        "none",
-        "null",
-        "n/a",
-        "na",
-        "unknown",
-        "not specified",
-        "not available",
-        "default string",
-        "to be filled by o.e.m.",
-        "00000000-0000-0000-0000-000000000000",
-    ];
-    text(body, key).filter(|t| !NOTHING.contains(&t.to_ascii_lowercase().as_str()))
+    meaningful(&text(body, key)?)
 }
 
 /// A list of texts, sorted.

@@ -98,6 +98,7 @@ fn bmc(index: usize, node: &drydock::model::Node) -> Bmc {
         address: node.oob.address.as_ref().map(|a| a.value.to_string()).unwrap_or_default(),
         system: "/redfish/v1/Systems/1".into(),
         uuid: Some(format!("00000000-0000-4000-8000-{index:012x}")),
+        guid: None,
         serial: Some(format!("SN{index:06}")),
         manufacturer: None,
         model: None,

@@ -35,6 +35,14 @@ pub(crate) fn design_of(root: &Path, entries: &[source::Entry]) -> Design {
     Design { sources: loaded.map, site }
 }
 
+/// A site of a design that need not pass every rule.
+pub(crate) fn loose_design(root: &Path, entries: &[&str]) -> Site {
+    let entries: Vec<source::Entry> = entries.iter().map(|entry| source::Entry::Path(PathBuf::from(entry))).collect();
+    let loaded = source::load(source::Request::disk(root), &entries).expect("the design can be read");
+    let document::Read { documents, sensitive, .. } = document::read_all(&loaded.map, &loaded.files);
+    resolve(&documents, &sensitive).0.expect("the design has a region")
+}
+
 /// The folder of reference material; `None`, with a message, where it is not there.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let root = std::env::var_os("DRYDOCK_SHARED").map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);

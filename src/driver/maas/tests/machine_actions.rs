@@ -96,7 +96,7 @@ async fn a_machine_is_found_by_its_macs_and_named() {
 
     identify.binding.macs.clear();
     let error = failed(observe(&Server::start(vec![none()]).await, &identify).await);
-    assert!(error.message.contains("neither MACs nor a machine id"), "{error}");
+    assert!(error.message.contains("neither MACs nor a UUID nor a machine id"), "{error}");
 }
 
 #[tokio::test]

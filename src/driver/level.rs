@@ -1,0 +1,367 @@
+//! Machines that are switched by short commands (IPMI, libvirt): which action is which command, when it is done, when it is repeated.
+//!
+//! In: a [`Managed`] machine per node. Out: the driver side of `set_node_boot`, `power_on_node` and `power_off_node`, with the meaning that
+//! [`super::power`] describes. One command at a time per machine; machines are worked on side by side.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Mutex, Semaphore};
+use tokio::task::JoinSet;
+
+use super::power::{self, Order, Power, Switch};
+use super::{Begun, Call, DriverError, ErrorClass, Observation};
+use crate::action::ActionKind;
+use crate::action::params::{BootTarget, PowerParams, SetNodeBoot};
+use crate::build::{Bmc, BmcHealth, BootOverride, PowerState};
+
+/// A power command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verb {
+    On,
+    /// Off at once.
+    Off,
+    /// Ask the operating system to shut down.
+    Shutdown,
+}
+
+/// Whether a machine boots from somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    Yes,
+    /// What it shows is what is left of such a setting, so it counts only after the setting was accepted.
+    IfOrdered,
+    No,
+}
+
+/// Where a machine boots from next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Boot {
+    pub(super) pxe: Shown,
+    pub(super) disk: Shown,
+    /// The same as a fact.
+    pub(super) fact: BootOverride,
+}
+
+impl Boot {
+    fn is_set(&self, target: BootTarget, ordered: bool) -> bool {
+        let shown = match target {
+            BootTarget::Pxe => self.pxe,
+            BootTarget::Disk => self.disk,
+        };
+        shown == Shown::Yes || (ordered && shown == Shown::IfOrdered)
+    }
+}
+
+/// A machine that can be asked and ordered. Every method is one exchange with it; none repeats an order.
+#[async_trait]
+pub(super) trait Managed: Send + Sync + 'static {
+    /// How many ways there are to set a boot source; the next is tried when one is refused or has no effect.
+    const BOOT_WAYS: usize;
+
+    /// The start of every message: node and address.
+    fn context(&self) -> String;
+
+    /// The power state.
+    async fn power(&self) -> Result<Power, DriverError>;
+
+    /// Where it boots from.
+    async fn boot(&self) -> Result<Boot, DriverError>;
+
+    /// Which machine it is; power and boot source are added by the caller.
+    async fn identity(&self) -> Result<Bmc, DriverError>;
+
+    /// Orders a change of power.
+    async fn switch(&self, verb: Verb) -> Result<(), DriverError>;
+
+    /// Sets the boot source.
+    async fn set_boot(&self, target: BootTarget, way: usize) -> Result<(), DriverError>;
+
+    /// Firmware, sensors, events.
+    async fn health(&self) -> Result<BmcHealth, DriverError>;
+}
+
+/// Times of a driver.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    /// How often waiters are polled.
+    pub(super) poll: Duration,
+    /// How long after an order the old state counts as in progress.
+    pub(super) settle: Duration,
+    /// Pause before a boot source that was set but does not show yet is read once more.
+    pub(super) confirm_pause: Duration,
+    /// How long the observation of one machine may take; the others wait for it no longer than this.
+    pub(super) observe_limit: Duration,
+    /// How long one beginning may take: less than an engine lets one request take.
+    pub(super) begin_limit: Duration,
+}
+
+/// The driver side of machines of one kind.
+pub(super) struct Levels<M> {
+    name: &'static str,
+    times: Times,
+    nodes: BTreeMap<String, Slot<M>>,
+    /// Bounds the machines that are observed at once, so that the time limit of one does not run while it waits for others.
+    observing: Semaphore,
+}
+
+struct Slot<M> {
+    machine: M,
+    /// Orders by action id; held while the machine is talked to.
+    orders: Mutex<BTreeMap<String, Order>>,
+}
+
+impl<M: Managed> Levels<M> {
+    pub(super) fn new(name: &'static str, times: Times, parallel: usize, machines: Vec<(String, M)>) -> Result<Arc<Self>, DriverError> {
+        let mut nodes = BTreeMap::new();
+        for (node, machine) in machines {
+            if nodes.insert(node.clone(), Slot { machine, orders: Mutex::default() }).is_some() {
+                return Err(DriverError::new(ErrorClass::Rejected, format!("node {node} is given two BMCs")).hint("keep one"));
+            }
+        }
+        Ok(Arc::new(Self { name, times, nodes, observing: Semaphore::new(parallel.max(1)) }))
+    }
+
+    pub(super) fn names(&self) -> Vec<&String> {
+        self.nodes.keys().collect()
+    }
+
+    pub(super) fn poll_interval(&self) -> Duration {
+        self.times.poll
+    }
+
+    fn slot(&self, node: Option<&str>, what: &str) -> Result<&Slot<M>, DriverError> {
+        let node = node.ok_or_else(|| DriverError::new(ErrorClass::Rejected, format!("{what} names no node")))?;
+        self.nodes.get(node).ok_or_else(|| {
+            DriverError::new(ErrorClass::Rejected, format!("node {node} is not driven by {}", self.name))
+                .hint("its `oob.type` may have changed since the plan was made: plan again")
+        })
+    }
+
+    fn not_mine(&self, kind: ActionKind) -> DriverError {
+        DriverError::new(ErrorClass::Rejected, format!("the {} driver has no action {kind}", self.name))
+    }
+
+    /// Observes all calls, machines side by side; one entry per call, in order.
+    pub(super) async fn observe(self: &Arc<Self>, calls: &[Call]) -> Vec<Result<Observation, DriverError>> {
+        let mut out: Vec<Option<Result<Observation, DriverError>>> = vec![None; calls.len()];
+        let mut by_node: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (i, call) in calls.iter().enumerate() {
+            match call.node.as_deref() {
+                Some(node) => by_node.entry(node).or_default().push(i),
+                None => out[i] = Some(Err(DriverError::new(ErrorClass::Rejected, format!("{} names no node", call.kind)))),
+            }
+        }
+        let mut tasks = JoinSet::new();
+        for (name, places) in by_node {
+            let (levels, name) = (Arc::clone(self), name.to_owned());
+            let calls: Vec<Call> = places.iter().map(|&i| calls[i].clone()).collect();
+            tasks.spawn(async move { (places, levels.observe_node(&name, &calls).await) });
+        }
+        while let Some(joined) = tasks.join_next().await {
+            if let Ok((places, seen)) = joined {
+                for (i, one) in places.into_iter().zip(seen) {
+                    out[i] = Some(one);
+                }
+            }
+        }
+        let lost = || Err(DriverError::new(ErrorClass::Transient, "the observation was interrupted"));
+        out.into_iter().map(|one| one.unwrap_or_else(lost)).collect()
+    }
+
+    async fn observe_node(&self, name: &str, calls: &[Call]) -> Vec<Result<Observation, DriverError>> {
+        let slot = match self.slot(Some(name), "an action") {
+            Ok(slot) => slot,
+            Err(e) => return vec![Err(e); calls.len()],
+        };
+        let _turn = self.observing.acquire().await;
+        let limit = self.times.observe_limit;
+        tokio::time::timeout(limit, self.observe_slot(slot, calls)).await.unwrap_or_else(|_| {
+            let what = format!("{}: it did not tell its state within {} s", slot.machine.context(), limit.as_secs_f32());
+            vec![Err(DriverError::new(ErrorClass::Transient, what)); calls.len()]
+        })
+    }
+
+    /// One reading of power and one of the boot source serve all calls.
+    async fn observe_slot(&self, slot: &Slot<M>, calls: &[Call]) -> Vec<Result<Observation, DriverError>> {
+        let mut orders = slot.orders.lock().await;
+        let wants = |boot: bool| calls.iter().any(|c| (c.kind == ActionKind::SetNodeBoot) == boot);
+        let power = if wants(false) { Some(slot.machine.power().await) } else { None };
+        let boot = if wants(true) { Some(slot.machine.boot().await) } else { None };
+        calls.iter().map(|call| self.observe_call(slot, &mut orders, power.as_ref(), boot.as_ref(), call)).collect()
+    }
+
+    fn observe_call(
+        &self,
+        slot: &Slot<M>,
+        orders: &mut BTreeMap<String, Order>,
+        power: Option<&Result<Power, DriverError>>,
+        boot: Option<&Result<Boot, DriverError>>,
+        call: &Call,
+    ) -> Result<Observation, DriverError> {
+        let order = orders.get(&call.action);
+        let level = |switch| match power {
+            Some(Ok(power)) => power::observe(switch, *power, order, &slot.machine.context()),
+            Some(Err(e)) => Err(e.clone()),
+            None => Err(self.not_mine(call.kind)),
+        };
+        let seen = match call.kind {
+            ActionKind::PowerOnNode => level(Switch::On)?,
+            ActionKind::PowerOffNode => level(Switch::Off)?,
+            ActionKind::SetNodeBoot => match boot {
+                Some(Ok(boot)) if boot.is_set(call.params::<SetNodeBoot>()?.target, order.is_some()) => Observation::done(),
+                Some(Ok(_)) if order.is_some_and(Order::is_open) => {
+                    Observation::InProgress { detail: "the boot source was set and does not show yet".to_owned() }
+                }
+                Some(Ok(_)) => Observation::NotStarted,
+                Some(Err(e)) => return Err(e.clone()),
+                None => return Err(self.not_mine(call.kind)),
+            },
+            other => return Err(self.not_mine(other)),
+        };
+        if matches!(seen, Observation::Done { .. }) {
+            orders.remove(&call.action);
+        }
+        Ok(seen)
+    }
+
+    /// Begins an action.
+    pub(super) async fn begin(&self, call: &Call) -> Result<Begun, DriverError> {
+        let slot = self.slot(call.node.as_deref(), call.kind.name())?;
+        let limit = self.times.begin_limit;
+        tokio::time::timeout(limit, self.begin_slot(slot, call)).await.unwrap_or_else(|_| {
+            let what = format!("{}: {} was not accepted within {} s", slot.machine.context(), call.kind, limit.as_secs());
+            Err(DriverError::new(ErrorClass::Transient, what))
+        })
+    }
+
+    async fn begin_slot(&self, slot: &Slot<M>, call: &Call) -> Result<Begun, DriverError> {
+        let mut orders = slot.orders.lock().await;
+        let seen = slot.machine.identity().await?;
+        if let Some(why) = call.binding.contradicts_bmc(&seen) {
+            let node = call.node.as_deref().unwrap_or_default();
+            return Err(DriverError::new(ErrorClass::Precondition, format!("{}: {why}", slot.machine.context()))
+                .hint(format!("check the BMC address of node {node}; if the machine was replaced: `drydock rebind node.{node}`")));
+        }
+        match call.kind {
+            ActionKind::SetNodeBoot => self.set_boot(slot, &mut orders, &call.action, call.params::<SetNodeBoot>()?.target).await,
+            ActionKind::PowerOnNode => self.switch(slot, &mut orders, &call.action, Switch::On, Duration::ZERO).await,
+            ActionKind::PowerOffNode => {
+                let graceful = Duration::from_secs(u64::from(call.params::<PowerParams>()?.graceful_s));
+                self.switch(slot, &mut orders, &call.action, Switch::Off, graceful).await
+            }
+            other => Err(self.not_mine(other)),
+        }
+    }
+
+    async fn switch(
+        &self,
+        slot: &Slot<M>,
+        orders: &mut BTreeMap<String, Order>,
+        action: &str,
+        switch: Switch,
+        graceful: Duration,
+    ) -> Result<Begun, DriverError> {
+        let wait = |reason: &str| Ok(Begun::Wait { reason: reason.to_owned() });
+        match (switch, slot.machine.power().await?) {
+            (Switch::On, Power::On) | (Switch::Off, Power::Off) => {
+                orders.remove(action);
+                return Ok(Begun::Complete);
+            }
+            (_, Power::PoweringOn) => return wait("the machine is powering on"),
+            (_, Power::PoweringOff) => return wait("the machine is powering off"),
+            (_, Power::Unknown) => {
+                power::observe(switch, Power::Unknown, None, &slot.machine.context())?;
+            }
+            _ => {}
+        }
+        let before = orders.get(action).copied();
+        if before.is_some_and(|o| o.is_open()) {
+            return wait("it was ordered and is not confirmed yet");
+        }
+        if switch == Switch::On {
+            slot.machine.switch(Verb::On).await?;
+            orders.insert(action.to_owned(), Order::within(self.times.settle));
+            return wait("power on is not confirmed yet");
+        }
+        if !graceful.is_zero() && !before.is_some_and(|o| o.is_overdue()) {
+            match slot.machine.switch(Verb::Shutdown).await {
+                Ok(()) => {
+                    orders.insert(action.to_owned(), Order::graceful(graceful));
+                    return wait("the operating system is shutting down");
+                }
+                // Soft-off is optional (IPMI 2.0, table 28-4), and not every machine listens to it.
+                Err(e) if e.class == ErrorClass::Rejected => {}
+                Err(e) => return Err(e),
+            }
+        }
+        slot.machine.switch(Verb::Off).await?;
+        orders.insert(action.to_owned(), Order::within(self.times.settle));
+        wait("power off is not confirmed yet")
+    }
+
+    async fn set_boot(
+        &self,
+        slot: &Slot<M>,
+        orders: &mut BTreeMap<String, Order>,
+        action: &str,
+        target: BootTarget,
+    ) -> Result<Begun, DriverError> {
+        if slot.machine.boot().await?.is_set(target, false) {
+            return Ok(Begun::Complete);
+        }
+        let mut refused = None;
+        let mut accepted = false;
+        for way in 0..M::BOOT_WAYS {
+            match slot.machine.set_boot(target, way).await {
+                Ok(()) => {}
+                Err(e) if e.class == ErrorClass::Rejected => {
+                    refused = Some(e);
+                    continue;
+                }
+                Err(e) => return Err(e),
+            }
+            accepted = true;
+            orders.insert(action.to_owned(), Order::within(self.times.settle));
+            for wait in [Duration::ZERO, self.times.confirm_pause] {
+                tokio::time::sleep(wait).await;
+                if slot.machine.boot().await?.is_set(target, true) {
+                    return Ok(Begun::Complete);
+                }
+            }
+        }
+        match refused {
+            Some(error) if !accepted => Err(error),
+            _ => Ok(Begun::Wait { reason: "the boot source was set and does not show yet".to_owned() }),
+        }
+    }
+
+    /// Reads one machine completely.
+    pub(super) async fn interrogate(&self, node: &str) -> Result<Bmc, DriverError> {
+        let slot = self.slot(Some(node), "interrogate")?;
+        let _orders = slot.orders.lock().await;
+        let mut bmc = slot.machine.identity().await?;
+        bmc.power = match slot.machine.power().await? {
+            Power::On => PowerState::On,
+            Power::Off => PowerState::Off,
+            Power::PoweringOn | Power::PoweringOff => PowerState::Changing,
+            Power::Unknown => PowerState::Unknown,
+        };
+        bmc.boot = match slot.machine.boot().await {
+            Ok(boot) => Some(boot.fact),
+            // It has no such thing.
+            Err(e) if e.class == ErrorClass::Rejected => None,
+            Err(e) => return Err(e),
+        };
+        Ok(bmc)
+    }
+
+    /// Firmware, sensors and events of one machine.
+    pub(super) async fn health(&self, node: &str) -> Result<BmcHealth, DriverError> {
+        let slot = self.slot(Some(node), "health")?;
+        let _orders = slot.orders.lock().await;
+        slot.machine.health().await
+    }
+}
