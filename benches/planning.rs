@@ -57,7 +57,7 @@ fn main() {
     drop(documents);
     let before = (memory_mib("VmHWM:"), memory_mib("VmRSS:"));
     let build = facts::before_first_apply(&site);
-    let policy = Policy { goal: Goal::DeployNodes, target: None, allow: Vec::new(), owns_region: true, max_absent_percent: 10 };
+    let policy = Policy { owns_region: true, ..Policy::new(Goal::DeployNodes) };
     let limits = Limits { nodes_in_flight: 10, parallelism: 32, power_ups_per_rack: 2, unavailable_per_rack: 1, max_failures: 3 };
     let t4 = cpu_seconds();
     let plan = assemble(&Inputs {

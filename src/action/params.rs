@@ -24,6 +24,10 @@ pub enum DeviceSelector {
     DiskAtBus(String),
     /// The disk with a kernel name.
     DiskNamed(String),
+    /// The disk with a serial number.
+    DiskWithSerial(String),
+    /// The only disk of a model.
+    DiskOfModel(String),
 }
 
 /// A reference to a fact of a node that is read just before the effect. Exactly one device must match.
@@ -395,7 +399,31 @@ pub struct IdentifyNode {
     pub hostname: String,
 }
 
-/// `configure_hardware`, `interrogate_node`: no parameters yet.
+/// `configure_hardware`: how a machine is commissioned.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigureHardware {
+    /// The commissioning that the plan saw, where the machine is to be commissioned again although it is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again_after: Option<u64>,
+    /// Commissioning scripts or tags of scripts beside the provisioner's own choice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commissioning_scripts: Vec<String>,
+    /// Whether the machine stays on with SSH after commissioning.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub enable_ssh: bool,
+    /// Parameters of scripts by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, String>,
+    /// Whether the provisioner leaves the BMC's settings as they are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_bmc_config: bool,
+    /// Tests: `None` is the provisioner's own choice, an empty list none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub testing_scripts: Option<Vec<String>>,
+}
+
+/// `interrogate_node`, `delete_node`: no parameters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoParams {}
@@ -530,6 +558,9 @@ pub struct PartitionParams {
     pub name: String,
     /// Size.
     pub size: SizeParam,
+    /// UUID, if the design says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
     /// Volume group that it belongs to.
     pub volume_group: Option<String>,
 }
@@ -546,6 +577,9 @@ pub struct FilesystemParams {
     pub mount_options: String,
     /// Mount point.
     pub mount_point: Option<String>,
+    /// UUID, if the design says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
 }
 
 /// A volume group.
@@ -556,6 +590,9 @@ pub struct VolumeGroupParams {
     pub logical_volumes: Vec<LogicalVolumeParams>,
     /// Name.
     pub name: String,
+    /// UUID, if the design says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
 }
 
 /// A logical volume.
@@ -568,6 +605,9 @@ pub struct LogicalVolumeParams {
     pub name: String,
     /// Size.
     pub size: SizeParam,
+    /// UUID, if the design says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
 }
 
 /// `apply_node_platform`.
@@ -613,7 +653,7 @@ pub struct DeployNode {
 }
 
 /// `destroy_node`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DestroyNode {
     /// Whether disks are erased.

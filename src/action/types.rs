@@ -129,6 +129,8 @@ kinds! {
     DeployNode => "deploy_node", Node, 45;
     /// Release the machine.
     DestroyNode => "destroy_node", Node, 30;
+    /// Delete the provisioner's record of a machine that is free.
+    DeleteNode => "delete_node", Node, 5;
 }
 
 impl fmt::Display for ActionKind {

@@ -226,6 +226,8 @@ pub(super) fn machine(id: &str, mac: &str, status: MachineStatus) -> Machine {
         status,
         status_name: format!("{status:?}"),
         failure: None,
+        status_since: None,
+        commissioning: None,
         power: PowerState::Off,
         bmc_address: None,
         owner: None,

@@ -33,7 +33,7 @@ pub(super) fn writes_when_done(done: DoneAction<'_>) -> Vec<Write> {
         writes.push(Write::Binding { node: node.clone(), binding: binding.clone() });
     }
     match action.kind {
-        ActionKind::DestroyNode => {
+        ActionKind::DestroyNode | ActionKind::DeleteNode => {
             let resource = action.node.as_ref().map_or(resource, |node| format!("node.{node}"));
             writes.push(Write::Forget { resource });
         }

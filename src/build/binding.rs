@@ -21,6 +21,9 @@ pub struct Binding {
     pub macs: Vec<String>,
     /// Provisioner id, once known.
     pub machine: Option<String>,
+    /// Who owned the machine in the provisioner when it was taken over; owned by the same, it is still the node's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopted_from: Option<String>,
 }
 
 impl Binding {

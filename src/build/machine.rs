@@ -140,6 +140,9 @@ pub struct FilesystemFacts {
     pub mount_point: Option<String>,
     /// Mount options.
     pub mount_options: Option<String>,
+    /// UUID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
 }
 
 /// A partition.
@@ -156,6 +159,9 @@ pub struct DiskPartition {
     pub filesystem: Option<FilesystemFacts>,
     /// The volume group it is a physical volume of.
     pub volume_group: Option<String>,
+    /// UUID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
 }
 
 /// Kind of block device.
@@ -212,6 +218,9 @@ pub struct LogicalVolumeFacts {
     pub size: u64,
     /// Filesystem.
     pub filesystem: Option<FilesystemFacts>,
+    /// UUID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
 }
 
 /// A volume group.
@@ -228,6 +237,9 @@ pub struct VolumeGroupFacts {
     pub available: u64,
     /// Logical volumes.
     pub logical_volumes: Vec<LogicalVolumeFacts>,
+    /// UUID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
 }
 
 /// A machine.
@@ -244,8 +256,14 @@ pub struct Machine {
     pub status: MachineStatus,
     /// The provisioner's own name of the status.
     pub status_name: String,
+    /// Seconds since 1970 since when it has this status; known only of a status that passes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_since: Option<u64>,
     /// What the provisioner says about a failure.
     pub failure: Option<String>,
+    /// The commissioning whose results it has, by the provisioner's number; another one after each commissioning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commissioning: Option<u64>,
     /// Power state as the provisioner believes.
     pub power: PowerState,
     /// Address of the BMC the provisioner drives.

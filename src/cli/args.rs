@@ -115,6 +115,8 @@ pub enum Command {
     Runs(Runs),
     /// Show what the state remembers
     State(State),
+    /// Take over machines that were deployed before drydock came; touches no machine
+    Adopt(Adopt),
     /// Bind a node to the machine that its BMC and the provisioner show now, after hardware was exchanged
     Rebind(Rebind),
     /// Remove the lock of a run that will never end by itself
@@ -181,6 +183,12 @@ pub struct PlanOptions {
     /// Permit an effect on the selected nodes (`reboot=node=compute01`, `redeploy=rack=r1`)
     #[arg(long, value_name = "CLASS=SELECTOR", value_parser = allowance)]
     pub allow: Vec<Allowance>,
+    /// Release the selected nodes and bootstrap them from scratch; what runs on them is given up
+    #[arg(long, value_name = "SELECTOR")]
+    pub replace: Option<String>,
+    /// Erase the disks of nodes that are released to be replaced
+    #[arg(long, requires = "replace")]
+    pub erase: bool,
     /// How far to go
     #[arg(long, value_name = "GOAL", value_parser = goal)]
     pub goal: Option<Goal>,
@@ -226,7 +234,7 @@ pub struct RunOptions {
 #[derive(Debug, Args)]
 pub struct Apply {
     /// A plan file (written by `plan --out`); without one the plan is made now
-    #[arg(value_name = "PLAN", conflicts_with_all = ["target", "allow", "goal"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["target", "allow", "goal", "replace", "erase"])]
     pub plan: Option<PathBuf>,
     /// Options of the plan.
     #[command(flatten)]
@@ -256,6 +264,9 @@ pub struct Destroy {
     /// Release only the nodes that this selects; without it the site's name has to be typed
     #[arg(long, value_name = "SELECTOR")]
     pub target: Option<String>,
+    /// Erase the disks
+    #[arg(long)]
+    pub erase: bool,
     /// Options of the run.
     #[command(flatten)]
     pub run: RunOptions,
@@ -295,6 +306,14 @@ pub struct State {
 pub enum StateCommand {
     /// Bindings, generations and what was applied last
     Show,
+}
+
+/// `drydock adopt`.
+#[derive(Debug, Args)]
+pub struct Adopt {
+    /// The nodes (`node=compute01`, `rack=r1 && stage=foreign`, `*`)
+    #[arg(value_name = "SELECTOR")]
+    pub selector: String,
 }
 
 /// `drydock rebind`.

@@ -60,6 +60,7 @@ async fn dispatch(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Apply(args) => commands::apply::run(args, from, printer, &listen()?).await,
         Command::Resume(args) => commands::resume::run(args, from, printer, &listen()?).await,
         Command::Destroy(args) => commands::destroy::run(args, from, printer, &listen()?).await,
+        Command::Adopt(args) => Box::pin(unless_interrupted(&listen()?, commands::adopt::run(args, from, printer))).await,
         Command::Rebind(args) => Box::pin(unless_interrupted(&listen()?, commands::rebind::run(args, from, printer))).await,
         Command::Unlock(args) => commands::unlock::run(args, from, printer).await,
         Command::State(args) => commands::state::run(args, from, printer).await,

@@ -12,6 +12,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::rules::Rules;
 use super::{DesignEntry, Minutes, TimeSpan};
 use crate::action::ActionKind;
+use crate::action::params::ConfigureHardware;
 use crate::check::Policy;
 use crate::plan::Limits;
 
@@ -80,6 +81,40 @@ pub struct MaasSettings {
     pub request_timeout: Option<TimeSpan>,
     /// Whether region-wide things (tags, keys, repositories, domains) are ours alone, so that those that differ may be changed.
     pub owns_region: bool,
+    /// Whether MAAS' record of a released machine is deleted.
+    pub delete_released: bool,
+    /// How machines are commissioned.
+    pub commissioning: CommissioningSettings,
+}
+
+/// `drivers.maas.commissioning:`. What is not given is MAAS' own choice.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CommissioningSettings {
+    /// Commissioning scripts, or tags of scripts, to run.
+    pub scripts: Vec<String>,
+    /// Tests, or tags of tests, to run; an empty list runs none.
+    pub testing: Option<Vec<String>>,
+    /// Parameters of scripts by name (`smartctl-validate_storage: sda`).
+    pub parameters: BTreeMap<String, String>,
+    /// Leave the machine on with SSH afterwards.
+    pub enable_ssh: bool,
+    /// Leave the BMC's settings as they are.
+    pub skip_bmc_config: bool,
+}
+
+impl CommissioningSettings {
+    /// As parameters of an action.
+    pub fn parameters(&self) -> ConfigureHardware {
+        ConfigureHardware {
+            again_after: None,
+            commissioning_scripts: self.scripts.clone(),
+            enable_ssh: self.enable_ssh,
+            parameters: self.parameters.clone(),
+            skip_bmc_config: self.skip_bmc_config,
+            testing_scripts: self.testing.clone(),
+        }
+    }
 }
 
 /// `drivers.oob:`.

@@ -90,7 +90,7 @@ const WORDS: &[(&str, Form, &str)] = &[
     ("device_aliases.*", Text, "A device"),
     ("address", Text, "Place on the bus: `0000:00:03.0`, or `0:2.0.0` for a disk"),
     ("dev_type", Text, "Model of the device"),
-    ("bus_type", OneOf(&["pci", "scsi"]), "Kind of bus"),
+    ("bus_type", OneOf(&["pci", "scsi", "serial", "model"]), "What `address` is: a bus address, or a disk's serial number or model"),
     ("cpu_sets", Text, "Sets of CPUs that kernel parameters can refer to"),
     ("cpu_sets.*", Text, "CPUs: `2,4-8`"),
     ("hugepages", Text, "Sets of huge pages that kernel parameters can refer to"),

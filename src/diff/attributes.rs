@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::AttributeChange;
+use super::{AttributeChange, effect_of};
 use crate::action::Effect;
 use crate::yaml::{SourceMap, Span};
 
@@ -101,16 +101,25 @@ pub(super) fn created(wanted: &WantedMap, pool: &Pool<'_>, effect: Effect, known
         .collect()
 }
 
+/// Which effects attributes have.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Class<'a> {
+    /// All the same: the resource is made or its machine is installed anyway.
+    All(Effect),
+    /// That of the table for a kind of resource.
+    Of(&'a str),
+}
+
 /// Attributes that differ, in order of path. Paths that are present and not wanted are removals.
-pub(super) fn differences(
-    wanted: &WantedMap,
-    present: &PresentMap,
-    pool: &Pool<'_>,
-    effect: Effect,
-    reason: &str,
-) -> Vec<Arc<AttributeChange>> {
+pub(super) fn differences(wanted: &WantedMap, present: &PresentMap, pool: &Pool<'_>, class: Class<'_>) -> Vec<Arc<AttributeChange>> {
     let mut out = Vec::new();
-    let draft = |path, before, after, span| pool.share(&Draft { path, before, after, known_after: None, effect, reason, span });
+    let draft = |path: &str, before, after, span| {
+        let (effect, reason) = match class {
+            Class::All(effect) => (effect, ""),
+            Class::Of(resource) => effect_of(resource, path),
+        };
+        pool.share(&Draft { path, before, after, known_after: None, effect, reason, span })
+    };
     for (path, w) in wanted {
         let before = present.get(path);
         if before != Some(&w.value) {

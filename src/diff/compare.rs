@@ -85,7 +85,8 @@ pub fn compare(site: &Site, sources: &SourceMap, build: &Build, memory: &Memory,
     let tags = provisioner.and_then(|p| p.tags.known()).into_iter().flatten().map(|t| (t.name.as_str(), t)).collect();
     let subnets = provisioner.and_then(|p| p.subnets.known()).into_iter().flatten();
     let gateless = subnets.filter(|s| s.gateway.is_none()).map(|s| s.cidr).collect();
-    let cx = Context { tags, site, pool, provisioner, memory, policy, fabrics: &site_part.fabrics, gateless };
+    let cx =
+        Context { observed_at: build.observed_at, tags, site, pool, provisioner, memory, policy, fabrics: &site_part.fabrics, gateless };
     let mut absent = Vec::new();
     let identities = identity::identify(site, build, memory);
     for (name, identity) in &identities {

@@ -5,9 +5,11 @@
 //! turns into actions. Comparison is semantic: sizes are rounded as the provisioner rounds them.
 //! Pure. Imports `yaml`, `model`, `build`, `action`.
 
+mod adopt;
 mod attributes;
 mod change;
 mod compare;
+mod effects;
 mod identity;
 mod memory;
 mod networking;
@@ -20,15 +22,17 @@ mod site;
 mod storage;
 mod xpath;
 
+pub use adopt::{Adoption, NotAdopted, adoptions};
 pub use change::{AttributeChange, Blocked, Change, HeldBack, NodeStage, NotManaged, Operation, Orphan, Stage};
 pub use compare::{Comparison, NodeNeeds, compare};
+pub use effects::{AttributeEffect, EFFECTS, effect_of, is_listed, kind_of};
 pub use identity::fresh_binding;
 pub use memory::{LastApplied, Memory, Origin, Rejection};
 pub use networking::find_nic;
 pub use node::NodeWork;
 pub use orphans::orphan_names;
 pub use platform::{MARK_ACTION, MARK_SITE, kernel_options};
-pub use policy::{Goal, Policy};
+pub use policy::{Goal, Policy, Release};
 pub use removal::Removal;
 pub use site::{SiteComparison, SiteStep};
 pub use storage::find_disk;

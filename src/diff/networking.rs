@@ -120,6 +120,8 @@ fn selector_text(select: &DeviceSelector) -> String {
         DeviceSelector::NicNamed(name) => format!("NIC {name}"),
         DeviceSelector::DiskAtBus(bus) => format!("disk at {bus}"),
         DeviceSelector::DiskNamed(name) => format!("disk {name}"),
+        DeviceSelector::DiskWithSerial(serial) => format!("disk with serial {serial}"),
+        DeviceSelector::DiskOfModel(model) => format!("disk of model {model}"),
     }
 }
 
@@ -161,7 +163,10 @@ pub fn find_nic<'a>(machine: &'a Machine, member: &Late<Device>) -> Result<&'a M
             let hits = match &fact.select {
                 DeviceSelector::NicAtBus(bus) => physical.filter(|i| i.bus.as_deref().is_some_and(|b| same_bus_address(b, bus))).collect(),
                 DeviceSelector::NicNamed(name) => physical.filter(|i| i.name == *name).collect(),
-                DeviceSelector::DiskAtBus(_) | DeviceSelector::DiskNamed(_) => Vec::new(),
+                DeviceSelector::DiskAtBus(_)
+                | DeviceSelector::DiskNamed(_)
+                | DeviceSelector::DiskWithSerial(_)
+                | DeviceSelector::DiskOfModel(_) => Vec::new(),
             };
             (hits, text)
         }

@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::attributes::{Draft, Pool, PresentMap, WantedMap, created, differences, want};
+use super::attributes::{Class, Draft, Pool, PresentMap, WantedMap, created, differences, want};
 use super::identity::{Match, NodeIdentity};
 use super::memory::Memory;
 use super::networking::FabricNames;
-use super::{AttributeChange, Blocked, Change, HeldBack, Operation, Policy, Stage, networking, platform, storage};
-use crate::action::params::{ApplyNodeNetworking, ApplyNodePlatform, ApplyNodeStorage, DeployNode};
+use super::{AttributeChange, Blocked, Change, HeldBack, Operation, Policy, Release, Stage, effect_of, networking, platform, storage};
+use crate::action::params::{ApplyNodeNetworking, ApplyNodePlatform, ApplyNodeStorage, ConfigureHardware, DeployNode, DestroyNode};
 use crate::action::{Effect, Json, Selectable};
 use crate::build::{Binding, BootEnabled, Fact, Machine, MachineStatus, PowerState, Provisioner, TagFacts};
 use crate::model::{Node, Site};
 use crate::yaml::Span;
+
+mod held;
+mod replace;
 
 /// What has to be done to one node, for [`crate::graph`] to turn into actions.
 #[derive(Debug, Clone)]
@@ -37,8 +40,14 @@ pub struct NodeWork {
     pub platform: Option<Json>,
     /// What to deploy, if the node is to be deployed.
     pub deploy: Option<DeployNode>,
-    /// Whether a deployed (or half-deployed) machine is released first.
-    pub release: bool,
+    /// How a machine in use is released first; `None` if it is not.
+    pub release: Option<DestroyNode>,
+    /// Whether the provisioner's record of it is deleted then.
+    pub delete_record: bool,
+    /// Whether it is booted from the network so that the provisioner enlists it.
+    pub enlist: bool,
+    /// How it is commissioned; `None` if it is not.
+    pub commission: Option<ConfigureHardware>,
     /// Whether a boot override has to be removed so that it boots from its disk.
     pub boot_from_disk: bool,
     /// Whether it is only to be switched on.
@@ -63,6 +72,8 @@ pub(super) struct Context<'a> {
     pub(super) pool: &'a Pool<'a>,
     pub(super) provisioner: Option<&'a Provisioner>,
     pub(super) memory: &'a Memory,
+    /// Seconds since 1970 when facts were read.
+    pub(super) observed_at: u64,
     pub(super) policy: &'a Policy,
     pub(super) fabrics: &'a FabricNames,
     /// Subnets that the provisioner has without a gateway.
@@ -83,9 +94,11 @@ impl Context<'_> {
 pub(super) fn is_ours(site: &str, node: &str, machine: &Machine, memory: &Memory, user: &str) -> bool {
     let marked = machine.owner_data.get(platform::MARK_SITE).is_some_and(|s| s == site);
     let other_site = machine.owner_data.get(platform::MARK_SITE).is_some_and(|s| s != site);
-    let remembered = memory.bindings.get(node).is_some_and(|b| b.machine.as_deref() == Some(&machine.id))
-        && memory.last_applied.contains_key(&format!("node.{node}"))
-        && machine.owner.as_deref() == Some(user);
+    let remembered = memory.last_applied.contains_key(&format!("node.{node}"))
+        && memory.bindings.get(node).is_some_and(|b| {
+            let owner = machine.owner.as_deref();
+            b.machine.as_deref() == Some(&machine.id) && owner.is_some() && (owner == Some(user) || owner == b.adopted_from.as_deref())
+        });
     marked || (remembered && !other_site)
 }
 
@@ -141,21 +154,12 @@ pub(super) fn compare(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>
                 name,
                 now,
                 format!("its machine is {status}, owned by {owner}, and was not deployed by drydock for this site"),
-                "release it in the provisioner if it may be used; it is never touched otherwise".into(),
+                format!("to take it over as it is: drydock adopt node={name}; if it may be used otherwise, release it in the provisioner"),
             );
         }
         Stage::Held => {
-            let status = machine.map_or("", |m| m.status_name.as_str());
-            let locked = machine.is_some_and(|m| m.locked);
-            return stuck(
-                name,
-                now,
-                if locked { format!("its machine is locked ({status})") } else { format!("its machine is {status}") },
-                if locked { "unlock it in the provisioner".into() } else { "repair it and mark it fixed in the provisioner".into() },
-            );
-        }
-        Stage::Releasing => {
-            return stuck(name, now, "its machine is being released".into(), "plan again when it is ready".into());
+            let (reason, hint) = machine.map_or_else(|| (String::new(), ""), held::held);
+            return stuck(name, now, reason, hint.into());
         }
         _ => {}
     }
@@ -168,6 +172,12 @@ pub(super) fn compare(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>
             "only host name and BMC address say which machine it is, and its BMC could not be read".into(),
             "make the BMC answer, or set boot_mac, then plan again".into(),
         );
+    }
+    if let Some((reason, hint)) = machine.and_then(|m| held::stuck(m, cx.policy, cx.observed_at)) {
+        return stuck(name, now, reason, hint.into());
+    }
+    if let Some(machine) = machine.filter(|_| cx.policy.replaces(&selectable(node, now).as_ref())) {
+        return replace::replaced(cx, node, identity, machine, now, target);
     }
     match now {
         Stage::Deployed => deployed(cx, node, identity, machine, target),
@@ -197,25 +207,28 @@ const AFTER_COMMISSIONING: &str = "known after commissioning";
 
 /// Whether the provisioner knows the machine's hardware already.
 fn is_commissioned(stage: Stage) -> bool {
-    matches!(stage, Stage::Ready | Stage::Allocated | Stage::Deploying | Stage::Deployed | Stage::FailedDeployment | Stage::FailedReleasing)
+    use Stage as S;
+    matches!(stage, S::Ready | S::Allocated | S::Deploying | S::Deployed | S::FailedDeployment | S::Releasing | S::FailedReleasing)
 }
 
-fn aspects(cx: &Context<'_>, node: &Node, machine: Option<&Machine>, now: Stage, effect: Effect, reason: &str) -> Result<Aspects, String> {
+/// `effect` is that of attributes of a machine that is not deployed.
+fn aspects(cx: &Context<'_>, node: &Node, machine: Option<&Machine>, now: Stage, effect: Effect) -> Result<Aspects, String> {
     let name = &node.name.value;
     let known = machine.filter(|_| is_commissioned(now));
-    let compare = |wanted: &WantedMap, present: Option<PresentMap>| match present {
+    let class = |of| if now == Stage::Deployed { Class::Of(of) } else { Class::All(effect) };
+    let compare = |of, wanted: &WantedMap, present: Option<PresentMap>| match present {
         None => created(wanted, cx.pool, effect, Some(AFTER_COMMISSIONING)),
-        Some(present) => differences(wanted, &present, cx.pool, effect, reason),
+        Some(present) => differences(wanted, &present, cx.pool, class(of)),
     };
     let (net_params, net_wanted) = networking::wanted(cx.site, node);
     let net_present = known.map(|m| networking::present(m, &net_params, cx.fabrics, &cx.gateless)).transpose()?;
-    let net = if net_params.interfaces.is_empty() { Vec::new() } else { compare(&net_wanted, net_present) };
+    let net = if net_params.interfaces.is_empty() { Vec::new() } else { compare("node/networking", &net_wanted, net_present) };
     let stored = storage::wanted(cx.site, node);
     let storage = match stored {
         None => None,
         Some((params, wanted)) => {
             let present = known.map(|m| storage::present(m, node, &params)).transpose()?;
-            let attributes = compare(&wanted, present);
+            let attributes = compare("node/storage", &wanted, present);
             (!attributes.is_empty()).then_some((params, attributes))
         }
     };
@@ -229,8 +242,15 @@ fn aspects(cx: &Context<'_>, node: &Node, machine: Option<&Machine>, now: Stage,
     let platform_attributes = match machine {
         None => created(&platform_wanted, cx.pool, effect, None),
         Some(m) => {
-            let effect = if now == Stage::Deployed { Effect::Online } else { effect };
-            differences(&platform_wanted, &platform::present(m, &platform_params, &cx.tags), cx.pool, effect, "")
+            let present = platform::present(m, &platform_params, &cx.tags);
+            let kernel = |path: &String| path == "kernel_params";
+            let split = |map: &WantedMap, want: bool| map.clone().into_iter().filter(|(p, _)| kernel(p) == want).collect::<WantedMap>();
+            let split_present = |want: bool| present.clone().into_iter().filter(|(p, _)| kernel(p) == want).collect::<PresentMap>();
+            let mut all = differences(&split(&platform_wanted, false), &split_present(false), cx.pool, class("node/platform"));
+            // A kernel parameter reaches the machine only when it is deployed.
+            all.extend(differences(&split(&platform_wanted, true), &split_present(true), cx.pool, class("node/kernel_params")));
+            all.sort_by(|a, b| a.path.cmp(&b.path));
+            all
         }
     };
     Ok(Aspects {
@@ -289,7 +309,7 @@ fn advance(
     if let Some(reason) = unknown_tags(cx, node) {
         return stuck(name, now, reason, "make the provisioner answer, then plan again".into());
     }
-    let aspects = match aspects(cx, node, machine, now, effect, "") {
+    let aspects = match aspects(cx, node, machine, now, effect) {
         Ok(a) => a,
         Err(reason) => return stuck(name, now, reason, "correct the device aliases of its hardware profile, or the machine".into()),
     };
@@ -314,8 +334,10 @@ fn advance(
     let operation = if in_use { Operation::Replace } else { Operation::Create };
     let identify = now == Stage::Absent
         || machine.is_some_and(|m| m.hostname != *name || node.domain.as_ref().is_some_and(|d| !m.domain.eq_ignore_ascii_case(&d.value)));
-    // Disks of an allocated machine cannot be changed; released, it is ready again.
-    let release = matches!(now, Stage::FailedDeployment | Stage::FailedReleasing) || (now == Stage::Allocated && aspects.storage.is_some());
+    // Disks of an allocated machine cannot be changed; released, it is ready again. A release that is under way is waited for.
+    let release = matches!(now, Stage::FailedDeployment | Stage::Releasing | Stage::FailedReleasing)
+        || (now == Stage::Allocated && aspects.storage.is_some());
+    let before_ready = matches!(now, Stage::Absent | Stage::Enlisted | Stage::Commissioning | Stage::FailedCommissioning);
     let work = NodeWork {
         now,
         target,
@@ -331,14 +353,17 @@ fn advance(
             aspects.platform.as_ref().map(|(p, _)| Json::of(p))
         },
         deploy,
-        release,
+        release: release.then(DestroyNode::default),
+        delete_record: false,
+        enlist: now == Stage::Absent,
+        commission: before_ready.then(|| cx.policy.commission.clone()),
         boot_from_disk: target == Stage::Deployed && identity.bmc.is_some(),
         power_on: false,
         effect,
     };
     let mut changes = Vec::new();
     let reached = now == target || (target == Stage::Ready && now == Stage::Allocated);
-    if !reached || work.release {
+    if !reached || release {
         changes.push(change(format!("node.{name}"), name, operation, stage_attributes, ""));
     }
     push_aspects(&mut changes, name, aspects, operation);
@@ -380,14 +405,12 @@ fn image_attributes(node: &Node, deploy: &DeployNode, wanted: &mut WantedMap) {
     }
 }
 
-const WHEN_DEPLOYING: &str = "it can only be changed by deploying again";
-
 /// A deployed node: what differs is either changed online or needs a new deployment.
 fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine: Option<&Machine>, target: Stage) -> NodeComparison {
     let name = &node.name.value;
     let now = Stage::Deployed;
     let mut blocked = Vec::new();
-    let aspects = match aspects(cx, node, machine, now, Effect::Redeploy, WHEN_DEPLOYING) {
+    let aspects = match aspects(cx, node, machine, now, Effect::Redeploy) {
         Ok(a) => a,
         Err(reason) => {
             blocked.push(Blocked {
@@ -403,13 +426,7 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
     let mut redeploy: Vec<Change> = Vec::new();
     let mut platform_params = None;
     if let Some((params, attributes)) = platform {
-        // A kernel parameter reaches the machine only when it is deployed.
-        let (mut kernel, rest): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|a| a.path == "kernel_params");
-        for a in &mut kernel {
-            let a = Arc::make_mut(a);
-            a.effect = Effect::Redeploy;
-            WHEN_DEPLOYING.clone_into(&mut a.reason);
-        }
+        let (kernel, rest): (Vec<_>, Vec<_>) = attributes.into_iter().partition(|a| a.path == "kernel_params");
         if !rest.is_empty() {
             online.push(change(format!("node.{name}/platform"), name, Operation::Update, rest, ""));
         }
@@ -426,7 +443,7 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
         if d.kernel.is_some() {
             have.insert("kernel".into(), m.kernel.as_ref().map_or(Value::Null, |k| json!(k)));
         }
-        let attributes = differences(&wanted, &have, cx.pool, Effect::Redeploy, WHEN_DEPLOYING);
+        let attributes = differences(&wanted, &have, cx.pool, Class::Of("node"));
         if !attributes.is_empty() {
             redeploy.push(change(format!("node.{name}"), name, Operation::Replace, attributes, ""));
         }
@@ -451,13 +468,14 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
                 "boot_source",
                 &json!(format!("{}, {}", boot.target, enabled_name(boot.enabled))),
                 &json!("disk"),
-                Effect::Online,
+                effect_of("node/boot", "boot_source").0,
                 "",
             )];
             online.push(change(format!("node.{name}/boot"), name, Operation::Update, attributes, "a restart would not boot from its disk"));
         }
         if bmc.power == PowerState::Off {
-            let attributes = vec![cx.plain("power", &json!("off"), &json!("on"), Effect::Reboot, "somebody switched it off")];
+            let (power, why) = effect_of("node/power", "power");
+            let attributes = vec![cx.plain("power", &json!("off"), &json!("on"), power, why)];
             let c = change(format!("node.{name}/power"), name, Operation::Update, attributes, "");
             if cx.policy.allows(Effect::Reboot, &selection.as_ref()) {
                 power_on = true;
@@ -536,7 +554,10 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
             None
         },
         deploy: if do_redeploy { wanted_deploy } else { None },
-        release: do_redeploy,
+        release: do_redeploy.then(DestroyNode::default),
+        delete_record: false,
+        enlist: false,
+        commission: None,
         boot_from_disk: boot_from_disk || do_redeploy,
         power_on,
         effect,
@@ -557,6 +578,7 @@ fn release(cx: &Context<'_>, name: &str, now: Stage, machine: Option<&Machine>, 
     let nothing = NodeComparison { now, then: now, work: None, changes: Vec::new(), held_back: Vec::new(), blocked: Vec::new() };
     match now {
         Stage::Deployed | Stage::Allocated | Stage::Deploying | Stage::FailedDeployment | Stage::FailedReleasing => {}
+        Stage::Enlisted | Stage::Ready | Stage::FailedCommissioning if cx.policy.release.delete_record => {}
         Stage::Absent | Stage::Enlisted | Stage::Ready | Stage::FailedCommissioning | Stage::Releasing => return nothing,
         Stage::Foreign => {
             return stuck(
@@ -584,21 +606,30 @@ fn release(cx: &Context<'_>, name: &str, now: Stage, machine: Option<&Machine>, 
         );
     }
     let (work, change) = released(cx, name, now, identity.binding.clone(), identity.power());
-    NodeComparison { now, then: Stage::Ready, work: Some(work), changes: vec![change], held_back: Vec::new(), blocked: Vec::new() }
+    NodeComparison { now, then: work.target, work: Some(work), changes: vec![change], held_back: Vec::new(), blocked: Vec::new() }
+}
+
+/// What a release does beside releasing, as attributes: shown in every plan that releases.
+fn release_attributes(cx: &Context<'_>, release: Release) -> Vec<Arc<AttributeChange>> {
+    let (kept, erased) = ("as they are", "erased");
+    let mut out = vec![cx.plain("disks", &json!(kept), &json!(if release.erase { erased } else { kept }), Effect::Destroy, "")];
+    if release.delete_record {
+        out.push(cx.plain("record", &json!("kept"), &json!("deleted"), Effect::Destroy, "the provisioner forgets the machine"));
+    }
+    out
 }
 
 /// The release of a machine, and how it is shown.
 pub(super) fn released(cx: &Context<'_>, name: &str, now: Stage, binding: Binding, power: PowerState) -> (NodeWork, Change) {
-    let attributes = vec![cx.plain(
-        "stage",
-        &json!(now.name()),
-        &json!("ready"),
-        Effect::Destroy,
-        "what runs on it is given up; its disks are not erased",
-    )];
+    let release = cx.policy.release;
+    let target = if release.delete_record { Stage::Absent } else { Stage::Ready };
+    let reason = if release.erase { "what runs on it is given up" } else { "what runs on it is given up; its disks are not erased" };
+    let mut attributes = vec![cx.plain("stage", &json!(now.name()), &json!(target.name()), Effect::Destroy, reason)];
+    attributes.extend(release_attributes(cx, release));
+    attributes.sort_by(|a, b| a.path.cmp(&b.path));
     let work = NodeWork {
         now,
-        target: Stage::Ready,
+        target,
         binding,
         power,
         identify: false,
@@ -606,7 +637,10 @@ pub(super) fn released(cx: &Context<'_>, name: &str, now: Stage, binding: Bindin
         storage: None,
         platform: None,
         deploy: None,
-        release: true,
+        release: (now > Stage::Ready).then_some(DestroyNode { erase: release.erase }),
+        delete_record: release.delete_record,
+        enlist: false,
+        commission: None,
         boot_from_disk: false,
         power_on: false,
         effect: Effect::Destroy,

@@ -98,7 +98,7 @@ pub(super) fn compare(out: &mut Comparison, cx: &Context<'_>, identities: &BTree
             continue;
         }
         let (work, change) = released(cx, &name, Stage::Orphaned, binding(cx.memory.bindings.get(&name), machine), machine.power);
-        out.nodes.insert(name.clone(), NodeStage { now: Stage::Orphaned, then: Stage::Ready, rack: None });
+        out.nodes.insert(name.clone(), NodeStage { now: Stage::Orphaned, then: work.target, rack: None });
         out.node_changes.push(change);
         out.bindings.insert(name.clone(), work.binding.clone());
         out.needs.insert(name.clone(), NodeNeeds::default());
@@ -116,5 +116,6 @@ fn binding(bound: Option<&Binding>, machine: &Machine) -> Binding {
         serial: bound.serial.or_else(|| machine.serial.clone()),
         macs: if bound.macs.is_empty() { machine.macs.clone() } else { bound.macs },
         machine: Some(machine.id.clone()),
+        adopted_from: bound.adopted_from,
     }
 }

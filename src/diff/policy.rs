@@ -1,9 +1,12 @@
 //! What a plan is asked for and what it may do.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Stage;
-use crate::action::{Effect, Selectable, Selector};
+use crate::action::params::ConfigureHardware;
+use crate::action::{ActionKind, Effect, Selectable, Selector};
 
 /// What the user asks for: a target stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -50,6 +53,15 @@ impl Goal {
     }
 }
 
+/// How nodes are released.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Release {
+    /// Whether disks are erased (`--erase`).
+    pub erase: bool,
+    /// Whether the provisioner's record of a released machine is deleted.
+    pub delete_record: bool,
+}
+
 /// What a plan is asked for and what it may do.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -59,6 +71,14 @@ pub struct Policy {
     pub target: Option<Selector>,
     /// Effects that were allowed (`--allow CLASS=SELECTOR`).
     pub allow: Vec<(Effect, Selector)>,
+    /// Nodes that are released and bootstrapped from scratch (`--replace`).
+    pub replace: Option<Selector>,
+    /// How nodes are released.
+    pub release: Release,
+    /// How machines are commissioned.
+    pub commission: ConfigureHardware,
+    /// Time limits in seconds that differ from the defaults: what has taken longer is stuck.
+    pub timeouts_s: BTreeMap<ActionKind, u32>,
     /// Whether the provisioner serves this site alone, so that region-wide things may be changed.
     pub owns_region: bool,
     /// Percent of the nodes last seen deployed that may be absent before the plan is refused.
@@ -66,6 +86,26 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// A policy for a goal that allows nothing special.
+    pub fn new(goal: Goal) -> Self {
+        Self {
+            goal,
+            target: None,
+            allow: Vec::new(),
+            replace: None,
+            release: Release::default(),
+            commission: ConfigureHardware::default(),
+            timeouts_s: BTreeMap::new(),
+            owns_region: false,
+            max_absent_percent: 10,
+        }
+    }
+
+    /// Whether a node is to be released and bootstrapped from scratch.
+    pub(crate) fn replaces(&self, node: &Selectable<'_>) -> bool {
+        matches!(self.goal, Goal::PrepareNodes | Goal::DeployNodes) && self.replace.as_ref().is_some_and(|s| s.matches(node))
+    }
+
     /// Whether an effect on a node was allowed: by its class or a higher one.
     pub fn allows(&self, effect: Effect, node: &Selectable<'_>) -> bool {
         self.allow.iter().any(|(class, selector)| *class >= effect && selector.matches(node))

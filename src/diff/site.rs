@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::attributes::{Pool, PresentMap, WantedMap, created, differences, want};
+use super::attributes::{Class, Pool, PresentMap, WantedMap, created, differences, want};
 use super::memory::Memory;
 use super::networking::{FabricNames, vid_on};
 use super::removal::{self, Removal};
@@ -115,8 +115,8 @@ impl Builder<'_> {
             return;
         }
         let operation = if existing { Operation::Update } else { Operation::Create };
-        let change =
-            Change { resource: resource.to_owned(), node: None, operation, effect: Effect::Online, reason: String::new(), attributes };
+        let effect = attributes.iter().map(|a| a.effect).max().unwrap_or(Effect::Online);
+        let change = Change { resource: resource.to_owned(), node: None, operation, effect, reason: String::new(), attributes };
         self.out.steps.insert(resource.to_owned(), SiteStep { change, kind, params, needs });
     }
 
@@ -260,7 +260,7 @@ impl Builder<'_> {
         let attributes = match fabric {
             None => created(&wanted, self.pool, Effect::Online, None),
             Some(f) => {
-                differences(&wanted, &PresentMap::from([("name".to_owned(), Value::from(f.name.as_str()))]), self.pool, Effect::Online, "")
+                differences(&wanted, &PresentMap::from([("name".to_owned(), Value::from(f.name.as_str()))]), self.pool, Class::Of("fabric"))
             }
         };
         let before = fabric.map(|f| FabricBefore { id: f.id, name: f.name.clone() });
@@ -304,7 +304,7 @@ impl Builder<'_> {
                 if vid != 0 {
                     have.insert("name".into(), Value::from(v.name.as_str()));
                 }
-                (differences(&wanted, &have, self.pool, Effect::Online, ""), Some(VlanValues { name: v.name.clone(), mtu: v.mtu }))
+                (differences(&wanted, &have, self.pool, Class::Of("vlan")), Some(VlanValues { name: v.name.clone(), mtu: v.mtu }))
             }
             // A new fabric comes with an untagged VLAN of 1500 bytes.
             None if vid == 0 && mtu_value == 1500 => (Vec::new(), None),
@@ -356,7 +356,7 @@ impl Builder<'_> {
                 if !s.dns_servers.is_empty() {
                     have.insert("dns_servers".into(), s.dns_servers.iter().map(ToString::to_string).collect::<Vec<_>>().into());
                 }
-                let attributes = differences(&wanted, &have, self.pool, Effect::Online, "");
+                let attributes = differences(&wanted, &have, self.pool, Class::Of("subnet"));
                 if attributes.iter().any(|a| a.path == "vlan")
                     && let Some(user) = self.machine_on(s)
                 {
@@ -530,7 +530,7 @@ impl Builder<'_> {
                 }
             }
         }
-        let attributes = differences(&wanted, &have, self.pool, Effect::Online, "");
+        let attributes = differences(&wanted, &have, self.pool, Class::Of("dhcp"));
         let mut needs = vec![vlan_resource(link_name, vid), format!("fabric.{link_name}")];
         for n in members {
             needs.push(format!("subnet.{}", n.name.value));
@@ -591,7 +591,7 @@ impl Builder<'_> {
                             ("gateway".to_owned(), Value::from(p.gateway.to_string())),
                             ("metric".to_owned(), Value::from(p.metric)),
                         ]);
-                        differences(&wanted, &have, self.pool, Effect::Online, "")
+                        differences(&wanted, &have, self.pool, Class::Of("route"))
                     }
                 };
                 // A dynamic range cannot be made around a gateway that is in use, so it comes first.

@@ -9,7 +9,7 @@ use crate::action::params::{
     VolumeGroupParams,
 };
 use crate::build::{Disk, DiskKind, FilesystemFacts, Machine, same_bus_address};
-use crate::model::{Filesystem, Node, PhysicalDevice, Site, Size};
+use crate::model::{Filesystem, Node, PhysicalDevice, Site, Size, Text};
 
 fn size_param(size: Size) -> SizeParam {
     match size {
@@ -25,10 +25,17 @@ fn filesystem(fs: &Filesystem) -> FilesystemParams {
         mount_point: fs.mountpoint.as_ref().map(|m| m.value.clone()),
         mount_options: fs.mount_options.value.clone(),
         label: fs.fslabel.as_ref().map(|l| l.value.clone()),
+        uuid: fs.fs_uuid.as_ref().map(uuid),
     }
 }
 
-fn filesystem_value(fstype: &str, mount_point: Option<&str>, options: &str, label: Option<&str>) -> Value {
+/// A UUID as the provisioner writes it.
+fn uuid(text: &Text) -> String {
+    text.value.trim().to_ascii_lowercase()
+}
+
+/// As one text, so that a change of any part is one line.
+fn filesystem_value(fstype: &str, mount_point: Option<&str>, options: &str, label: Option<&str>, uuid: Option<&str>) -> Value {
     let mut text = fstype.to_owned();
     if let Some(at) = mount_point {
         text.push_str(" at ");
@@ -43,7 +50,15 @@ fn filesystem_value(fstype: &str, mount_point: Option<&str>, options: &str, labe
         text.push_str(" labelled ");
         text.push_str(label);
     }
+    if let Some(uuid) = uuid {
+        text.push_str(" with UUID ");
+        text.push_str(uuid);
+    }
     Value::String(text)
+}
+
+fn wanted_value(p: &FilesystemParams) -> Value {
+    filesystem_value(&p.fstype, p.mount_point.as_deref(), &p.mount_options, p.label.as_deref(), p.uuid.as_deref())
 }
 
 /// The disk firmware boots from: the one labelled `bootdrive`, else the one with a bootable partition, else the one that holds `/`.
@@ -78,7 +93,12 @@ pub(super) fn wanted(site: &Site, node: &Node) -> Option<(ApplyNodeStorage, Want
     let boot = boot_device(node);
     let mut disks = Vec::new();
     for (name, device) in &node.storage.physical_devices {
-        let select = alias(site, node, name, "scsi").map_or_else(|| DeviceSelector::DiskNamed(name.clone()), DeviceSelector::DiskAtBus);
+        let by = |kind| alias(site, node, name, kind);
+        let select = by("scsi")
+            .map(DeviceSelector::DiskAtBus)
+            .or_else(|| by("serial").map(DeviceSelector::DiskWithSerial))
+            .or_else(|| by("model").map(DeviceSelector::DiskOfModel))
+            .unwrap_or_else(|| DeviceSelector::DiskNamed(name.clone()));
         let mut min_size: u64 = 0;
         let partitions: Vec<PartitionParams> = device
             .partitions
@@ -94,9 +114,10 @@ pub(super) fn wanted(site: &Site, node: &Node) -> Option<(ApplyNodeStorage, Want
                 }
                 if let Some(fs) = &p.filesystem {
                     let params = filesystem(fs);
-                    let value =
-                        filesystem_value(&params.fstype, params.mount_point.as_deref(), &params.mount_options, params.label.as_deref());
-                    want(&mut attributes, format!("{path}.filesystem"), value, fs.fstype.span);
+                    want(&mut attributes, format!("{path}.filesystem"), wanted_value(&params), fs.fstype.span);
+                }
+                if let Some(text) = &p.part_uuid {
+                    want(&mut attributes, format!("{path}.uuid"), uuid(text), text.span);
                 }
                 if let Some(group) = &p.volume_group {
                     want(&mut attributes, format!("{path}.volume_group"), group.value.as_str(), group.span);
@@ -106,6 +127,7 @@ pub(super) fn wanted(site: &Site, node: &Node) -> Option<(ApplyNodeStorage, Want
                     size: size_param(p.size.value),
                     bootable: p.bootable.value,
                     filesystem: p.filesystem.as_ref().map(filesystem),
+                    uuid: p.part_uuid.as_ref().map(uuid),
                     volume_group: p.volume_group.as_ref().map(|g| g.value.clone()),
                 }
             })
@@ -136,17 +158,23 @@ pub(super) fn wanted(site: &Site, node: &Node) -> Option<(ApplyNodeStorage, Want
                     let path = format!("{}.{}", group.name.value, lv.name.value);
                     want(&mut attributes, format!("{path}.size"), lv.size.value.to_string(), lv.size.span);
                     if let Some(fs) = &lv.filesystem {
-                        let p = filesystem(fs);
-                        let value = filesystem_value(&p.fstype, p.mount_point.as_deref(), &p.mount_options, p.label.as_deref());
-                        want(&mut attributes, format!("{path}.filesystem"), value, fs.fstype.span);
+                        want(&mut attributes, format!("{path}.filesystem"), wanted_value(&filesystem(fs)), fs.fstype.span);
+                    }
+                    if let Some(text) = &lv.lv_uuid {
+                        want(&mut attributes, format!("{path}.uuid"), uuid(text), text.span);
                     }
                     LogicalVolumeParams {
                         name: lv.name.value.clone(),
                         size: size_param(lv.size.value),
                         filesystem: lv.filesystem.as_ref().map(filesystem),
+                        uuid: lv.lv_uuid.as_ref().map(uuid),
                     }
                 })
                 .collect(),
+            uuid: group.vg_uuid.as_ref().map(|text| {
+                want(&mut attributes, format!("{}.uuid", group.name.value), uuid(text), text.span);
+                uuid(text)
+            }),
         })
         .collect();
     Some((ApplyNodeStorage { disks, volume_groups }, attributes))
@@ -164,6 +192,16 @@ pub fn find_disk<'a>(machine: &'a Machine, device: &Late<Device>) -> Result<&'a 
             DeviceSelector::DiskAtBus(bus) => (
                 disks.filter(|d| d.bus.as_deref().is_some_and(|b| same_bus_address(b, bus))).collect(),
                 format!("disk at {bus}"),
+                fact.min_size,
+            ),
+            DeviceSelector::DiskWithSerial(serial) => (
+                disks.filter(|d| d.serial.as_deref().is_some_and(|s| s.trim() == serial.trim())).collect(),
+                format!("disk with serial {serial}"),
+                fact.min_size,
+            ),
+            DeviceSelector::DiskOfModel(model) => (
+                disks.filter(|d| d.model.as_deref().is_some_and(|m| m.trim().eq_ignore_ascii_case(model.trim()))).collect(),
+                format!("disk of model {model}"),
                 fact.min_size,
             ),
             DeviceSelector::DiskNamed(name) => (disks.filter(|d| d.name == *name).collect(), format!("disk {name}"), fact.min_size),
@@ -214,7 +252,15 @@ fn size_text(size: SizeParam) -> String {
 fn present_filesystem(fs: &FilesystemFacts, wanted: Option<&FilesystemParams>) -> Value {
     // A label that the design does not set is the provisioner's own business.
     let label = wanted.is_none_or(|w| w.label.is_some()).then_some(fs.label.as_deref()).flatten();
-    filesystem_value(&fs.fstype, fs.mount_point.as_deref(), fs.mount_options.as_deref().unwrap_or(""), label)
+    let uuid = wanted.is_some_and(|w| w.uuid.is_some()).then_some(fs.uuid.as_deref()).flatten().map(str::to_ascii_lowercase);
+    filesystem_value(&fs.fstype, fs.mount_point.as_deref(), fs.mount_options.as_deref().unwrap_or(""), label, uuid.as_deref())
+}
+
+/// A UUID that the design sets; any other is the provisioner's own business.
+fn insert_uuid(out: &mut PresentMap, path: &str, present: Option<&String>, wanted: Option<&String>) {
+    if let (Some(uuid), Some(_)) = (present, wanted) {
+        out.insert(format!("{path}.uuid"), json!(uuid.to_ascii_lowercase()));
+    }
 }
 
 /// Present attributes of a machine, in the terms of what is wanted.
@@ -238,6 +284,7 @@ pub(super) fn present(machine: &Machine, node: &Node, wanted: &ApplyNodeStorage)
             if part.bootable {
                 out.insert(format!("{path}.bootable"), json!(true));
             }
+            insert_uuid(&mut out, &path, part.uuid.as_ref(), want.and_then(|w| w.uuid.as_ref()));
             if let Some(group) = &part.volume_group {
                 out.insert(format!("{path}.volume_group"), json!(group));
             } else if let Some(fs) = &part.filesystem {
@@ -258,10 +305,12 @@ pub(super) fn present(machine: &Machine, node: &Node, wanted: &ApplyNodeStorage)
         if want.is_none() {
             out.insert(format!("{}.kind", group.name), json!("volume group"));
         }
+        insert_uuid(&mut out, &group.name, group.uuid.as_ref(), want.and_then(|w| w.uuid.as_ref()));
         for lv in &group.logical_volumes {
             let want_lv = want.and_then(|g| g.logical_volumes.iter().find(|l| l.name == lv.name));
             let path = format!("{}.{}", group.name, lv.name);
             out.insert(format!("{path}.size"), size_value(want_lv.map(|l| l.size), lv.size, group.size, group.available));
+            insert_uuid(&mut out, &path, lv.uuid.as_ref(), want_lv.and_then(|l| l.uuid.as_ref()));
             if let Some(fs) = &lv.filesystem {
                 out.insert(format!("{path}.filesystem"), present_filesystem(fs, want_lv.and_then(|l| l.filesystem.as_ref())));
             }

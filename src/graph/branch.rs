@@ -1,6 +1,6 @@
 //! The branch of one node: stage now and target → ordered steps. One table.
 
-use crate::action::params::{BootTarget, DestroyNode, IdentifyNode, NoParams, PowerParams, SetNodeBoot};
+use crate::action::params::{BootTarget, IdentifyNode, NoParams, PowerParams, SetNodeBoot};
 use crate::action::{ActionKind, Effect, Json, Precondition};
 use crate::build::{MachineStatus, PowerState};
 use crate::diff::{NodeNeeds, NodeWork, Stage};
@@ -30,7 +30,7 @@ pub(super) fn steps<'a>(name: &str, domain: Option<&str>, work: &NodeWork, needs
     let mut push = |kind, resource: String, effect, params, needs: Vec<&'a [String]>, preconditions, verified_site| {
         out.push(Step { kind, resource, effect, params, needs, preconditions, verified_site });
     };
-    if work.release {
+    if let Some(release) = work.release {
         let statuses = vec![
             MachineStatus::Allocated,
             MachineStatus::Deploying,
@@ -43,7 +43,7 @@ pub(super) fn steps<'a>(name: &str, domain: Option<&str>, work: &NodeWork, needs
             ActionKind::DestroyNode,
             node.clone(),
             work.effect,
-            Json::of(&DestroyNode { erase: false }),
+            Json::of(&release),
             // What it installs with is in place before the operating system is given up.
             if work.deploy.is_some() {
                 vec![&needs.networking, &needs.platform, &needs.naming, &needs.deploy, &needs.boot]
@@ -54,7 +54,11 @@ pub(super) fn steps<'a>(name: &str, domain: Option<&str>, work: &NodeWork, needs
             work.deploy.is_some(),
         );
     }
-    if work.now == Stage::Absent {
+    if work.delete_record {
+        let nothing = Json::of(&NoParams {});
+        push(ActionKind::DeleteNode, part("record"), work.effect, nothing, Vec::new(), vec![Precondition::Identity], false);
+    }
+    if work.enlist {
         let is_off = work.power == PowerState::Off;
         let mut guards = vec![Precondition::NotEnlisted, Precondition::Identity];
         if is_off {
@@ -72,8 +76,7 @@ pub(super) fn steps<'a>(name: &str, domain: Option<&str>, work: &NodeWork, needs
         let on = Json::of(&PowerParams { graceful_s: 0 });
         push(ActionKind::PowerOnNode, part("power"), Effect::Reboot, on, Vec::new(), vec![Precondition::Identity], false);
     }
-    let before_ready = matches!(work.now, Stage::Absent | Stage::Enlisted | Stage::Commissioning | Stage::FailedCommissioning);
-    if before_ready {
+    if let Some(commission) = &work.commission {
         let identify = Json::of(&IdentifyNode { hostname: name.to_owned(), domain: domain.map(str::to_owned) });
         if work.identify {
             push(ActionKind::IdentifyNode, node.clone(), work.effect, identify, vec![&needs.naming], Vec::new(), false);
@@ -82,7 +85,7 @@ pub(super) fn steps<'a>(name: &str, domain: Option<&str>, work: &NodeWork, needs
             ActionKind::ConfigureHardware,
             part("hardware"),
             work.effect,
-            Json::of(&NoParams {}),
+            Json::of(commission),
             vec![&needs.boot],
             vec![Precondition::Identity],
             true,
@@ -90,7 +93,7 @@ pub(super) fn steps<'a>(name: &str, domain: Option<&str>, work: &NodeWork, needs
         push(ActionKind::InterrogateNode, part("hardware"), Effect::None, Json::of(&NoParams {}), Vec::new(), Vec::new(), false);
     }
     // Nothing of a machine that is being deployed can be changed but its tags and data.
-    if work.now != Stage::Deploying {
+    if work.now != Stage::Deploying || work.release.is_some() {
         if let Some(p) = &work.networking {
             push(ActionKind::ApplyNodeNetworking, part("networking"), work.effect, p.clone(), vec![&needs.networking], Vec::new(), false);
         }
@@ -99,7 +102,7 @@ pub(super) fn steps<'a>(name: &str, domain: Option<&str>, work: &NodeWork, needs
         }
     }
     if let Some(p) = &work.platform {
-        let effect = if work.now == Stage::Deployed && !work.release { Effect::Online } else { work.effect };
+        let effect = if work.now == Stage::Deployed && work.release.is_none() { Effect::Online } else { work.effect };
         push(ActionKind::ApplyNodePlatform, part("platform"), effect, p.clone(), vec![&needs.platform, &needs.naming], Vec::new(), false);
     }
     if let Some(p) = &work.deploy {

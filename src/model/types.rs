@@ -278,7 +278,7 @@ pub struct DeviceAlias {
     pub address: Text,
     /// Product name.
     pub dev_type: Option<Text>,
-    /// `pci` or `scsi`.
+    /// `pci` or `scsi`; `serial` or `model` where `address` is a disk's serial number or model.
     pub bus_type: Text,
 }
 

@@ -45,19 +45,41 @@ pub fn resolve(params: &Value, machine: &Machine) -> Result<Value, ResolveError>
 struct Candidate {
     device: Device,
     bus: Option<String>,
+    serial: Option<String>,
+    model: Option<String>,
     size: Option<u64>,
 }
 
+/// What of a device a selector looks at.
+#[derive(Clone, Copy)]
+enum By {
+    Bus,
+    Name,
+    Serial,
+    Model,
+}
+
+impl Candidate {
+    fn has(&self, by: By, wanted: &str) -> bool {
+        match by {
+            By::Bus => self.bus.as_deref().is_some_and(|bus| same_bus_address(bus, wanted)),
+            By::Name => self.device.name == wanted,
+            By::Serial => self.serial.as_deref().is_some_and(|s| s.trim() == wanted.trim()),
+            By::Model => self.model.as_deref().is_some_and(|m| m.trim().eq_ignore_ascii_case(wanted.trim())),
+        }
+    }
+}
+
 fn find(fact: &FactRef, machine: &Machine) -> Result<Device, ResolveError> {
-    let (what, wanted, by_bus, candidates) = match &fact.select {
-        DeviceSelector::NicAtBus(bus) => ("NIC at bus address", bus, true, nics(machine)),
-        DeviceSelector::NicNamed(name) => ("NIC", name, false, nics(machine)),
-        DeviceSelector::DiskAtBus(bus) => ("disk at bus address", bus, true, disks(machine)),
-        DeviceSelector::DiskNamed(name) => ("disk", name, false, disks(machine)),
+    let (what, wanted, by, candidates) = match &fact.select {
+        DeviceSelector::NicAtBus(bus) => ("NIC at bus address", bus, By::Bus, nics(machine)),
+        DeviceSelector::NicNamed(name) => ("NIC", name, By::Name, nics(machine)),
+        DeviceSelector::DiskAtBus(bus) => ("disk at bus address", bus, By::Bus, disks(machine)),
+        DeviceSelector::DiskNamed(name) => ("disk", name, By::Name, disks(machine)),
+        DeviceSelector::DiskWithSerial(serial) => ("disk with serial", serial, By::Serial, disks(machine)),
+        DeviceSelector::DiskOfModel(model) => ("disk of model", model, By::Model, disks(machine)),
     };
-    let matches = |c: &Candidate| {
-        if by_bus { c.bus.as_deref().is_some_and(|bus| same_bus_address(bus, wanted)) } else { c.device.name == *wanted }
-    };
+    let matches = |c: &Candidate| c.has(by, wanted);
     let (found, others): (Vec<Candidate>, Vec<Candidate>) = candidates.into_iter().partition(matches);
     let place = format!("{} ({})", fact.node, machine.id);
     let mut found = found.into_iter();
@@ -100,7 +122,7 @@ fn nics(machine: &Machine) -> Vec<Candidate> {
         .interfaces
         .iter()
         .filter(|i| i.kind == InterfaceKind::Physical)
-        .map(|i| Candidate { device: Device { id: i.id, name: i.name.clone() }, bus: i.bus.clone(), size: None })
+        .map(|i| Candidate { device: Device { id: i.id, name: i.name.clone() }, bus: i.bus.clone(), serial: None, model: None, size: None })
         .collect()
 }
 
@@ -109,6 +131,12 @@ fn disks(machine: &Machine) -> Vec<Candidate> {
         .disks
         .iter()
         .filter(|d| d.kind == crate::build::DiskKind::Physical)
-        .map(|d| Candidate { device: Device { id: d.id, name: d.name.clone() }, bus: d.bus.clone(), size: Some(d.size) })
+        .map(|d| Candidate {
+            device: Device { id: d.id, name: d.name.clone() },
+            bus: d.bus.clone(),
+            serial: d.serial.clone(),
+            model: d.model.clone(),
+            size: Some(d.size),
+        })
         .collect()
 }

@@ -232,6 +232,14 @@ fn disks(site: &Site, node: &Node, options: &SimOptions) -> Vec<Disk> {
         .filter(|(_, a)| a.bus_type.value == "scsi")
         .map(|(n, a)| (n.as_str(), (a.address.value.as_str(), a.dev_type.as_ref().map(|t| t.value.as_str()))))
         .collect();
+    // Aliases that name a disk by what is printed on it.
+    let printed = |kind: &'static str| {
+        let of_kind = move |a: &&crate::model::DeviceAlias| a.bus_type.value == kind;
+        profile.iter().flat_map(|p| p.device_aliases.values()).filter(of_kind).map(|a| (a.name.value.as_str(), a.address.value.as_str()))
+    };
+    let serials: BTreeMap<&str, &str> = printed("serial").collect();
+    let models: BTreeMap<&str, &str> = printed("model").collect();
+    let mut serial_at: BTreeMap<String, &str> = BTreeMap::new();
     // Bus address, name that the design fixes, layout, model.
     type Found<'a> = (String, Option<String>, Option<&'a PhysicalDevice>, Option<&'a str>);
     let mut found: Vec<Found<'_>> = Vec::new();
@@ -239,6 +247,11 @@ fn disks(site: &Site, node: &Node, options: &SimOptions) -> Vec<Disk> {
     for (name, device) in &node.storage.physical_devices {
         match aliases.remove(name.as_str()) {
             Some((address, model)) => found.push((address.to_owned(), None, Some(device), model)),
+            None if serials.contains_key(name.as_str()) || models.contains_key(name.as_str()) => {
+                let address = format!("7:0.0.{}", found.len());
+                serial_at.extend(serials.get(name.as_str()).map(|serial| (address.clone(), *serial)));
+                found.push((address, None, Some(device), models.get(name.as_str()).copied()));
+            }
             None => named.push((name.as_str(), device)),
         }
     }
@@ -276,7 +289,8 @@ fn disks(site: &Site, node: &Node, options: &SimOptions) -> Vec<Disk> {
         if options.hardware.odd_disk_sizes {
             size -= 12_345_344;
         }
-        let serial = names::serial(options.seed, &format!("disk {} {scsi}", node.name.value), 12);
+        let printed = serial_at.get(&scsi).map(|serial| (*serial).to_owned());
+        let serial = printed.unwrap_or_else(|| names::serial(options.seed, &format!("disk {} {scsi}", node.name.value), 12));
         disks.push(Disk {
             id_path: format!("/dev/disk/by-id/wwn-0x5{}", names::serial(options.seed, &format!("wwn {serial}"), 15).to_lowercase()),
             model: model.unwrap_or("Simulated Disk").to_owned(),

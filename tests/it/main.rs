@@ -5,6 +5,7 @@
 #![allow(clippy::print_stderr)] // A test that skips says so.
 
 mod address_ranges;
+mod adopt;
 mod check_cases;
 mod cli_apply;
 mod cli_endpoints;
@@ -12,6 +13,7 @@ mod cli_plan;
 mod cli_support;
 mod cli_usage;
 mod crash;
+mod driver_docs;
 mod idempotence;
 mod inheritance;
 mod ipmi_apply;
@@ -33,6 +35,7 @@ mod redfish_sushy;
 mod remote_design;
 mod removal;
 mod rendering;
+mod replace;
 mod resuming;
 mod rule_cases;
 mod rules;
@@ -41,5 +44,6 @@ mod schemas;
 mod sharing;
 mod simulated_worlds;
 mod slow_answers;
+mod stages;
 mod support;
 mod validate_output;

@@ -305,8 +305,13 @@ impl Oracle<'_> {
         let profile = node.hardware_profile.as_ref().and_then(|p| self.site.hardware_profiles.get(&p.value));
         for (name, device) in &node.storage.physical_devices {
             let label = format!("{} {name}", node.name.value);
-            let alias = profile.and_then(|p| p.device_aliases.get(name)).filter(|a| a.bus_type.value == "scsi");
-            let physical = machine.disks.iter().find(|d| alias.map_or(d.name == *name, |a| d.scsi == a.address.value));
+            let alias = profile.and_then(|p| p.device_aliases.get(name));
+            let physical = machine.disks.iter().find(|d| match alias.map(|a| (a.bus_type.value.as_str(), a.address.value.as_str())) {
+                Some(("scsi", address)) => d.scsi == address,
+                Some(("serial", serial)) => d.serial == serial,
+                Some(("model", model)) => d.model == model,
+                _ => d.name == *name,
+            });
             let Some(disk) = physical.and_then(|p| record.block_devices.values().find(|b| b.serial.as_deref() == Some(&p.serial))) else {
                 self.out.borrow_mut().push(format!("{label}: no such disk"));
                 continue;
@@ -322,6 +327,9 @@ impl Oracle<'_> {
                 self.size(&label, part.size, wanted.size.value, disk.size);
                 self.expect(&format!("{label} boot flag"), part.bootable, wanted.bootable.value);
                 self.filesystem(&label, part.filesystem.as_ref(), wanted.filesystem.as_ref());
+                if let Some(uuid) = &wanted.part_uuid {
+                    self.expect(&format!("{label} UUID"), part.uuid.as_str(), uuid.value.as_str());
+                }
             }
             if let Some(group) = &device.volume_group {
                 let found = record.volume_groups.values().find(|g| g.name == group.value);
@@ -333,6 +341,9 @@ impl Oracle<'_> {
                 self.out.borrow_mut().push(format!("{}: volume group {name} is missing", node.name.value));
                 continue;
             };
+            if let Some(uuid) = &group.vg_uuid {
+                self.expect(&format!("{} {name} UUID", node.name.value), found.uuid.as_str(), uuid.value.as_str());
+            }
             for lv in &group.logical_volumes {
                 let label = format!("{} {name}/{}", node.name.value, lv.name.value);
                 let volume = record.block_devices.values().find(|b| {
@@ -345,6 +356,9 @@ impl Oracle<'_> {
                 let total = machine.disks.iter().map(|d| d.size).max().unwrap_or_default();
                 if let Size::Bytes(_) = lv.size.value {
                     self.size(&label, volume.size, lv.size.value, total);
+                }
+                if let Some(uuid) = &lv.lv_uuid {
+                    self.expect(&format!("{label} UUID"), volume.uuid.as_deref(), Some(uuid.value.as_str()));
                 }
                 self.filesystem(&label, volume.filesystem.as_ref(), lv.filesystem.as_ref());
             }
@@ -376,6 +390,9 @@ impl Oracle<'_> {
             options(found.mount_options.as_deref().unwrap_or("")),
             options(&wanted.mount_options.value),
         );
+        if let Some(uuid) = &wanted.fs_uuid {
+            self.expect(&format!("{label} UUID"), found.uuid.as_str(), uuid.value.as_str());
+        }
         if let Some(fslabel) = &wanted.fslabel {
             self.expect(&format!("{label} label"), found.label.clone(), Some(fslabel.value.clone()));
         }

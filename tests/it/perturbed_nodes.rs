@@ -47,8 +47,7 @@ fn a_machine_that_is_on_and_unknown_is_left_alone_until_it_is_allowed() {
 #[test]
 fn a_machine_of_another_account_is_left_alone() {
     let site = Site::new("  machines: {compute01: foreign}");
-    let reason =
-        ["Blocked", "node.compute01", "its machine is Deployed, owned by other-team", "release it in the provisioner if it may be used"];
+    let reason = ["Blocked", "node.compute01", "its machine is Deployed, owned by other-team", "drydock adopt node=compute01"];
     expect_left_alone(&site, &reason);
     // No leave makes it ours.
     let before = site.now();

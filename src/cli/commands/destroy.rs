@@ -13,7 +13,7 @@ use crate::plan::{Allowance, Goal};
 pub async fn run(args: &Destroy, from: &Sources, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
     // Asking for it is the permission, for what was asked for.
     let allow = vec![Allowance { effect: Effect::Destroy, selector: args.target.clone().unwrap_or_else(|| "*".to_owned()) }];
-    let options = PlanOptions { target: args.target.clone(), allow, goal: Some(Goal::DestroyNodes) };
+    let options = PlanOptions { target: args.target.clone(), allow, replace: None, erase: args.erase, goal: Some(Goal::DestroyNodes) };
     let typed = if args.target.is_none() { Some(design::load(from, printer).await?.site.name.value) } else { None };
     let question =
         if typed.is_some() { "All nodes of the site are released. Type the site's name to do it." } else { "Release these nodes?" };

@@ -22,21 +22,37 @@ pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptio
     let known = Known { design, build, memory };
     let target = options.target.as_deref().map(|text| known.selector("--target", text)).transpose()?;
     if let Some(target) = &target {
-        known.can_match(target)?;
+        known.can_match("--target", target)?;
     }
     let mut allow: Vec<(Effect, Selector)> = Vec::new();
     for allowance in &options.allow {
         allow.push((allowance.effect, known.selector("--allow", &allowance.selector)?));
     }
+    let goal = options.goal.unwrap_or(Goal::DeployNodes);
+    let replace = options.replace.as_deref().map(|text| known.selector("--replace", text)).transpose()?;
+    if let Some(replace) = &replace {
+        known.can_match("--replace", replace)?;
+        if matches!(goal, Goal::VerifySite | Goal::PrepareSite) {
+            return Err(Problem::usage(format!("--replace: goal {} does nothing to nodes", goal.name())).into());
+        }
+        // Asking for it is the permission, for what was asked for; the plan shows it.
+        allow.push((Effect::Destroy, replace.clone()));
+    }
     let settings = &design.settings;
+    let maas = &settings.drivers.maas;
+    let timeouts: BTreeMap<_, _> =
+        settings.timeouts.iter().map(|(kind, t)| (*kind, u32::try_from(t.as_secs().max(1)).unwrap_or(u32::MAX))).collect();
     let policy = Policy {
-        goal: options.goal.unwrap_or(Goal::DeployNodes),
+        goal,
+        timeouts_s: timeouts.clone(),
         target,
         allow,
+        replace,
+        release: diff::Release { erase: options.erase, delete_record: maas.delete_released },
+        commission: maas.commissioning.parameters(),
         owns_region: settings.drivers.maas.owns_region,
         max_absent_percent: settings.guards.max_absent,
     };
-    let timeouts = settings.timeouts.iter().map(|(kind, t)| (*kind, u32::try_from(t.as_secs().max(1)).unwrap_or(u32::MAX))).collect();
     Ok(plan::assemble(&Inputs {
         site: &design.site,
         sources: &design.map,
@@ -48,6 +64,14 @@ pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptio
         timeouts_s: &timeouts,
         warnings: &design.warnings,
     })?)
+}
+
+/// A selector that a command was given, with names that the site has.
+pub fn selector(design: &Design, build: &Build, memory: &Memory, option: &str, text: &str) -> anyhow::Result<Selector> {
+    let known = Known { design, build, memory };
+    let selector = known.selector(option, text)?;
+    known.can_match(option, &selector)?;
+    Ok(selector)
 }
 
 /// What a selector may name.
@@ -80,7 +104,7 @@ impl Known<'_> {
     }
 
     /// Refuses a selection that no node can be in, whatever its stage.
-    fn can_match(&self, selector: &Selector) -> anyhow::Result<()> {
+    fn can_match(&self, option: &str, selector: &Selector) -> anyhow::Result<()> {
         let nodes = &self.design.site.nodes;
         let selected = nodes.values().any(|node| {
             let tags: Vec<String> = node.tags.iter().map(|t| t.value.clone()).collect();
@@ -102,7 +126,7 @@ impl Known<'_> {
         let racks = nodes.values().filter_map(|n| n.rack.as_ref()).map(|r| r.value.as_str());
         let tags = nodes.values().flat_map(|n| &n.tags).map(|t| t.value.as_str());
         let help = format!("racks: {}; tags: {}; stages: {}", some(racks), some(tags), some(Stage::ALL.iter().map(|s| s.name())));
-        Err(Problem::usage(format!("--target: no node of the design matches `{selector}`")).help(help).into())
+        Err(Problem::usage(format!("{option}: no node of the design matches `{selector}`")).help(help).into())
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Builder, image_resource, params};
 use crate::action::params::{BootMediaParams, NetworkResource, RepositoryParams, RepositoryValues, SshKeyParams, TagParams, TagValues};
 use crate::action::{ActionKind, Effect};
 use crate::build::Fact;
-use crate::diff::attributes::{Draft, PresentMap, WantedMap, created, differences, want};
+use crate::diff::attributes::{Class, Draft, PresentMap, WantedMap, created, differences, want};
 use crate::diff::platform::image;
 use crate::diff::xpath::syntax_error;
 use crate::diff::{HeldBack, Operation};
@@ -62,8 +62,7 @@ impl Builder<'_> {
                     &wanted,
                     &PresentMap::from([("definition".to_owned(), Value::from(t.definition.as_str()))]),
                     self.pool,
-                    Effect::Online,
-                    "",
+                    Class::Of("tag"),
                 ),
             };
             let before = present.map(|t| TagValues { definition: t.definition.clone(), kernel_opts: t.kernel_opts.clone() });
@@ -181,7 +180,7 @@ impl Builder<'_> {
                 None => created(&wanted, self.pool, Effect::Online, None),
                 Some(b) => {
                     let have: PresentMap = repository_attributes(b).into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-                    differences(&wanted, &have, self.pool, Effect::Online, "")
+                    differences(&wanted, &have, self.pool, Class::Of("repository"))
                 }
             };
             let p = params(&RepositoryParams { name: name.clone(), after: Some(after), before });

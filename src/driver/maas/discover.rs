@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::client::{Api, ApiCall};
 use super::lists::{Lists, Needs, Slot};
-use super::wire::{WireController, WireVersion};
+use super::machines::BY_NAME;
+use super::wire::{WireController, WireEvents, WireVersion};
 use crate::build::{Fact, Machine, Provisioner, RackController};
 use crate::driver::{DriverError, ErrorClass};
 
@@ -102,6 +103,22 @@ impl Api {
                 machine.bmc_address = addresses.get(&machine.id).cloned();
             }
         }
+        self.since(&mut machines).await;
         Ok(machines)
+    }
+
+    /// Since when machines are in a status that passes, by the log of events: one request for all of them. Where it cannot be read it is not known.
+    async fn since(&self, machines: &mut [Machine]) {
+        use crate::build::MachineStatus as S;
+        let passing = |m: &&mut Machine| matches!(m.status, S::Commissioning | S::Deploying | S::Releasing);
+        let ids: Vec<String> = machines.iter_mut().filter(passing).map(|m| m.id.clone()).take(BY_NAME).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let call = ApiCall::get_op("events/", "query").with_each("id", &ids).with("level", "INFO").with("limit", 1000);
+        let Ok(log) = self.fetch::<WireEvents>(&call).await else { return };
+        for machine in machines.iter_mut().filter(passing) {
+            machine.status_since = log.since(&machine.id, &machine.status_name);
+        }
     }
 }

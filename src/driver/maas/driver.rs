@@ -19,8 +19,8 @@ use super::wire::Found;
 use super::{machine_actions, network, networking, prerequisites, removal, site_actions, storage};
 use crate::action::ActionKind;
 use crate::action::params::{
-    ApplyNodeNetworking, ApplyNodePlatform, ApplyNodeStorage, BootMediaParams, DeployNode, DestroyNode, IdentifyNode, NetworkResource,
-    NoParams, RepositoryParams, SiteRemoval, SshKeyParams, TagParams, VerifySite,
+    ApplyNodeNetworking, ApplyNodePlatform, ApplyNodeStorage, BootMediaParams, ConfigureHardware, DeployNode, DestroyNode, IdentifyNode,
+    NetworkResource, NoParams, RepositoryParams, SiteRemoval, SshKeyParams, TagParams, VerifySite,
 };
 use crate::build::{Binding, Endpoint, Machine, Provisioner};
 use crate::driver::{Begun, Call, Driver, DriverError, ErrorClass, NodeDriver, Observation};
@@ -50,13 +50,14 @@ enum Wanted {
     Tag(TagParams),
     Remove(SiteRemoval),
     Identify(IdentifyNode),
-    Commission,
+    Commission(ConfigureHardware),
     Interrogate,
     Networking(ApplyNodeNetworking),
     Storage(ApplyNodeStorage),
     Platform(ApplyNodePlatform),
     Deploy(DeployNode),
     Destroy(DestroyNode),
+    Delete,
 }
 
 impl Wanted {
@@ -73,13 +74,14 @@ impl Wanted {
             ActionKind::ConfigureTags => read(call, Self::Tag),
             ActionKind::DeleteNetworkTemplate | ActionKind::DeleteUserCredentials | ActionKind::DeleteTags => read(call, Self::Remove),
             ActionKind::IdentifyNode => read(call, Self::Identify),
-            ActionKind::ConfigureHardware => read(call, |NoParams {}| Self::Commission),
+            ActionKind::ConfigureHardware => read(call, Self::Commission),
             ActionKind::InterrogateNode => read(call, |NoParams {}| Self::Interrogate),
             ActionKind::ApplyNodeNetworking => read(call, Self::Networking),
             ActionKind::ApplyNodeStorage => read(call, Self::Storage),
             ActionKind::ApplyNodePlatform => read(call, Self::Platform),
             ActionKind::DeployNode => read(call, Self::Deploy),
             ActionKind::DestroyNode => read(call, Self::Destroy),
+            ActionKind::DeleteNode => read(call, |NoParams {}| Self::Delete),
             other => Err(DriverError::new(ErrorClass::Rejected, format!("{other} is not an action of the MAAS driver"))),
         }
     }
@@ -96,7 +98,7 @@ impl Wanted {
             Self::Remove(r) => removal::needs(r),
             Self::Networking(_) => Needs { fabrics: true, subnets: true, ..none },
             Self::Destroy(_) => Needs { racks: true, ..none },
-            Self::Identify(_) | Self::Commission | Self::Interrogate | Self::Storage(_) | Self::Deploy(_) => none,
+            Self::Identify(_) | Self::Commission(_) | Self::Interrogate | Self::Storage(_) | Self::Deploy(_) | Self::Delete => none,
         }
     }
 
@@ -268,7 +270,7 @@ impl Batch {
         if let Some(found) = found {
             // Not read where no machine of the batch makes it necessary.
             let user = if machine_actions::is_unmarked(&found.machine) { lists.user()?.name.as_str() } else { "" };
-            if let Some(refusal) = machine_actions::foreign(&call.site, user, &found.machine) {
+            if let Some(refusal) = machine_actions::foreign(&call.site, user, call.binding.adopted_from.as_deref(), &found.machine) {
                 return Ok(refusal);
             }
         }
@@ -282,7 +284,7 @@ impl Batch {
             Wanted::Tag(p) => site_actions::tag(p, lists),
             Wanted::Remove(p) => removal::decide(p, lists),
             Wanted::Identify(p) => Ok(machine_actions::identify(p, found)),
-            Wanted::Commission => Ok(machine_actions::commission(call, there()?)),
+            Wanted::Commission(p) => Ok(machine_actions::commission(call, p, there()?)),
             Wanted::Interrogate => {
                 let yes = read(&self.inventoried, &there()?.machine.id)?;
                 Ok(if *yes {
@@ -317,7 +319,8 @@ impl Batch {
             }
             Wanted::Platform(p) => machine_actions::platform(call, p, &there()?.machine, lists),
             Wanted::Deploy(p) => Ok(machine_actions::deploy(call, p, there()?)),
-            Wanted::Destroy(p) => machine_actions::destroy(call, p, found, lists),
+            Wanted::Destroy(p) => machine_actions::destroy(call, *p, found, lists),
+            Wanted::Delete => Ok(machine_actions::delete(found)),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::decide::Decision;
 use super::lists::Lists;
 use super::site_actions::create_tag;
 use super::wire::Found;
-use crate::action::params::{ApplyNodePlatform, DeployNode, DestroyNode, IdentifyNode};
+use crate::action::params::{ApplyNodePlatform, ConfigureHardware, DeployNode, DestroyNode, IdentifyNode};
 use crate::build::{Machine, MachineStatus, TagFacts};
 use crate::driver::{Call, DriverError, ErrorClass};
 
@@ -61,8 +61,8 @@ pub(super) fn is_unmarked(machine: &Machine) -> bool {
 }
 
 /// Refuses a machine that somebody else has taken since the plan was made: it bears another site's mark, or none and another owner than
-/// `user`, the one that drydock acts as.
-pub(super) fn foreign(site: &str, user: &str, machine: &Machine) -> Option<Decision> {
+/// `user`, the one that drydock acts as, or `adopted_from`, the one it was taken over from.
+pub(super) fn foreign(site: &str, user: &str, adopted_from: Option<&str>, machine: &Machine) -> Option<Decision> {
     if !in_use(machine) {
         return None;
     }
@@ -70,7 +70,7 @@ pub(super) fn foreign(site: &str, user: &str, machine: &Machine) -> Option<Decis
     let why = match machine.owner_data.get(SITE_KEY) {
         Some(marked) if marked == site => return None,
         Some(marked) => format!("drydock manages it for site {marked}"),
-        None if owner == Some(user) => return None,
+        None if owner == Some(user) || (owner.is_some() && owner == adopted_from) => return None,
         None => "it was not taken by drydock for this site".to_owned(),
     };
     Some(Decision::Failed(
@@ -109,17 +109,28 @@ pub(super) fn identify(params: &IdentifyNode, found: Option<&Found>) -> Decision
     Decision::act([put(machine).with_some("hostname", hostname.then_some(&params.hostname)).with_some("domain", domain)])
 }
 
-/// Commissions.
-pub(super) fn commission(call: &Call, found: &Found) -> Decision {
+/// Commissions. A machine that is ready was commissioned, unless the plan wants another commissioning than the one it saw.
+pub(super) fn commission(call: &Call, params: &ConfigureHardware, found: &Found) -> Decision {
     use MachineStatus as S;
     let machine = &found.machine;
-    let begin = || Decision::start([post(machine, "commission")], "commissioning");
+    let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(",") };
+    let begin = || {
+        let scripts = (!params.commissioning_scripts.is_empty()).then(|| list(&params.commissioning_scripts));
+        let commission = post(machine, "commission")
+            .with_some("enable_ssh", params.enable_ssh.then_some(1))
+            .with_some("skip_bmc_config", params.skip_bmc_config.then_some(1))
+            .with_some("commissioning_scripts", scripts)
+            .with_some("testing_scripts", params.testing_scripts.as_deref().map(list));
+        let commission = params.parameters.iter().fold(commission, |call, (name, value)| call.with(name, value));
+        Decision::start([commission], "commissioning")
+    };
     match machine.status {
         S::Commissioning => Decision::InProgress(progress(found)),
         S::FailedCommissioning if call.begun => Decision::Failed(
             DriverError::new(ErrorClass::Failed, failure(found)).hint("see the commissioning results of the machine in MAAS"),
         ),
         S::New | S::FailedCommissioning => begin(),
+        S::Ready if params.again_after.is_some() && machine.commissioning == params.again_after => begin(),
         S::Ready | S::Allocated | S::Deploying | S::Deployed | S::FailedDeployment | S::Releasing | S::FailedReleasing => Decision::done(),
         S::Broken | S::Rescue | S::Other => held(machine, "so it cannot be commissioned"),
     }
@@ -291,7 +302,7 @@ fn release(machine: &Machine, action: &str, erase: bool) -> ApiCall {
 }
 
 /// Releases.
-pub(super) fn destroy(call: &Call, params: &DestroyNode, found: Option<&Found>, lists: &Lists) -> Result<Decision, DriverError> {
+pub(super) fn destroy(call: &Call, params: DestroyNode, found: Option<&Found>, lists: &Lists) -> Result<Decision, DriverError> {
     use MachineStatus as S;
     let Some(found) = found else {
         if let Some(id) = &call.binding.machine
@@ -319,4 +330,18 @@ pub(super) fn destroy(call: &Call, params: &DestroyNode, found: Option<&Found>, 
         S::Commissioning | S::FailedCommissioning => Decision::done(),
         S::Broken | S::Rescue | S::Other => held(machine, "so it cannot be released"),
     })
+}
+
+/// Deletes the record of a machine that nobody has. MAAS would delete one that is in use as well.
+pub(super) fn delete(found: Option<&Found>) -> Decision {
+    use MachineStatus as S;
+    let Some(Found { machine, .. }) = found else { return Decision::done() };
+    match machine.status {
+        _ if machine.locked => held(machine, "and locked, so its record is not deleted"),
+        S::New | S::Ready | S::FailedCommissioning => Decision::act([ApiCall::delete(format!("machines/{}/", machine.id))]),
+        S::Releasing | S::Commissioning => {
+            Decision::failed(ErrorClass::NotReady, format!("machine {} is {}", machine.hostname, machine.status_name))
+        }
+        _ => held(machine, "so its record is not deleted"),
+    }
 }

@@ -21,7 +21,7 @@ const GIVEN_UP_AFTER: usize = 8;
 const AT_A_TIME: usize = 16;
 
 /// Up to how many machines are asked for by name; more are listed in full.
-const BY_NAME: usize = 200;
+pub(super) const BY_NAME: usize = 200;
 
 /// Machines of a successful listing.
 #[derive(Debug, Clone, Default)]

@@ -12,6 +12,7 @@
 
 mod auth;
 mod bson;
+mod calls;
 mod client;
 mod decide;
 mod discover;
@@ -34,5 +35,6 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use calls::{CALLS, Calls};
 pub use driver::MaasDriver;
 pub use options::MaasOptions;

@@ -72,12 +72,24 @@ pub(super) fn divide(whole: u64, capacity: u64, sizes: &[SizeParam]) -> Result<V
     if over > 0 {
         return Err(format!("{total} bytes are asked for, {capacity} are there"));
     }
-    if let Some(share) = u64::try_from(greedy.len()).ok().filter(|n| *n > 0) {
-        let rest = capacity - out.iter().sum::<u64>();
-        for (i, least) in greedy {
-            out[i] = round(rest / share);
-            if out[i] < round(least) {
-                return Err(format!("at least {least} bytes are asked for, {} are left", out[i]));
+    let mut rest = capacity.saturating_sub(out.iter().sum::<u64>());
+    let mut sharing = greedy;
+    // Equal shares, except for those that need more than an equal share.
+    while let Some(count) = u64::try_from(sharing.len()).ok().filter(|n| *n > 0) {
+        let share = round(rest / count);
+        match sharing.iter().position(|(_, least)| round(*least) > share) {
+            Some(at) => {
+                let (i, least) = sharing.remove(at);
+                if round(least) > rest {
+                    return Err(format!("at least {least} bytes are asked for, {rest} are left"));
+                }
+                out[i] = round(least);
+                rest -= out[i];
+            }
+            None => {
+                for (i, _) in sharing.drain(..) {
+                    out[i] = share;
+                }
             }
         }
     }
@@ -129,6 +141,15 @@ mod tests {
                 .unwrap_err()
                 .contains("are left")
         );
+    }
+
+    #[test]
+    fn several_that_take_the_rest_each_get_what_they_need() {
+        let sizes = |leasts: &[u64]| leasts.iter().map(|l| SizeParam::AtLeast(l * STEP)).collect::<Vec<_>>();
+        assert_eq!(divide(1000 * STEP, 900 * STEP, &sizes(&[10, 10])).unwrap(), [450 * STEP, 450 * STEP]);
+        assert_eq!(divide(1000 * STEP, 900 * STEP, &sizes(&[600, 10, 10])).unwrap(), [600 * STEP, 150 * STEP, 150 * STEP]);
+        assert_eq!(divide(1000 * STEP, 900 * STEP, &sizes(&[10, 600, 200])).unwrap(), [100 * STEP, 600 * STEP, 200 * STEP]);
+        assert!(divide(1000 * STEP, 900 * STEP, &sizes(&[600, 400])).unwrap_err().contains("are left"));
     }
 
     fn size() -> impl Strategy<Value = SizeParam> {

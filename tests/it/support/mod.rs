@@ -59,7 +59,7 @@ pub(crate) fn hello_site() -> Design {
 }
 
 pub(crate) fn policy(goal: Goal) -> Policy {
-    Policy { goal, target: None, allow: Vec::new(), owns_region: true, max_absent_percent: 10 }
+    Policy { owns_region: true, ..Policy::new(goal) }
 }
 
 pub(crate) fn limits() -> Limits {

@@ -22,15 +22,15 @@ pub(in super::super) enum StorageStep {
     /// Chooses the disk that firmware boots from.
     BootDisk { disk: u64 },
     /// Creates a partition; without a size it takes all that is left.
-    CreatePartition { disk: u64, index: usize, size: Option<u64>, bootable: bool },
+    CreatePartition { disk: u64, index: usize, size: Option<u64>, bootable: bool, uuid: Option<String> },
     /// Makes a filesystem.
-    Format { device: Device, fstype: String, label: Option<String> },
+    Format { device: Device, fstype: String, label: Option<String>, uuid: Option<String> },
     /// Mounts it.
     Mount { device: Device, mount_point: Option<String>, options: Option<String> },
     /// Creates a volume group on disks and partitions.
-    CreateGroup { name: String, disks: Vec<u64>, partitions: Vec<Device> },
+    CreateGroup { name: String, disks: Vec<u64>, partitions: Vec<Device>, uuid: Option<String> },
     /// Creates a logical volume.
-    CreateVolume { group: String, name: String, size: VolumeSize },
+    CreateVolume { group: String, name: String, size: VolumeSize, uuid: Option<String> },
 }
 
 /// The size of a logical volume, known when its group is there.
@@ -81,9 +81,15 @@ fn filesystem_fits(now: Option<&FilesystemFacts>, wanted: Option<&FilesystemPara
                 && now.label.as_deref() == wanted.label.as_deref().filter(|l| !l.is_empty())
                 && mount_point(now.mount_point.as_deref()) == mount_point(wanted.mount_point.as_deref())
                 && options(now.mount_options.as_deref()) == options(Some(&wanted.mount_options))
+                && uuid_fits(now.uuid.as_ref(), wanted.uuid.as_ref())
         }
         _ => false,
     }
+}
+
+/// Whether a UUID is what was asked for; where none was, any is.
+fn uuid_fits(now: Option<&String>, wanted: Option<&String>) -> bool {
+    wanted.is_none_or(|w| now.is_some_and(|n| n.eq_ignore_ascii_case(w)))
 }
 
 /// Whether a size is what was asked for. `left` is what is free beside it.
@@ -196,6 +202,9 @@ fn partition_differences(now: &DiskPartition, wanted: &PartitionParams, what: &s
     if now.volume_group != wanted.volume_group {
         out.push(format!("{what} is in another volume group"));
     }
+    if !uuid_fits(now.uuid.as_ref(), wanted.uuid.as_ref()) {
+        out.push(format!("{what} has another UUID"));
+    }
     if wanted.volume_group.is_none() && !filesystem_fits(now.filesystem.as_ref(), wanted.filesystem.as_ref()) {
         out.push(format!("{what} has another filesystem"));
     }
@@ -203,6 +212,9 @@ fn partition_differences(now: &DiskPartition, wanted: &PartitionParams, what: &s
 
 fn group_differences(group: &VolumeGroupFacts, params: &VolumeGroupParams, out: &mut Vec<String>) -> Result<(), DriverError> {
     let sizes = volume_sizes(group.size, params)?;
+    if !uuid_fits(group.uuid.as_ref(), params.uuid.as_ref()) {
+        out.push(format!("volume group {} has another UUID", group.name));
+    }
     for volume in &group.logical_volumes {
         if !params.logical_volumes.iter().any(|v| v.name == volume.name) {
             out.push(format!("logical volume {}/{} is not wanted", group.name, volume.name));
@@ -216,6 +228,9 @@ fn group_differences(group: &VolumeGroupFacts, params: &VolumeGroupParams, out: 
         };
         if !size_fits(now.size, wanted.size, expected, group.available) {
             out.push(format!("{what} has {} bytes", now.size));
+        }
+        if !uuid_fits(now.uuid.as_ref(), wanted.uuid.as_ref()) {
+            out.push(format!("{what} has another UUID"));
         }
         if !filesystem_fits(now.filesystem.as_ref(), wanted.filesystem.as_ref()) {
             out.push(format!("{what} has another filesystem"));
@@ -247,7 +262,13 @@ pub(in super::super) fn plan(machine: &Machine, wanted: &ApplyNodeStorage) -> Re
             // The last one takes what MAAS itself says is left.
             let greedy = index == last && matches!(partition.size, SizeParam::AtLeast(_));
             let size = (!greedy).then_some(size);
-            steps.push(StorageStep::CreatePartition { disk: disk.id, index, size, bootable: partition.bootable });
+            steps.push(StorageStep::CreatePartition {
+                disk: disk.id,
+                index,
+                size,
+                bootable: partition.bootable,
+                uuid: partition.uuid.clone(),
+            });
             if partition.volume_group.is_none() {
                 make_filesystem(&mut steps, &Device::Partition(disk.id, index), partition.filesystem.as_ref());
             }
@@ -268,12 +289,13 @@ pub(in super::super) fn plan(machine: &Machine, wanted: &ApplyNodeStorage) -> Re
             let of_group = d.partitions.iter().enumerate().filter(|(_, p)| p.volume_group.as_ref() == Some(&params.name));
             partitions.extend(of_group.map(|(i, _)| Device::Partition(disk.id, i)));
         }
-        steps.push(StorageStep::CreateGroup { name: params.name.clone(), disks, partitions });
+        steps.push(StorageStep::CreateGroup { name: params.name.clone(), disks, partitions, uuid: params.uuid.clone() });
         // Said before anything is done; the real size is known when MAAS has made the group.
         volume_sizes(group_capacity(devices), params)?;
         for (index, volume) in params.logical_volumes.iter().enumerate() {
             let size = VolumeSize { group: params.clone(), index };
-            steps.push(StorageStep::CreateVolume { group: params.name.clone(), name: volume.name.clone(), size });
+            let (group, uuid) = (params.name.clone(), volume.uuid.clone());
+            steps.push(StorageStep::CreateVolume { group, name: volume.name.clone(), size, uuid });
             make_filesystem(&mut steps, &Device::Volume(params.name.clone(), volume.name.clone()), volume.filesystem.as_ref());
         }
     }
@@ -283,7 +305,7 @@ pub(in super::super) fn plan(machine: &Machine, wanted: &ApplyNodeStorage) -> Re
 fn make_filesystem(steps: &mut Vec<StorageStep>, device: &Device, filesystem: Option<&FilesystemParams>) {
     let Some(fs) = filesystem else { return };
     let label = fs.label.clone().filter(|l| !l.is_empty());
-    steps.push(StorageStep::Format { device: device.clone(), fstype: fs.fstype.clone(), label });
+    steps.push(StorageStep::Format { device: device.clone(), fstype: fs.fstype.clone(), label, uuid: fs.uuid.clone() });
     let point = mount_point(fs.mount_point.as_deref()).map(str::to_owned);
     if point.is_some() || fs.fstype == "swap" {
         let options = Some(fs.mount_options.trim().to_owned()).filter(|o| !o.is_empty());

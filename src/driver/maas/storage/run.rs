@@ -40,29 +40,33 @@ pub(in super::super) fn call(machine: &str, step: &StorageStep, ids: &Ids) -> Re
     };
     Ok(match step {
         StorageStep::BootDisk { disk } => ApiCall::post(format!("nodes/{machine}/blockdevices/{disk}/"), "set_boot_disk"),
-        StorageStep::CreatePartition { disk, size, bootable, .. } => {
+        StorageStep::CreatePartition { disk, size, bootable, uuid, .. } => {
             ApiCall::create(format!("nodes/{machine}/blockdevices/{disk}/partitions/"))
                 .with_some("size", *size)
                 .with_some("bootable", bootable.then_some(true))
+                .with_some("uuid", uuid.as_ref())
         }
-        StorageStep::Format { device, fstype, label } => {
-            ApiCall::post(path(device)?, "format").with("fstype", fstype).with_some("label", label.as_ref())
-        }
+        StorageStep::Format { device, fstype, label, uuid } => ApiCall::post(path(device)?, "format")
+            .with("fstype", fstype)
+            .with_some("label", label.as_ref())
+            .with_some("uuid", uuid.as_ref()),
         StorageStep::Mount { device, mount_point, options } => ApiCall::post(path(device)?, "mount")
             .with_some("mount_point", mount_point.as_ref())
             .with_some("mount_options", options.as_ref()),
-        StorageStep::CreateGroup { name, disks, partitions } => {
+        StorageStep::CreateGroup { name, disks, partitions, uuid } => {
             let partitions = partitions.iter().map(id).collect::<Result<Vec<_>, _>>()?;
             ApiCall::create(format!("nodes/{machine}/volume-groups/"))
                 .with("name", name)
                 .with_each("block_devices", disks)
                 .with_each("partitions", partitions)
+                .with_some("uuid", uuid.as_ref())
         }
-        StorageStep::CreateVolume { group, name, size } => {
+        StorageStep::CreateVolume { group, name, size, uuid } => {
             let (group, capacity) = ids.groups.get(group).copied().ok_or_else(lost)?;
             ApiCall::post(format!("nodes/{machine}/volume-group/{group}/"), "create_logical_volume")
                 .with("name", name)
                 .with_some("size", size.bytes(capacity)?)
+                .with_some("uuid", uuid.as_ref())
         }
     })
 }

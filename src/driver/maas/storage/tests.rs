@@ -48,7 +48,7 @@ impl Model {
         }
         machine.boot_disk = Some("sda".into());
         let mut model = Self { machine, devices: BTreeMap::new(), overhead, next: 100 };
-        model.apply(&StorageStep::CreatePartition { disk: 1, index: 0, size: None, bootable: true });
+        model.apply(&StorageStep::CreatePartition { disk: 1, index: 0, size: None, bootable: true, uuid: None });
         model
     }
 
@@ -65,7 +65,7 @@ impl Model {
         self.machine.disks.iter_mut().flat_map(|d| &mut d.partitions).find(|p| p.id == id).unwrap()
     }
 
-    fn add_partition(&mut self, disk: u64, size: Option<u64>, bootable: bool) -> u64 {
+    fn add_partition(&mut self, disk: u64, size: Option<u64>, bootable: bool, uuid: Option<&String>) -> u64 {
         let id = self.id();
         let disk = self.disk(disk);
         assert!(disk.volume_group.is_none() && disk.filesystem.is_none(), "{} is in use", disk.name);
@@ -73,7 +73,7 @@ impl Model {
         assert!(size > 0 && size <= disk.available, "not enough free space on {}: {size} of {}", disk.name, disk.available);
         disk.available -= size;
         disk.partition_table = Some("GPT".into());
-        disk.partitions.push(DiskPartition { id, size, bootable, filesystem: None, volume_group: None });
+        disk.partitions.push(DiskPartition { id, size, bootable, filesystem: None, volume_group: None, uuid: uuid.cloned() });
         id
     }
 
@@ -101,25 +101,30 @@ impl Model {
     fn apply(&mut self, step: &StorageStep) {
         match step {
             StorageStep::BootDisk { disk } => self.machine.boot_disk = Some(self.disk(*disk).name.clone()),
-            StorageStep::CreatePartition { disk, index, size, bootable } => {
-                let id = self.add_partition(*disk, *size, *bootable);
+            StorageStep::CreatePartition { disk, index, size, bootable, uuid } => {
+                let id = self.add_partition(*disk, *size, *bootable, uuid.as_ref());
                 self.devices.insert(Device::Partition(*disk, *index), id);
             }
-            StorageStep::Format { device, fstype, label } => {
-                *self.filesystem(device) =
-                    Some(FilesystemFacts { fstype: fstype.clone(), label: label.clone(), mount_point: None, mount_options: None });
+            StorageStep::Format { device, fstype, label, uuid } => {
+                *self.filesystem(device) = Some(FilesystemFacts {
+                    fstype: fstype.clone(),
+                    label: label.clone(),
+                    mount_point: None,
+                    mount_options: None,
+                    uuid: uuid.clone(),
+                });
             }
             StorageStep::Mount { device, mount_point, options } => {
                 let fs = self.filesystem(device).as_mut().expect("only what has a filesystem is mounted");
                 fs.mount_point = mount_point.clone().or(Some("none".into()));
                 fs.mount_options.clone_from(options);
             }
-            StorageStep::CreateGroup { name, disks, partitions } => {
+            StorageStep::CreateGroup { name, disks, partitions, uuid } => {
                 let mut sizes = Vec::new();
                 for id in disks {
                     let name_of = self.disk(*id).name.clone();
                     if self.machine.boot_disk.as_ref() == Some(&name_of) {
-                        let partition = self.add_partition(*id, None, false);
+                        let partition = self.add_partition(*id, None, false, None);
                         let partition = self.partition(partition);
                         partition.volume_group = Some(name.clone());
                         sizes.push(partition.size);
@@ -146,15 +151,16 @@ impl Model {
                     size,
                     available: size,
                     logical_volumes: vec![],
+                    uuid: uuid.clone(),
                 });
             }
-            StorageStep::CreateVolume { group, name, size } => {
+            StorageStep::CreateVolume { group, name, size, uuid } => {
                 let id = self.id();
                 let found = self.machine.volume_groups.iter_mut().find(|g| g.name == *group).unwrap();
                 let size = round(size.bytes(found.size).unwrap().unwrap_or(found.available));
                 assert!(size > 0 && size <= found.available, "group {group} has {} bytes, asked are {size}", found.available);
                 found.available -= size;
-                found.logical_volumes.push(LogicalVolumeFacts { id, name: name.clone(), size, filesystem: None });
+                found.logical_volumes.push(LogicalVolumeFacts { id, name: name.clone(), size, filesystem: None, uuid: uuid.clone() });
                 let mut disk = self.machine.disks[0].clone();
                 (disk.id, disk.name, disk.kind, disk.size) = (id, format!("{group}-{name}"), DiskKind::Virtual, size);
                 (disk.partitions, disk.available) = (vec![], 0);
@@ -182,13 +188,15 @@ fn fs(kind: u8, at: &str) -> Option<FilesystemParams> {
             mount_point: Some(at.into()),
             mount_options: options.into(),
             label: (kind == 2).then(|| "data".into()),
+            uuid: (kind == 1).then(|| format!("f{at}")),
         }),
-        3 => Some(FilesystemParams { fstype: "xfs".into(), mount_point: None, mount_options: String::new(), label: None }),
+        3 => Some(FilesystemParams { fstype: "xfs".into(), mount_point: None, mount_options: String::new(), label: None, uuid: None }),
         _ => Some(FilesystemParams {
             fstype: "swap".into(),
             mount_point: Some("none".into()),
             mount_options: String::new(),
             label: Some(String::new()),
+            uuid: None,
         }),
     }
 }
@@ -239,6 +247,7 @@ fn wanted() -> impl Strategy<Value = ApplyNodeStorage> {
                             size,
                             bootable: i == 0,
                             filesystem: fs(filesystems[i], &format!("/m{n}{i}")),
+                            uuid: (i == 0).then(|| format!("p{n}{i}")),
                             volume_group: member.then(|| "vg0".into()),
                         });
                     }
@@ -256,8 +265,9 @@ fn wanted() -> impl Strategy<Value = ApplyNodeStorage> {
                     percent @ SizeParam::Percent(_) => percent,
                 },
                 filesystem: fs(lv_fs[i], &format!("/lv{i}")),
+                uuid: (i == 1).then(|| format!("lv{i}")),
             });
-            out.volume_groups.push(VolumeGroupParams { name: "vg0".into(), logical_volumes: volumes.collect() });
+            out.volume_groups.push(VolumeGroupParams { name: "vg0".into(), logical_volumes: volumes.collect(), uuid: Some("vg".into()) });
         }
         out
     })
@@ -299,7 +309,7 @@ fn what_differs_is_named() {
         partitions,
         volume_group: None,
     };
-    let root = |size| PartitionParams { name: "root".into(), size, bootable: true, filesystem: fs(1, "/"), volume_group: None };
+    let root = |size| PartitionParams { name: "root".into(), size, bootable: true, filesystem: fs(1, "/"), uuid: None, volume_group: None };
     let differ = |wanted: &ApplyNodeStorage| differences(&model.machine, wanted).unwrap();
     let none = ApplyNodeStorage { disks: vec![], volume_groups: vec![] };
     assert_eq!(differ(&none), ["sda is not blank"]);
@@ -309,7 +319,7 @@ fn what_differs_is_named() {
     assert_eq!(differ(&rest), ["partition root of sda has another filesystem"]);
     let two = ApplyNodeStorage {
         disks: vec![DiskParams { boot: true, device: Late::Value(Resolved { id: 2, name: "sdb".into() }), ..sda(vec![]) }],
-        volume_groups: vec![VolumeGroupParams { name: "vg0".into(), logical_volumes: vec![] }],
+        volume_groups: vec![VolumeGroupParams { name: "vg0".into(), logical_volumes: vec![], uuid: None }],
     };
     assert_eq!(differ(&two), ["the machine does not boot from sdb", "sda is not blank", "volume group vg0 is missing"]);
     assert_eq!(plan(&model.machine, &two).unwrap_err().class, ErrorClass::Rejected, "a group of nothing");

@@ -7,7 +7,7 @@ use super::super::client::ANNOTATE;
 use super::server::{Asked, Recorded, Server, recorded};
 use super::site_actions::{call as site_call, failed, observe};
 use crate::action::ActionKind;
-use crate::action::params::{ApplyNodePlatform, DeployNode, DestroyNode, IdentifyNode, KernelParams, NoParams};
+use crate::action::params::{ApplyNodePlatform, ConfigureHardware, DeployNode, DestroyNode, IdentifyNode, KernelParams, NoParams};
 use crate::build::Binding;
 use crate::driver::{Begun, Call, Driver, ErrorClass, Observation};
 
@@ -142,6 +142,46 @@ async fn commissioning_by_status() {
     let server = Server::start(vec![at(0, "New"), op("commission")]).await;
     let (begun, sent) = changes(&server, &commission).await;
     assert_eq!((begun, sent), (Begun::Wait { reason: "commissioning".into() }, vec!["POST machines/xna7aq/ commission ".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_machine_is_commissioned_again_once_and_as_the_settings_say() {
+    let params = ConfigureHardware {
+        again_after: Some(7),
+        commissioning_scripts: vec!["update_firmware".into(), "configure_raid".into()],
+        enable_ssh: true,
+        parameters: BTreeMap::from([("smartctl-validate_storage".into(), "sda".into())]),
+        skip_bmc_config: true,
+        testing_scripts: Some(Vec::new()),
+    };
+    let again = call(ActionKind::ConfigureHardware, &params);
+    let at = |result: u64| machine(4, "Ready", json!({"current_commissioning_result_id": result}));
+    let server = Server::start(vec![at(7), op("commission")]).await;
+    assert_eq!(observe(&server, &again).await, Observation::NotStarted);
+    let sent = "POST machines/xna7aq/ commission enable_ssh=1&skip_bmc_config=1&commissioning_scripts=update_firmware,configure_raid&testing_scripts=none&smartctl-validate_storage=sda";
+    assert_eq!(changes(&server, &again).await.1, [sent]);
+    // Another result: it was commissioned again, whoever looks.
+    assert_eq!(observe(&Server::start(vec![at(8)]).await, &again).await, Observation::done());
+}
+
+#[tokio::test]
+async fn only_the_record_of_a_free_machine_is_deleted() {
+    let delete = call(ActionKind::DeleteNode, &NoParams {});
+    let gone = Recorded::made("DELETE", "machines/xna7aq/", None, Value::Null);
+    for (status, name) in [(4, "Ready"), (0, "New"), (2, "Failed commissioning")] {
+        let server = Server::start(vec![machine(status, name, Value::Null), gone.clone()]).await;
+        assert_eq!(observe(&server, &delete).await, Observation::NotStarted, "{name}");
+        assert_eq!(changes(&server, &delete).await.1, ["DELETE machines/xna7aq/ - "]);
+    }
+    assert_eq!(observe(&Server::start(vec![none()]).await, &delete).await, Observation::done());
+    for (status, name, locked) in
+        [(6, "Deployed", false), (9, "Deploying", false), (8, "Broken", false), (12, "Releasing", false), (4, "Ready", true)]
+    {
+        let server = Server::start(vec![machine(status, name, json!({ "locked": locked }))]).await;
+        failed(observe(&server, &delete).await);
+        assert!(server.driver().begin(&delete).await.is_err());
+        assert_eq!(server.changes(), [], "{name}");
+    }
 }
 
 fn deploy() -> Call {

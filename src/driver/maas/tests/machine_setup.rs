@@ -120,6 +120,7 @@ fn filesystem(fstype: &str, point: &str, label: Option<&str>, options: &str) -> 
         mount_point: Some(point.into()),
         mount_options: options.into(),
         label: label.map(str::to_owned),
+        uuid: None,
     }
 }
 
@@ -129,6 +130,7 @@ pub(super) fn storage() -> ApplyNodeStorage {
         size: SizeParam::Bytes(bytes),
         bootable,
         filesystem,
+        uuid: None,
         volume_group: None,
     };
     ApplyNodeStorage {
@@ -150,7 +152,9 @@ pub(super) fn storage() -> ApplyNodeStorage {
                 name: "lv0".into(),
                 size: SizeParam::Bytes(200_000_000_000),
                 filesystem: Some(filesystem("xfs", "/srv", None, "")),
+                uuid: None,
             }],
+            uuid: None,
         }],
     }
 }

@@ -20,6 +20,8 @@ pub(super) fn blank_machine() -> Machine {
         status: MachineStatus::Ready,
         status_name: "Ready".into(),
         failure: None,
+        status_since: None,
+        commissioning: None,
         power: PowerState::Off,
         bmc_address: None,
         owner: None,

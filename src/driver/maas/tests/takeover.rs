@@ -33,6 +33,7 @@ fn actions() -> Vec<Call> {
         call(ActionKind::ApplyNodePlatform, &platform),
         call(ActionKind::DeployNode, &deploy),
         call(ActionKind::DestroyNode, &DestroyNode { erase: false }),
+        call(ActionKind::DeleteNode, &NoParams {}),
     ]
 }
 

@@ -37,6 +37,8 @@ pub(in super::super) struct WireMachine {
     #[serde(default)]
     error_description: Option<String>,
     #[serde(default)]
+    current_commissioning_result_id: Option<u64>,
+    #[serde(default)]
     power_state: Option<String>,
     #[serde(default)]
     owner: Option<String>,
@@ -188,6 +190,8 @@ struct WireDisk {
     filesystem: Option<WireFilesystem>,
     #[serde(default, deserialize_with = "nullable")]
     used_for: String,
+    #[serde(default)]
+    uuid: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -200,6 +204,8 @@ struct WirePartition {
     filesystem: Option<WireFilesystem>,
     #[serde(default, deserialize_with = "nullable")]
     used_for: String,
+    #[serde(default)]
+    uuid: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -211,6 +217,8 @@ struct WireFilesystem {
     mount_point: Option<String>,
     #[serde(default)]
     mount_options: Option<String>,
+    #[serde(default)]
+    uuid: Option<String>,
 }
 
 /// `GET nodes/ID/volume-groups/`; the machine's own answer has ids only.
@@ -223,6 +231,8 @@ pub(in super::super) struct WireVolumeGroup {
     available_size: u64,
     #[serde(default)]
     logical_volumes: Vec<WireDisk>,
+    #[serde(default)]
+    uuid: Option<String>,
 }
 
 impl From<WireVolumeGroup> for VolumeGroupFacts {
@@ -236,10 +246,11 @@ impl From<WireVolumeGroup> for VolumeGroupFacts {
                 name: v.name.strip_prefix(&prefix).map_or_else(|| v.name.clone(), str::to_owned),
                 size: v.size,
                 filesystem: v.filesystem.and_then(filesystem),
+                uuid: text(v.uuid),
             })
             .collect();
         logical_volumes.sort_by_key(|v| v.id);
-        Self { id: w.id, name: w.name, size: w.size, available: w.available_size, logical_volumes }
+        Self { id: w.id, name: w.name, size: w.size, available: w.available_size, logical_volumes, uuid: text(w.uuid) }
     }
 }
 
@@ -248,7 +259,13 @@ fn filesystem(w: WireFilesystem) -> Option<FilesystemFacts> {
     if w.fstype == "lvm-pv" {
         return None;
     }
-    Some(FilesystemFacts { fstype: w.fstype, label: text(w.label), mount_point: text(w.mount_point), mount_options: text(w.mount_options) })
+    Some(FilesystemFacts {
+        fstype: w.fstype,
+        label: text(w.label),
+        mount_point: text(w.mount_point),
+        mount_options: text(w.mount_options),
+        uuid: text(w.uuid),
+    })
 }
 
 /// The volume group a device belongs to: MAAS says it in words only (`LVM volume for vg0`).
@@ -327,6 +344,8 @@ impl WireMachine {
                 status,
                 status_name: self.status_name,
                 failure,
+                status_since: None,
+                commissioning: self.current_commissioning_result_id,
                 power: match self.power_state.as_deref() {
                     Some("on") => PowerState::On,
                     Some("off") => PowerState::Off,
@@ -427,6 +446,7 @@ impl From<WireDisk> for Disk {
                     bootable: p.bootable,
                     volume_group: group(p.filesystem.as_ref(), &p.used_for),
                     filesystem: p.filesystem.and_then(filesystem),
+                    uuid: text(p.uuid),
                 })
                 .collect(),
             volume_group: group(w.filesystem.as_ref(), &w.used_for),

@@ -3,9 +3,11 @@
 //! Field names and oddities are those of the MAAS 2.0 API; fields that nothing reads are not decoded. Fields that releases from 2.9 on may
 //! lack have defaults.
 
+mod events;
 mod machine;
 mod site;
 
+pub(super) use events::WireEvents;
 pub(super) use machine::{Found, WireMachine, WireVolumeGroup};
 pub(super) use site::{
     PowerAddress, WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireRange, WireRepository, WireRoute,
