@@ -107,6 +107,11 @@ impl JsonPath {
         self.steps.iter().all(exact).then_some(&self.steps)
     }
 
+    /// Whether this is a member of a list.
+    pub(super) fn is_member(&self) -> bool {
+        matches!(self.steps.last(), Some(PathStep::Index(_)))
+    }
+
     /// Number of steps.
     pub(super) fn len(&self) -> usize {
         self.steps.len()

@@ -13,7 +13,7 @@ use super::merge::{Method, Refused, apply, first_equal};
 use super::sensitive::Sensitive;
 use super::sharing::Shares;
 use super::size::Budget;
-use super::substitute::{Values, substitute};
+use super::substitute::{Values, substitute, unpacked};
 use crate::diag::{Diagnostic, Severity};
 use crate::yaml::{Node, SourceMap};
 
@@ -219,7 +219,11 @@ impl Site {
                 values.diagnostics.extend(other_deletion(action, &data));
             }
             match apply(action, &data, &draft.data) {
-                Ok(new) => data = new,
+                Ok(new) => {
+                    let own = action.path.find(&draft.data).filter(|_| action.method != Method::Delete);
+                    values.diagnostics.extend(own.and_then(|own| unpacked(&action.path, own, action.span)));
+                    data = new;
+                }
                 Err(refused) => values.diagnostics.push(refusal(draft, &self.drafts[parent], action, &refused)),
             }
         }

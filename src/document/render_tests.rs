@@ -320,6 +320,30 @@ fn substitutions_that_are_wrong() {
     }
 }
 
+/// `re.sub` reads what it puts in only where Deckhand calls it; with `recurse`, that is where a text contains the pattern.
+#[test]
+fn backslashes_are_wrong_only_where_something_is_replaced() {
+    let with = |dest: &str| substituted("path: .", dest, "'back\\slash'", "{x: {y: A}, z: b}");
+    let wrong = "DD0035 0.yaml:7:90 the value from FROM cannot be put where a pattern matches: `\\s` has no meaning\n";
+    assert_eq!(with("{path: .z, pattern: A}"), format!("{{x: {{y: A}}, z: b}} {wrong}"));
+    assert_eq!(with("{path: .x, pattern: A, recurse: {depth: -1}}"), format!("{{x: {{y: A}}, z: b}} {wrong}"));
+    let idle = with("{path: .x, pattern: B, recurse: {depth: -1}}");
+    assert_eq!(idle, "{x: {y: A}, z: b} DD0036 0.yaml:7:90 the pattern matches nothing at `.x` of TO\n");
+}
+
+/// jsonpath-ng from 1.8 on takes such a list for one value for each index.
+#[test]
+fn a_list_at_an_index_is_put_there_with_a_warning() {
+    let put = |value: &str| substituted("path: .a", "{path: '.x[0]'}", value, "{x: [1]}");
+    let warned = |what: &str| format!("DD0040 0.yaml:7:78 a list is put at `.x[0]`, where a Deckhand of 2026 {what}\n");
+    assert_eq!(put("{a: [7, 8]}"), format!("{{x: [[7, 8]]}} {}", warned("puts only the first member of the list")));
+    assert_eq!(put("{a: []}"), format!("{{x: [[]]}} {}", warned("refuses an empty list")));
+    assert_eq!(put("{a: 7}"), "{x: [7]} ");
+    let layered = site(&[parent("{a: [1, 2]}"), child("{method: replace, path: '.a[1]'}", "{a: [3, [4]]}")]);
+    assert_eq!(layered.data("child"), "{a: [1, [4]]}");
+    assert!(layered.problems().starts_with("DD0040"), "{}", layered.problems());
+}
+
 #[test]
 fn sources_that_are_missing_abstract_or_in_a_circle() {
     let taker = |name: &str, from: &str| {

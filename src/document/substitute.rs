@@ -64,8 +64,20 @@ pub(super) fn substitute(drafts: &[Draft], at: usize, source: usize, from: &Subs
         }
         if put.whole(destination, values) {
             *size = grown;
+            values.diagnostics.extend(unpacked(&destination.path, &put.value, destination.span));
         }
     }
+}
+
+/// JSON path libraries from jsonpath-ng 1.8 on take a list that is put at an index for one value for each index.
+pub(super) fn unpacked(path: &JsonPath, value: &Node, at: Span) -> Option<Diagnostic> {
+    let members = value.as_seq().filter(|_| path.is_member())?;
+    let what = if members.is_empty() { "refuses an empty list" } else { "puts only the first member of the list" };
+    Some(
+        Diagnostic::warning(codes::DIFFERS_FROM_DECKHAND, format!("a list is put at `{path}`, where a Deckhand of 2026 {what}"))
+            .at(at)
+            .help("the list is put there as it is, as Deckhand always did; lead the path to the list above, or to a key"),
+    )
 }
 
 /// The value that a substitution takes.
@@ -255,18 +267,20 @@ impl Put<'_> {
             values.diagnostics.push(wrong(codes::TOO_LARGE, message, "substitute a smaller value"));
             return;
         };
-        let template = match Template::new(&text, pattern) {
-            Ok(template) => template,
-            Err(why) => {
-                let message = format!("the value from {} cannot be put where a pattern matches: {why}", self.drafts[self.source].title());
-                let help = "a `\\` in the value has a meaning there; write it twice in the source";
-                values.diagnostics.push(wrong(codes::BAD_PATTERN, message, help));
-                return;
-            }
-        };
+        let template = Template::new(&text, pattern);
         let steps = to.path.exact().map(<[PathStep]>::to_vec).unwrap_or_default();
-        let mut replacing =
-            Replacing { put: self, pattern, template, by: to.span, here: steps, changed: Vec::new(), grown: 0, failed: None, odd: None };
+        let mut replacing = Replacing {
+            put: self,
+            pattern,
+            template,
+            wanted: false,
+            by: to.span,
+            here: steps,
+            changed: Vec::new(),
+            grown: 0,
+            failed: None,
+            odd: None,
+        };
         let data = &mut values.data[self.at];
         if recursive {
             let depth = to.depth.filter(|depth| *depth >= 0);
@@ -274,7 +288,7 @@ impl Put<'_> {
         } else {
             to.path.update(data, &mut |place| replacing.in_text(place));
         }
-        let Replacing { changed, grown, failed, odd, .. } = replacing;
+        let Replacing { changed, grown, failed, odd, template, wanted, .. } = replacing;
         size.bytes += grown;
         for (path, span) in &changed {
             if self.is_secret {
@@ -284,7 +298,11 @@ impl Put<'_> {
                 self.spread(&JsonPath::of(path.clone()), to.span, values);
             }
         }
-        if let Some(why) = failed {
+        if let (Err(why), true) = (template, wanted) {
+            let message = format!("the value from {} cannot be put where a pattern matches: {why}", self.drafts[self.source].title());
+            let help = "a `\\` in the value has a meaning there; write it twice in the source";
+            values.diagnostics.push(wrong(codes::BAD_PATTERN, message, help));
+        } else if let Some(why) = failed {
             values.diagnostics.push(wrong(codes::BAD_PATTERN, why, "simplify the pattern, or substitute a smaller value"));
         } else if let Some(odd) = odd {
             let found = Diagnostic::warning(
@@ -324,7 +342,10 @@ impl Put<'_> {
 struct Replacing<'a> {
     put: &'a Put<'a>,
     pattern: &'a Pattern,
-    template: Template,
+    /// What is put in; wrong only if it is wanted, as Python reads it when it replaces.
+    template: Result<Template, String>,
+    /// Whether a text was to be replaced.
+    wanted: bool,
     by: Span,
     /// The way to the value in hand.
     here: Vec<PathStep>,
@@ -389,7 +410,9 @@ impl Replacing<'_> {
 
     fn in_text(&mut self, node: &mut Node) {
         let Value::Str(text) = &node.value else { return };
-        match self.pattern.replace(text, &self.template, MAX_TEXT) {
+        self.wanted = true;
+        let Ok(template) = &self.template else { return };
+        match self.pattern.replace(text, template, MAX_TEXT) {
             Ok(None) => {}
             Ok(Some(new)) => {
                 self.grown += new.len().saturating_sub(text.len());

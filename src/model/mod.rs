@@ -19,6 +19,8 @@ mod size;
 mod types;
 
 #[cfg(test)]
+mod explain_laws;
+#[cfg(test)]
 mod explain_tests;
 #[cfg(test)]
 mod inherit_tests;

@@ -3,7 +3,89 @@
 use std::fmt::Write as _;
 
 use minijinja::value::{Kwargs, ValueKind, from_args};
-use minijinja::{Error, ErrorKind, State, Value};
+use minijinja::{Environment, Error, ErrorKind, State, Value, filters, tests};
+
+/// How deep filters that compare members look into them.
+const MAX_COMPARED_DEPTH: usize = 32;
+
+/// Puts filters and tests that read whole texts without counting it behind ones that count it.
+pub(super) fn count_comparisons(environment: &mut Environment<'_>) {
+    environment.add_filter("sort", |state: &State, value: Value, options: Kwargs| {
+        spend_on_order(state, &value)?;
+        filters::sort(state, value, options)
+    });
+    environment.add_filter("unique", |state: &State, value: Value, options: Kwargs| {
+        spend_on_order(state, &value)?;
+        filters::unique(state, value, options)
+    });
+    environment.add_filter("min", |state: &State, value: Value, options: Kwargs| {
+        spend_on_order(state, &value)?;
+        filters::min(state, value, options)
+    });
+    environment.add_filter("max", |state: &State, value: Value, options: Kwargs| {
+        spend_on_order(state, &value)?;
+        filters::max(state, value, options)
+    });
+    environment.add_filter("dictsort", |state: &State, value: &Value, options: Kwargs| {
+        if value.kind() == ValueKind::Map {
+            spend_on_order(state, value)?;
+        }
+        filters::dictsort(value, options)
+    });
+    environment.add_filter("groupby", |state: &State, value: Value, attribute: Option<&str>, options: Kwargs| {
+        spend_on_order(state, &value)?;
+        filters::groupby(value, attribute, options)
+    });
+    environment.add_test("lower", |state: &State, value: &Value| {
+        spend_on_reading(state, value)?;
+        Ok::<bool, Error>(tests::is_lower(value))
+    });
+    environment.add_test("upper", |state: &State, value: &Value| {
+        spend_on_reading(state, value)?;
+        Ok::<bool, Error>(tests::is_upper(value))
+    });
+}
+
+/// Case is looked up character by character, which is slower than copying.
+fn spend_on_reading(state: &State, value: &Value) -> Result<(), Error> {
+    spend(state, value.as_str().map_or(0, str::len).saturating_mul(4))
+}
+
+/// Pays for putting members in order: every text in them is read, and written in lower case, as often as a member is compared.
+fn spend_on_order(state: &State, value: &Value) -> Result<(), Error> {
+    let Ok(members) = value.try_iter() else { return Ok(()) };
+    let (mut count, mut bytes) = (0usize, 0usize);
+    for member in members {
+        count += 1;
+        bytes = bytes.saturating_add(64 + weight(state, &member, MAX_COMPARED_DEPTH)?);
+        if value.kind() == ValueKind::Map {
+            bytes = bytes.saturating_add(weight(state, &value.get_item(&member)?, MAX_COMPARED_DEPTH)?);
+        }
+    }
+    spend(state, bytes.saturating_mul(2 + count.checked_ilog2().unwrap_or(0) as usize))
+}
+
+/// The texts in a value, in bytes.
+fn weight(state: &State, value: &Value, depth: usize) -> Result<usize, Error> {
+    if let Some(text) = value.as_str() {
+        return Ok(text.len());
+    }
+    if !matches!(value.kind(), ValueKind::Map | ValueKind::Seq | ValueKind::Iterable) {
+        return Ok(0);
+    }
+    if depth == 0 {
+        return Err(Error::new(ErrorKind::InvalidOperation, "members nested too deep to be compared"));
+    }
+    let mut bytes = 0usize;
+    for member in value.try_iter()? {
+        spend(state, 64)?;
+        bytes = bytes.saturating_add(weight(state, &member, depth - 1)?);
+        if value.kind() == ValueKind::Map {
+            bytes = bytes.saturating_add(weight(state, &value.get_item(&member)?, depth - 1)?);
+        }
+    }
+    Ok(bytes)
+}
 
 /// Methods of Python's types. Those that can make much of little are paid for before they run.
 pub(super) fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {

@@ -14,6 +14,9 @@ pub const FUEL: u64 = 20_000;
 /// The longest template, in bytes. Each 32 bytes of it allow for one more unit of work.
 pub const MAX_TEMPLATE: usize = 512 << 10;
 
+/// The longest text that a tag may have, in bytes: longer ones have to be made, which is paid for.
+const MAX_CONSTANT: usize = 64 << 10;
+
 /// How deep macros may call each other.
 pub const MAX_RECURSION: usize = 32;
 
@@ -51,6 +54,7 @@ impl Default for Templates {
         environment.set_debug(true);
         environment.remove_global("debug");
         environment.set_unknown_method_callback(python::method);
+        python::count_comparisons(&mut environment);
         environment.add_filter("urlencode", python::urlencode);
         environment.add_filter("center", python::center);
         environment.add_function("cycler", |items: Rest<Value>| minijinja_contrib::globals::cycler(items.0));
@@ -127,12 +131,21 @@ impl Template<'_> {
     }
 }
 
-/// Refuses what would take the parser too deep.
+/// Refuses what would take the parser too deep, and texts that operations would read for nothing.
 fn inspect(source: &str) -> Result<(), Why> {
     let (mut chain, mut alternatives, mut starts) = (0, 0, false);
     for token in tokenize(source, false, SyntaxConfig::default()) {
         // What is wrong with it is said by the compiler.
         let Ok((token, span)) = token else { return Ok(()) };
+        let constant = match &token {
+            Token::Str(text) => text.len(),
+            Token::String(text) => text.len(),
+            _ => 0,
+        };
+        if constant > MAX_CONSTANT {
+            let message = format!("a text of more than {} KiB in a tag", MAX_CONSTANT >> 10);
+            return Err(Why::Compile { line: Some(span.start_line as usize), message });
+        }
         match &token {
             Token::BlockStart | Token::VariableStart => {
                 chain = 0;

@@ -1,6 +1,7 @@
 //! Boot actions of small sites.
 
 mod hostile;
+mod paid;
 mod pipelines;
 mod previews;
 mod templates;
