@@ -104,13 +104,15 @@ impl Commit {
         let shown = without_userinfo(location);
         let what = format!("reading repository {shown} at `{revision}`");
         let remedy = "correct url and revision in the site definition, or map the repository to a local folder";
-        let folder = clones.join(folder_name(location));
+        let name = folder_name(location);
+        let folder = clones.join(&name);
         let exists = folder.join("HEAD").is_file();
         if !exists {
             let unusable = |e: io::Error| failed(&what, format!("{}: {e}", clones.display()), "make the folder writable");
             fs::create_dir_all(clones).map_err(unusable)?;
             let mut command = git(clones);
-            command.args(["clone", "--quiet", "--bare", "--"]).arg(location).arg(&folder);
+            // Git is in `clones` then, and takes relative paths from there.
+            command.args(["clone", "--quiet", "--bare", "--"]).arg(location).arg(&name);
             run(command, &what, remedy)?;
         } else if Self::resolve(&folder, revision, &what, remedy).is_err() || !is_commit_id(revision) {
             let mut command = git(&folder);

@@ -2,6 +2,9 @@
 //!
 //! The files of a site are those below `global/`, `type/TYPE/` and `site/SITE/`, in the tree itself and in every further repository that
 //! `site/SITE/site-definition.yaml` names. See <https://docs.airshipit.org/pegleg/>, "Artifact Organization".
+//!
+//! Trees of 2018 keep several revisions side by side. There, `revision` of the definition names the folder that is read beside `common`: `global/v1.0/`,
+//! `type/TYPE/v1.0/`.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -36,8 +39,9 @@ pub(super) fn collect(loader: &mut Loader<'_>, base: &Root<'_>, commit: Option<&
     let folder = top.join("site").join(&site.site);
     directory(loader, &root, &folder)?;
     let definition = root.shown(&folder.join(DEFINITION));
-    let (kind, kind_span, repositories) = definition_of(loader, &root, &top, &site.site, &definition)?;
-    let mut found = part(loader, &root, &top, &kind)?;
+    let Definition { kind, kind_span, revision, repositories } = definition_of(loader, &root, &top, &site.site, &definition)?;
+    let shared = Shared { kind: &kind, revision: revision.as_deref() };
+    let mut found = shared.read(loader, &root, &top)?;
 
     for repository in repositories {
         let unusable =
@@ -63,7 +67,7 @@ pub(super) fn collect(loader: &mut Loader<'_>, base: &Root<'_>, commit: Option<&
                 let commit = Commit::of_repository(&repository.location, revision.as_deref().unwrap_or("HEAD"), clones)?;
                 let label = label(&repository);
                 let root = Root { path: commit.top(), files: &commit, label: &label, rule: Rule::Pegleg };
-                found |= part(loader, &root, commit.top(), &kind)?;
+                found |= shared.read(loader, &root, commit.top())?;
                 directory_if_there(loader, &root, &commit.top().join("site").join(&site.site))?;
                 continue;
             }
@@ -89,7 +93,7 @@ pub(super) fn collect(loader: &mut Loader<'_>, base: &Root<'_>, commit: Option<&
                 "correct the path, or map the repository to a local folder (`repositories:` beside `root:` in the settings)",
             ));
         }
-        found |= part(loader, &root, &path, &kind)?;
+        found |= shared.read(loader, &root, &path)?;
         directory_if_there(loader, &root, &path.join("site").join(&site.site))?;
     }
     if !found {
@@ -102,11 +106,31 @@ pub(super) fn collect(loader: &mut Loader<'_>, base: &Root<'_>, commit: Option<&
     Ok(())
 }
 
-/// Reads what all sites and those of a type have in common. Whether there is anything of the type.
-fn part(loader: &mut Loader<'_>, root: &Root<'_>, top: &Path, kind: &str) -> Result<bool, SourceError> {
-    let found = directory_if_there(loader, root, &top.join("type").join(kind))?;
-    directory_if_there(loader, root, &top.join("global"))?;
-    Ok(found)
+/// What a site shares with others.
+struct Shared<'a> {
+    kind: &'a str,
+    /// The revision of a tree that has several side by side.
+    revision: Option<&'a str>,
+}
+
+impl Shared<'_> {
+    /// Reads what all sites and those of a type have in common. Whether there is anything of the type.
+    fn read(&self, loader: &mut Loader<'_>, root: &Root<'_>, top: &Path) -> Result<bool, SourceError> {
+        let (of_type, global) = (top.join("type").join(self.kind), top.join("global"));
+        let side_by_side =
+            self.revision.filter(|revision| [&of_type, &global].iter().any(|folder| root.is_directory(&folder.join(revision))));
+        let Some(revision) = side_by_side else {
+            let found = directory_if_there(loader, root, &of_type)?;
+            directory_if_there(loader, root, &global)?;
+            return Ok(found);
+        };
+        let mut found = false;
+        for part in ["common", revision] {
+            found |= directory_if_there(loader, root, &of_type.join(part))?;
+            directory_if_there(loader, root, &global.join(part))?;
+        }
+        Ok(found)
+    }
 }
 
 fn directory(loader: &mut Loader<'_>, root: &Root<'_>, path: &Path) -> Result<(), SourceError> {
@@ -143,14 +167,15 @@ fn no_site(root: &Root<'_>, top: &Path, site: &str) -> SourceError {
     SourceError::NoSite { root: root.shown(top), site: site.to_owned(), known }
 }
 
-/// Site type and further repositories.
-fn definition_of(
-    loader: &Loader<'_>,
-    root: &Root<'_>,
-    top: &Path,
-    site: &str,
-    definition: &str,
-) -> Result<(String, Span, Vec<Repository>), SourceError> {
+/// What a site definition says.
+struct Definition {
+    kind: String,
+    kind_span: Span,
+    revision: Option<String>,
+    repositories: Vec<Repository>,
+}
+
+fn definition_of(loader: &Loader<'_>, root: &Root<'_>, top: &Path, site: &str, definition: &str) -> Result<Definition, SourceError> {
     let map = &loader.loaded.map;
     let Some(file) = loader.loaded.files.iter().find(|id| map.get(**id).is_some_and(|file| file.path == definition)) else {
         return Err(no_site(root, top, site));
@@ -174,9 +199,10 @@ fn definition_of(
             .ok_or_else(|| wrong(at(kind), "`site_type` is not the name of a folder", "write the name of a folder below type/"))?,
         None => return Err(wrong(at(data), "`site_type` is missing", "add `site_type: NAME`, the name of a folder below type/")),
     };
-    let mut repositories = Vec::new();
+    let revision = revision_of(loader, data).filter(|revision| is_name(revision));
+    let mut definition = Definition { kind: kind.to_owned(), kind_span, revision, repositories: Vec::new() };
     let listed = data.get("repositories").filter(|node| !node.is_null());
-    let Some(listed) = listed else { return Ok((kind.to_owned(), kind_span, repositories)) };
+    let Some(listed) = listed else { return Ok(definition) };
     let Some(listed) = listed.as_map() else {
         return Err(wrong(at(listed), "`repositories` is not a mapping", "write `NAME: {url: …, revision: …}` lines below it"));
     };
@@ -188,15 +214,24 @@ fn definition_of(
         let Some(location) = value.get("url").and_then(Node::as_str).filter(|url| !url.is_empty()) else {
             return Err(wrong(map.describe(key.span), &format!("repository `{}` has no `url`", key.name), "add `url:`, a path or URL"));
         };
-        let revision = match value.get("revision").map(|node| &node.value) {
-            Some(yaml::Value::Str(text)) if !text.is_empty() => Some(text.to_string()),
-            // A commit id of digits alone, or a tag such as 1.0, reads as a number; the text of the file is what was meant.
-            Some(yaml::Value::Int(_) | yaml::Value::Float(_)) => value.get("revision").and_then(|node| written(loader, node)),
-            _ => None,
-        };
-        repositories.push(Repository { name: key.name.to_string(), location: location.to_owned(), revision, at: map.describe(key.span) });
+        definition.repositories.push(Repository {
+            name: key.name.to_string(),
+            location: location.to_owned(),
+            revision: revision_of(loader, value),
+            at: map.describe(key.span),
+        });
     }
-    Ok((kind.to_owned(), kind_span, repositories))
+    Ok(definition)
+}
+
+fn revision_of(loader: &Loader<'_>, node: &Node) -> Option<String> {
+    let revision = node.get("revision")?;
+    match &revision.value {
+        yaml::Value::Str(text) if !text.is_empty() => Some(text.to_string()),
+        // A commit id of digits alone, or a tag such as 1.0, reads as a number; the text of the file is what was meant.
+        yaml::Value::Int(_) | yaml::Value::Float(_) => written(loader, revision),
+        _ => None,
+    }
 }
 
 /// The text of a value as the file has it.

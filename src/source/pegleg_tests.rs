@@ -76,6 +76,32 @@ fn a_site_is_its_own_files_those_of_its_type_and_the_global_ones() {
     assert_eq!(read(Request::disk(dir.path()), site("tree", "lab")).unwrap(), expected.map(|path| format!("tree/{path}")));
 }
 
+/// As airship-in-a-bottle has them: `revision` beside `site_type`, and folders of that name.
+#[test]
+fn of_revisions_side_by_side_one_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let definition = format!("{DEFINITION}  revision: 1.0\n");
+    write(
+        root,
+        &[
+            ("global/common/policy.yaml", "a: 1"),
+            ("global/1.0/charts/a.yaml", "a: 1"),
+            ("global/2.0/charts/a.yaml", "no"),
+            ("type/small/common/t.yaml", "t: 1"),
+            ("type/small/2.0/t.yaml", "no"),
+            ("site/lab/site-definition.yaml", &definition),
+        ],
+    );
+    let expected = ["global/1.0/charts/a.yaml", "global/common/policy.yaml", "site/lab/site-definition.yaml", "type/small/common/t.yaml"];
+    assert_eq!(read(Request::disk(root), site(".", "lab")).unwrap(), expected);
+    // Without such a folder, `revision` says nothing about this tree.
+    write(root, &[("site/lab/site-definition.yaml", &format!("{DEFINITION}  revision: v9\n"))]);
+    assert_eq!(read(Request::disk(root), site(".", "lab")).unwrap().len(), 6);
+    write(root, &[("site/lab/site-definition.yaml", &format!("{DEFINITION}  revision: ../..\n"))]);
+    assert_eq!(read(Request::disk(root), site(".", "lab")).unwrap().len(), 6);
+}
+
 #[test]
 fn what_is_wrong_with_a_tree_is_said_with_the_remedy() {
     let dir = tempfile::tempdir().unwrap();

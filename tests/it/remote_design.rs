@@ -108,3 +108,56 @@ fn an_answer_that_is_none_says_so_without_the_token() {
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains(&address.to_string()), "{text}");
 }
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.net", "-c", "commit.gpgsign=false"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The state, and what is cloned beside it, is a relative path for whoever sets none.
+#[test]
+fn a_repository_of_a_site_definition_is_cloned_only_with_leave() {
+    let dir = tempfile::tempdir().unwrap();
+    let (library, tree) = (dir.path().join("library"), dir.path().join("tree"));
+    std::fs::create_dir_all(library.join("global")).unwrap();
+    std::fs::write(library.join("global/site.yaml"), example()).unwrap();
+    git(&library, &["init", "-q"]);
+    git(&library, &["add", "-A"]);
+    git(&library, &["commit", "-q", "-m", "x"]);
+    git(&library, &["tag", "v1"]);
+    std::fs::write(library.join("global/site.yaml"), "broken: [").unwrap();
+    std::fs::create_dir_all(tree.join("site/lab")).unwrap();
+    std::fs::create_dir_all(tree.join("type/small")).unwrap();
+    let definition = format!(
+        "schema: pegleg/SiteDefinition/v1\nmetadata: {{name: lab}}\ndata:\n  site_type: small\n  repositories:\n    global: {{url: 'file://{}', revision: v1}}\n",
+        library.display()
+    );
+    std::fs::write(tree.join("site/lab/site-definition.yaml"), definition).unwrap();
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_drydock"))
+            .current_dir(dir.path())
+            .args(["-C", "tree", "--site", "lab"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        (output.status.code(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+    };
+    let (code, text) = run(&["validate"]);
+    assert!(code == Some(1) && text.contains("allow fetching with `--fetch`"), "{text}");
+    assert!(!tree.join(".drydock").exists());
+    for _ in 0..2 {
+        let (code, text) = run(&["validate", "--fetch"]);
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.contains("3 nodes"), "{text}");
+    }
+    let clones: Vec<_> = std::fs::read_dir(tree.join(".drydock/lab/repositories")).unwrap().flatten().map(|e| e.file_name()).collect();
+    assert_eq!(clones.len(), 1, "{clones:?}");
+    let (_, text) = run(&["explain", "--fetch", "node.compute01/oob/account"]);
+    assert!(text.contains("global@v1/global/site.yaml:"), "{text}");
+}
