@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::decode::hardware_reference;
 use super::profiles::Profiles;
 use super::sink::Sink;
 use crate::document::{Document, Heads, Kind};
@@ -46,6 +47,11 @@ pub enum Role {
     Profile,
     /// A document of a higher layer, or one that was replaced.
     Layer,
+    /// The hardware profile that the text refers to, such as `hardwareprofile:cpuset.all`.
+    Reference {
+        /// Where the reference is written.
+        by: Span,
+    },
     /// The document that a substitution took it from; [`Link::span`] is where the value is written there.
     Substitution {
         /// Where the substitution is written.
@@ -116,7 +122,9 @@ pub fn explain(
         chain.iter().filter_map(|name| documents.iter().find(|d| d.kind() == Some(Kind::HostProfile) && d.name == *name)).collect();
     let start = at_path(&tree, path, address)?;
     let sensitive = start.keys.iter().any(|key| secret_key(key));
-    let explainer = Explainer { document, chain, heads, secret_key, secret_span };
+    let hardware = tree.get("hardware_profile").and_then(Node::as_str);
+    let hardware = documents.iter().find(|d| d.kind() == Some(Kind::HardwareProfile) && Some(d.name.as_str()) == hardware);
+    let explainer = Explainer { document, chain, hardware, heads, secret_key, secret_span };
     let mut found = Vec::new();
     explainer.walk(&mut start.path.clone(), start.node, sensitive, &mut found);
     Ok((address.to_owned(), found))
@@ -255,6 +263,7 @@ struct Explainer<'a> {
     document: &'a Document,
     /// Host profiles, nearest first.
     chain: Vec<&'a Document>,
+    hardware: Option<&'a Document>,
     heads: &'a Heads,
     secret_key: &'a dyn Fn(&str) -> bool,
     secret_span: &'a dyn Fn(Span) -> bool,
@@ -279,13 +288,20 @@ impl Explainer<'_> {
                     path.truncate(length);
                 }
             }
-            _ => found.push(Explained {
-                path: path.clone(),
-                value: node.clone(),
-                sensitive: sensitive || self.is_secret(node),
-                links: self.links(node),
-                overridden: self.overridden(node, sensitive),
-            }),
+            _ => {
+                let mut links = self.links(node);
+                let value = self.referred(path, node).unwrap_or(node);
+                if !std::ptr::eq(value, node) {
+                    self.refer(&mut links, node, value);
+                }
+                found.push(Explained {
+                    path: path.clone(),
+                    value: value.clone(),
+                    sensitive: sensitive || self.is_secret(node) || self.is_secret(value),
+                    links,
+                    overridden: self.overridden(node, sensitive),
+                });
+            }
         }
     }
 
@@ -315,21 +331,45 @@ impl Explainer<'_> {
                 holder = profile;
             }
         }
-        let mut within = holder.span;
+        self.follow(&mut links, holder.span, node);
+        links
+    }
+
+    /// The value of the hardware profile that a kernel parameter refers to.
+    fn referred(&self, path: &str, node: &Node) -> Option<&Node> {
+        let reference = path.starts_with("/platform/kernel_params/").then(|| hardware_reference(node.as_str()?)).flatten()?;
+        let data = &self.hardware?.data;
+        match reference.split_once('.')? {
+            ("cpuset", name) => data.get("cpu_sets")?.get(name),
+            ("hugepages", rest) => {
+                let (name, field) = rest.rsplit_once('.').filter(|(_, field)| matches!(*field, "size" | "count"))?;
+                data.get("hugepages")?.get(name)?.get(field)
+            }
+            _ => None,
+        }
+    }
+
+    fn refer(&self, links: &mut Vec<Link>, node: &Node, value: &Node) {
+        let Some(hardware) = self.hardware else { return };
+        links.push(self.link(Role::Reference { by: node.span }, hardware.span));
+        self.follow(links, hardware.span, value);
+    }
+
+    /// Adds what a value passed from the document at `within` to where it is written.
+    fn follow(&self, links: &mut Vec<Link>, mut within: Span, node: &Node) {
         let mut current = node;
         while let Some((by, source)) = substitution(current) {
-            self.layer(&mut links, within, by);
+            self.layer(links, within, by);
             // A source that was itself substituted is written elsewhere; its document is the one that has that substitution.
             let at = substitution(source).map_or(source.span, |(next, _)| self.heads.at(next).map_or(next, |head| head.span));
             links.push(self.link(Role::Substitution { by }, at));
             within = self.heads.at(at).map_or(at, |head| head.span);
             current = source;
         }
-        self.layer(&mut links, within, current.span);
+        self.layer(links, within, current.span);
         if let Some(last) = links.last_mut() {
             last.span = current.span;
         }
-        links
     }
 
     /// Adds the document at `span`, if it is another than the one at `within`.

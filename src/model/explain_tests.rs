@@ -216,3 +216,44 @@ fn layers_and_substitutions_are_links_down_to_the_source() {
     assert!(account.sensitive, "{account:?}");
     assert_eq!(account.links.last().map(|l| l.name.as_str()), Some("pw"));
 }
+
+const HARDWARE: &str = "\
+schema: drydock/HardwareProfile/v1
+metadata: {name: r7}
+data:
+  cpu_sets: {sriov.a: '2,4'}
+  hugepages: {dpdk: {size: 1G, count: 16}}
+---
+schema: drydock/HostProfile/v1
+metadata: {name: base}
+data:
+  hardware_profile: r7
+  platform:
+    kernel_params:
+      isolcpus: hardwareprofile:cpuset.sriov.a
+      hugepages: hardwareprofile:hugepages.dpdk.count
+      other: hardwareprofile:hugepages.dpdk.colour
+  metadata: {owner_data: {a: 'hardwareprofile:cpuset.sriov.a'}}
+---
+schema: drydock/BaremetalNode/v1
+metadata: {name: n1}
+data: {host_profile: base}
+";
+
+#[test]
+fn references_to_hardware_profiles_are_followed() {
+    let mut map = SourceMap::default();
+    let file = map.add("site.yaml", HARDWARE);
+    let documents = read_all(&map, &[file]).documents;
+    let heads = Heads::read(&map, &[file]);
+    let asked = Asked { map, documents, heads };
+    let value = |path: &str| crate::report::json_of(&asked.ask(&format!("node.n1/{path}")).unwrap()[0].value);
+    assert_eq!(value("platform/kernel_params/isolcpus"), "2,4");
+    assert_eq!(value("platform/kernel_params/hugepages"), 16);
+    // What leads nowhere, and what is no kernel parameter, is as it is written.
+    assert_eq!(value("platform/kernel_params/other"), "hardwareprofile:hugepages.dpdk.colour");
+    assert_eq!(value("metadata/owner_data/a"), "hardwareprofile:cpuset.sriov.a");
+    let chain = asked.chain("node.n1/platform/kernel_params/hugepages");
+    assert_eq!((chain[0].as_str(), chain[1].as_str()), ("Resource n1 site.yaml:18:1", "Profile base site.yaml:14:18"));
+    assert!(chain[2].starts_with("Reference") && chain[2].ends_with("r7 site.yaml:5:39"), "{chain:?}");
+}

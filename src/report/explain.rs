@@ -40,6 +40,9 @@ fn detail(out: &mut String, resource: &str, explained: &Explained, map: &SourceM
         if let Role::Substitution { by } = link.role {
             let _ = write!(line, ", substituted at {}", clean(&map.describe(by)));
         }
+        if let Role::Reference { by } = link.role {
+            let _ = write!(line, ", referred to at {}", clean(&map.describe(by)));
+        }
         let _ = writeln!(out, "{}", line.trim_end());
     }
     for lost in &explained.overridden {
@@ -109,9 +112,10 @@ pub fn explained_json(resource: &str, explained: &[Explained], map: &SourceMap) 
                         Role::Resource => "resource",
                         Role::Profile => "profile",
                         Role::Layer => "layer",
+                        Role::Reference { .. } => "reference",
                         Role::Substitution { .. } => "substitution",
                     });
-                    if let Role::Substitution { by } = link.role {
+                    if let Role::Substitution { by } | Role::Reference { by } = link.role {
                         out["by"] = place(by);
                     }
                     out

@@ -9,7 +9,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::files::{Disk, Files};
-use super::git::{Commit, without_userinfo};
+use super::git::{Commit, is_commit_id, without_userinfo};
 use super::load::{Loader, Root, Rule, slashes};
 use super::types::{Pegleg, SourceError};
 use crate::diag::Diagnostic;
@@ -145,9 +145,10 @@ fn directory_if_there(loader: &mut Loader<'_>, root: &Root<'_>, path: &Path) -> 
     Ok(there)
 }
 
-/// `global@v1.9/`.
+/// `global@v1.9/`, of a commit its first digits.
 fn label(repository: &Repository) -> String {
     match &repository.revision {
+        Some(revision) if is_commit_id(revision) => format!("{}@{}/", repository.name, &revision[..12]),
         Some(revision) => format!("{}@{revision}/", repository.name),
         None => format!("{}/", repository.name),
     }

@@ -193,7 +193,7 @@ fn kernel_param(name: &str, node: &Tree, profile: Option<&Text>, hardware: Optio
         _ => {}
     }
     let text = scalar(node)?;
-    let Some(reference) = text.strip_prefix("hardwareprofile:").or_else(|| text.strip_prefix("hardwareprofile.")) else {
+    let Some(reference) = hardware_reference(&text) else {
         return Some(Located::new(text, node.span));
     };
     let mut found = match (profile, hardware) {
@@ -216,6 +216,11 @@ fn kernel_param(name: &str, node: &Tree, profile: Option<&Text>, hardware: Optio
     found = found.at(node.span);
     r.report(found);
     None
+}
+
+/// What a kernel parameter refers to in the hardware profile of its node, if it is a reference.
+pub(in crate::model) fn hardware_reference(text: &str) -> Option<&str> {
+    text.strip_prefix("hardwareprofile:").or_else(|| text.strip_prefix("hardwareprofile."))
 }
 
 fn look_up(reference: &str, hardware: &HardwareProfile) -> Result<String, String> {

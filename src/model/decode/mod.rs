@@ -6,7 +6,7 @@ mod reader;
 mod site;
 
 pub(super) use boot_action::{RawFilter, RawFilterSet, boot_action};
-pub(super) use host::{Host, Layouts, host};
+pub(super) use host::{Host, Layouts, hardware_reference, host};
 #[cfg(test)]
 pub(super) use reader::key_on_one_line;
 pub(super) use reader::{Reader, scalar};
