@@ -272,8 +272,7 @@ impl Core {
         if let Some(b) = self.rendered.get(id) {
             return Some(b.clone());
         }
-        let value = super::render::machine(&self.world, self.world.nodes.get(id)?);
-        let bytes = Bytes::from(value.to_string());
+        let bytes = Bytes::from(super::render::machine(&self.world, self.world.nodes.get(id)?));
         self.rendered.insert(id.to_owned(), bytes.clone());
         Some(bytes)
     }

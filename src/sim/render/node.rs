@@ -1,5 +1,8 @@
 //! Machines and controllers as MAAS' API shows them.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::{block_device, domain, interface, uri};
@@ -89,16 +92,50 @@ pub(crate) fn hardware_info(n: Option<&Node>) -> Value {
         .into()
 }
 
-/// A machine in full.
-pub(crate) fn machine(w: &World, n: &Node) -> Value {
-    let id = &n.system_id;
+/// A machine in full, as JSON. Its disks and interfaces stand in several lists, and are written once.
+pub(crate) fn machine(w: &World, n: &Node) -> String {
+    let disks: BTreeMap<i64, String> = n.block_devices.values().map(|d| (d.id, block_device(n, d, true).to_string())).collect();
+    let interfaces: BTreeMap<i64, String> =
+        n.interfaces.values().map(|i| (i.id, interface(w, &n.system_id, &n.interfaces, i).to_string())).collect();
     let devices = |which: &dyn Fn(&BlockDevice) -> bool| {
-        n.block_devices.values().filter(|d| which(d)).map(|d| block_device(n, d, true)).collect::<Vec<_>>()
+        list(n.block_devices.values().filter(|d| which(d)).filter_map(|d| disks.get(&d.id)).map(String::as_str))
     };
+    let boot = n.boot_interface.filter(|i| n.interfaces.contains_key(i)).or_else(|| n.interfaces.values().next().map(|i| i.id));
+    let one = |text: Option<&String>| text.map_or_else(|| "null".to_owned(), Clone::clone);
+    let parts = [
+        ("blockdevice_set", devices(&|_| true)),
+        ("physicalblockdevice_set", devices(&|d| d.volume_group.is_none())),
+        ("virtualblockdevice_set", devices(&|d| d.volume_group.is_some())),
+        ("boot_disk", one(boot_disk(n).and_then(|d| disks.get(&d.id)))),
+        ("interface_set", list(interfaces.values().map(String::as_str))),
+        ("boot_interface", one(boot.and_then(|i| interfaces.get(&i)))),
+    ];
+    let mut text = apart_from_devices(w, n).to_string();
+    text.pop();
+    for (name, part) in parts {
+        // Writing to a String cannot fail.
+        let _ = write!(text, ",\"{name}\":{part}");
+    }
+    text.push('}');
+    text
+}
+
+fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let mut out = String::from("[");
+    for text in texts {
+        if out.len() > 1 {
+            out.push(',');
+        }
+        out.push_str(text);
+    }
+    out.push(']');
+    out
+}
+
+fn apart_from_devices(w: &World, n: &Node) -> Value {
+    let id = &n.system_id;
     let physical_bytes: u64 = n.block_devices.values().filter(|d| d.volume_group.is_none()).map(|d| d.size).sum();
-    let boot = n.boot_interface.and_then(|i| n.interfaces.get(&i)).or_else(|| n.interfaces.values().next());
     let domain_value = w.site.domains.get(&n.domain).map_or(Value::Null, domain);
-    let interfaces: Vec<Value> = n.interfaces.values().map(|i| interface(w, id, &n.interfaces, i)).collect();
     let cores: Vec<u32> = (0..n.cpu_count).collect();
     let deployed_os = !n.distro_series.is_empty();
     let mut first = json!({
@@ -107,14 +144,9 @@ pub(crate) fn machine(w: &World, n: &Node) -> Value {
         "error_description": n.error_description,
         "disable_ipv4": false,
         "default_gateways": { "ipv4": default_gateway(w, n, false), "ipv6": default_gateway(w, n, true) },
-        "blockdevice_set": devices(&|_| true),
-        "physicalblockdevice_set": devices(&|d| d.volume_group.is_none()),
-        "virtualblockdevice_set": devices(&|d| d.volume_group.is_some()),
         "storage": physical_bytes as f64 / 1e6,
         "owner_data": n.owner_data,
         "workload_annotations": n.owner_data,
-        "boot_interface": boot.map(|i| interface(w, id, &n.interfaces, i)),
-        "interface_set": interfaces,
         "status": n.status.number(),
         "status_name": n.status.name(),
         "status_message": n.status_message,
@@ -161,7 +193,6 @@ pub(crate) fn machine(w: &World, n: &Node) -> Value {
         "tag_names": n.tags,
         "domain": domain_value,
         "architecture": n.architecture,
-        "boot_disk": boot_disk(n).map(|d| block_device(n, d, true)),
         "fqdn": fqdn(w, n),
         "hostname": n.hostname,
         "power_state": power_state(w, n),
