@@ -22,6 +22,8 @@ fi
 cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
 if command -v cargo-deny >/dev/null; then
+  # It looks at the dependencies of all platforms; a build fetches those of this one.
+  cargo fetch --locked
   cargo deny --offline check bans licenses sources
 else
   echo "cargo-deny is not installed: licences not checked (cargo install cargo-deny)"
