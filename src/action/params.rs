@@ -397,6 +397,19 @@ pub struct IdentifyNode {
     pub domain: Option<String>,
     /// Host name the machine gets.
     pub hostname: String,
+    /// How the provisioner reaches its BMC; `None` leaves what it has found out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power: Option<PowerSettings>,
+}
+
+/// How the provisioner reaches a BMC. User and password are not here: the driver has them from where the settings and the design say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PowerSettings {
+    /// Address of the BMC.
+    pub address: String,
+    /// Power type (`ipmi`, `redfish`).
+    pub kind: String,
 }
 
 /// `configure_hardware`: how a machine is commissioned.

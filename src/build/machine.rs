@@ -242,6 +242,18 @@ pub struct VolumeGroupFacts {
     pub uuid: Option<String>,
 }
 
+/// What firmware says of a machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Firmware {
+    /// System vendor.
+    pub vendor: Option<String>,
+    /// BIOS version.
+    pub bios_version: Option<String>,
+    /// `uefi` or `bios`.
+    pub boot_mode: Option<String>,
+}
+
 /// A machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -266,6 +278,9 @@ pub struct Machine {
     pub commissioning: Option<u64>,
     /// Power state as the provisioner believes.
     pub power: PowerState,
+    /// Power type (`ipmi`, `redfish`, `manual`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub power_type: Option<String>,
     /// Address of the BMC the provisioner drives.
     pub bmc_address: Option<String>,
     /// Owner.
@@ -286,6 +301,9 @@ pub struct Machine {
     pub cpus: u32,
     /// Memory in MiB.
     pub memory_mib: u64,
+    /// What firmware says of the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firmware: Option<Firmware>,
     /// Interfaces.
     pub interfaces: Vec<MachineInterface>,
     /// Gateway of the IPv4 default route.

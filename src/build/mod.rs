@@ -12,8 +12,8 @@ pub(crate) use binding::untied;
 pub use binding::{Binding, same_bus_address, same_uuid, uuid_key};
 pub use bmc::{Bmc, BmcHealth, BootEnabled, BootOverride, PowerState, Sensor};
 pub use machine::{
-    BondParameters, Disk, DiskKind, DiskPartition, FilesystemFacts, InterfaceKind, LinkMode, LogicalVolumeFacts, Machine, MachineInterface,
-    MachineStatus, SubnetLink, VolumeGroupFacts,
+    BondParameters, Disk, DiskKind, DiskPartition, FilesystemFacts, Firmware, InterfaceKind, LinkMode, LogicalVolumeFacts, Machine,
+    MachineInterface, MachineStatus, SubnetLink, VolumeGroupFacts,
 };
 pub use site::{
     AddressRange, BootSelection, Build, DomainFacts, Endpoint, Fabric, Fact, Image, PackageRepository, Provisioner, RackController,

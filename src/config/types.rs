@@ -81,6 +81,10 @@ pub struct MaasSettings {
     pub request_timeout: Option<TimeSpan>,
     /// Whether region-wide things (tags, keys, repositories, domains) are ours alone, so that those that differ may be changed.
     pub owns_region: bool,
+    /// How many requests are in flight at once; 16 if not given.
+    pub max_requests: Option<std::num::NonZeroU16>,
+    /// Whether power type, BMC address and credentials of machines in MAAS are set from the design.
+    pub manage_power: bool,
     /// Whether MAAS' record of a released machine is deleted.
     pub delete_released: bool,
     /// How machines are commissioned.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::attributes::Pool;
+use super::hardware::Hardware;
 use super::identity;
 use super::memory::Memory;
 use super::node::{self, Context, NodeWork, selectable};
@@ -35,6 +36,8 @@ pub struct Comparison {
     pub nodes: BTreeMap<String, NodeStage>,
     /// Identity of every node with work.
     pub bindings: BTreeMap<String, Binding>,
+    /// What of the machines is not as their hardware profiles say; nothing that drydock changes.
+    pub warnings: Vec<String>,
     /// Why the plan is refused as a whole.
     pub refused: Vec<String>,
 }
@@ -73,6 +76,7 @@ pub fn compare(site: &Site, sources: &SourceMap, build: &Build, memory: &Memory,
         not_managed: Vec::new(),
         nodes: BTreeMap::new(),
         bindings: BTreeMap::new(),
+        warnings: Vec::new(),
         refused: Vec::new(),
     };
     if let Fact::Unknown(reason) = &build.provisioner {
@@ -132,7 +136,9 @@ pub fn compare(site: &Site, sources: &SourceMap, build: &Build, memory: &Memory,
     max_absent(&mut out, site, memory, policy, &absent);
     orphans::compare(&mut out, &cx, &identities);
     let removals = removal::compare(&mut out, &cx, &site_part);
-    out.not_managed = not_managed(site, &site_part);
+    let hardware = Hardware::compare(site, &identities, policy);
+    out.not_managed = not_managed(site, &site_part, &hardware);
+    out.warnings = hardware.warnings();
     out.site = SiteComparison { removals, ..site_part };
     if policy.goal.destroys() {
         out.site.steps.clear();
@@ -236,7 +242,7 @@ fn kernel_problem(node: &Node, work: Option<&NodeWork>, provisioner: Option<&cra
     })
 }
 
-fn not_managed(site: &Site, site_part: &SiteComparison) -> Vec<NotManaged> {
+fn not_managed(site: &Site, site_part: &SiteComparison, hardware: &Hardware) -> Vec<NotManaged> {
     let mut out: BTreeMap<String, BTreeSet<String>> = site_part.not_managed.clone();
     let mut note = |what: &str, resource: String| {
         out.entry(what.to_owned()).or_default().insert(resource);
@@ -249,13 +255,13 @@ fn not_managed(site: &Site, site_part: &SiteComparison) -> Vec<NotManaged> {
     }
     let used: BTreeSet<&str> = site.nodes.values().filter_map(|n| n.hardware_profile.as_ref()).map(|p| p.value.as_str()).collect();
     for profile in site.hardware_profiles.values().filter(|p| used.contains(p.name.value.as_str())) {
-        if profile.bios_version.is_some() {
+        if profile.bios_version.is_some() && hardware.is_unknown(&profile.name.value, "BIOS version") {
             note("BIOS version", format!("hardwareprofile.{}", profile.name.value));
         }
         if profile.vendor.is_some() || profile.generation.is_some() || profile.hw_version.is_some() {
             note("hardware model", format!("hardwareprofile.{}", profile.name.value));
         }
-        if profile.boot_mode.is_some() {
+        if profile.boot_mode.is_some() && hardware.is_unknown(&profile.name.value, "boot mode") {
             note("boot mode", format!("hardwareprofile.{}", profile.name.value));
         }
     }

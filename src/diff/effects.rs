@@ -81,6 +81,8 @@ table! {
     "node/platform" "tags.*" Online "", "static tags; those of others are left alone";
     "node/platform" "owner_data.*" Online "", "owner data; keys of others are left alone";
     "node/kernel_params" "kernel_params" Redeploy AGAIN, "kernel parameters, carried by the tag `NODE_kp`";
+    "node/power_settings" "type" Online "", "power type in the provisioner, where `manage_power` is set";
+    "node/power_settings" "address" Online "", "BMC address in the provisioner; user and password are set with it";
     "node/boot" "boot_source" Online "", "a boot override left at the BMC";
     "node/power" "power" Reboot "somebody switched it off", "a deployed node that is off";
 }

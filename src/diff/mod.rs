@@ -10,6 +10,7 @@ mod attributes;
 mod change;
 mod compare;
 mod effects;
+mod hardware;
 mod identity;
 mod memory;
 mod networking;

@@ -10,7 +10,9 @@ use super::identity::{Match, NodeIdentity};
 use super::memory::Memory;
 use super::networking::FabricNames;
 use super::{AttributeChange, Blocked, Change, HeldBack, Operation, Policy, Release, Stage, effect_of, networking, platform, storage};
-use crate::action::params::{ApplyNodeNetworking, ApplyNodePlatform, ApplyNodeStorage, ConfigureHardware, DeployNode, DestroyNode};
+use crate::action::params::{
+    ApplyNodeNetworking, ApplyNodePlatform, ApplyNodeStorage, ConfigureHardware, DeployNode, DestroyNode, PowerSettings,
+};
 use crate::action::{Effect, Json, Selectable};
 use crate::build::{Binding, BootEnabled, Fact, Machine, MachineStatus, PowerState, Provisioner, TagFacts};
 use crate::model::{Node, Site};
@@ -32,6 +34,10 @@ pub struct NodeWork {
     pub power: PowerState,
     /// Name and domain differ (or the machine is not enlisted yet).
     pub identify: bool,
+    /// How the provisioner is to reach its BMC, if that differs.
+    pub power_settings: Option<PowerSettings>,
+    /// Its host name at the provisioner, if it has one there.
+    pub hostname: Option<String>,
     /// Wanted networking ([`crate::action::params::ApplyNodeNetworking`]), if it differs or is not known to be so.
     pub networking: Option<Json>,
     /// Wanted storage ([`crate::action::params::ApplyNodeStorage`]), if it differs or is not known to be so.
@@ -275,6 +281,16 @@ fn change(resource: String, node: &str, operation: Operation, attributes: Vec<Ar
     Change { resource, node: Some(node.to_owned()), operation, effect, reason: reason.to_owned(), attributes }
 }
 
+/// Power settings at the provisioner that differ, and how that is shown.
+fn power_settings(cx: &Context<'_>, node: &Node, machine: Option<&Machine>, class: Class<'_>) -> Option<(PowerSettings, Change)> {
+    let wanted = platform::wanted_power(node).filter(|_| cx.policy.manage_power)?;
+    let (attributes, present) = platform::power_attributes(node, &wanted, machine);
+    let differing = differences(&attributes, &present, cx.pool, class);
+    let operation = if machine.is_some() { Operation::Update } else { Operation::Create };
+    let name = &node.name.value;
+    (!differing.is_empty()).then(|| (wanted, change(format!("node.{name}/power_settings"), name, operation, differing, "")))
+}
+
 /// From a stage before deployment to the target.
 fn advance(
     cx: &Context<'_>,
@@ -338,12 +354,15 @@ fn advance(
     let release = matches!(now, Stage::FailedDeployment | Stage::Releasing | Stage::FailedReleasing)
         || (now == Stage::Allocated && aspects.storage.is_some());
     let before_ready = matches!(now, Stage::Absent | Stage::Enlisted | Stage::Commissioning | Stage::FailedCommissioning);
+    let settings = power_settings(cx, node, machine, Class::All(effect));
     let work = NodeWork {
         now,
         target,
         binding: identity.binding.clone(),
         power,
         identify,
+        power_settings: settings.as_ref().map(|(p, _)| p.clone()),
+        hostname: None,
         networking: aspects.networking.as_ref().map(|(p, _)| Json::of(p)),
         storage: aspects.storage.as_ref().map(|(p, _)| Json::of(p)),
         // A release drops owner data, so all of it is set again.
@@ -366,6 +385,7 @@ fn advance(
     if !reached || release {
         changes.push(change(format!("node.{name}"), name, operation, stage_attributes, ""));
     }
+    changes.extend(settings.map(|(_, c)| c));
     push_aspects(&mut changes, name, aspects, operation);
     if changes.is_empty() {
         return NodeComparison { now, then: now, work: None, changes, held_back: Vec::new(), blocked: Vec::new() };
@@ -505,6 +525,8 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
             hint: "make the provisioner answer, then plan again".into(),
         });
     }
+    let settings = power_settings(cx, node, machine, Class::Of("node/power_settings"));
+    online.extend(settings.as_ref().map(|(_, c)| c.clone()));
     let confirmed = !matches!(identity.found, Match::Machine { confirmed: false, .. });
     let allowed = !redeploy.is_empty() && cx.policy.allows(Effect::Redeploy, &selection.as_ref());
     let mut changes = online;
@@ -537,6 +559,9 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
         binding: identity.binding.clone(),
         power: identity.power(),
         identify: false,
+        power_settings: settings.map(|(p, _)| p),
+        // MAAS does not rename a machine in use.
+        hostname: machine.map(|m| m.hostname.clone()),
         networking: do_redeploy.then(|| Json::of(&networking::wanted(cx.site, node).0)),
         storage: if do_redeploy { storage::wanted(cx.site, node).map(|(p, _)| Json::of(&p)) } else { None },
         // A release drops owner data, so a new deployment sets the platform again.
@@ -633,6 +658,8 @@ pub(super) fn released(cx: &Context<'_>, name: &str, now: Stage, binding: Bindin
         binding,
         power,
         identify: false,
+        power_settings: None,
+        hostname: None,
         networking: None,
         storage: None,
         platform: None,

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::attributes::{PresentMap, WantedMap, want};
 use super::memory::LastApplied;
-use crate::action::params::{ApplyNodePlatform, DeployNode, KernelParams};
+use crate::action::params::{ApplyNodePlatform, DeployNode, KernelParams, PowerSettings};
 use crate::build::{Machine, TagFacts};
-use crate::model::Node;
+use crate::model::{Node, OobType};
 
 /// Owner-data keys that drydock itself sets on a machine.
 pub const MARK_SITE: &str = "drydock.site";
@@ -40,6 +40,26 @@ pub fn kernel_options(node: &Node) -> String {
         words.push(word("hugepagesz", &size.value));
     }
     words.join(" ")
+}
+
+/// How the provisioner is to reach a node's BMC; `None` where the design does not say, or the provisioner has no such type.
+pub(super) fn wanted_power(node: &Node) -> Option<PowerSettings> {
+    let kind = match node.oob.kind.as_ref()?.value {
+        OobType::Ipmi => "ipmi",
+        OobType::Redfish => "redfish",
+        OobType::Libvirt | OobType::Manual => return None,
+    };
+    Some(PowerSettings { kind: kind.to_owned(), address: node.oob.address.as_ref()?.value.to_string() })
+}
+
+/// Power settings that differ, as attributes.
+pub(super) fn power_attributes(node: &Node, wanted: &PowerSettings, machine: Option<&Machine>) -> (WantedMap, PresentMap) {
+    let (mut attributes, mut present) = (WantedMap::new(), PresentMap::new());
+    want(&mut attributes, "type", wanted.kind.as_str(), node.oob.kind.as_ref().map_or(node.span, |k| k.span));
+    want(&mut attributes, "address", wanted.address.as_str(), node.oob.address.as_ref().map_or(node.span, |a| a.span));
+    present.extend(machine.and_then(|m| m.power_type.as_ref()).map(|t| ("type".to_owned(), json!(t))));
+    present.extend(machine.and_then(|m| m.bmc_address.as_ref()).map(|a| ("address".to_owned(), json!(a))));
+    (attributes, present)
 }
 
 /// The operating system and series that an image name means; a bare name is Ubuntu's.

@@ -77,6 +77,8 @@ pub struct Policy {
     pub release: Release,
     /// How machines are commissioned.
     pub commission: ConfigureHardware,
+    /// Whether power type and BMC address at the provisioner are the design's.
+    pub manage_power: bool,
     /// Time limits in seconds that differ from the defaults: what has taken longer is stuck.
     pub timeouts_s: BTreeMap<ActionKind, u32>,
     /// Whether the provisioner serves this site alone, so that region-wide things may be changed.
@@ -95,6 +97,7 @@ impl Policy {
             replace: None,
             release: Release::default(),
             commission: ConfigureHardware::default(),
+            manage_power: false,
             timeouts_s: BTreeMap::new(),
             owns_region: false,
             max_absent_percent: 10,

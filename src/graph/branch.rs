@@ -76,11 +76,14 @@ pub(super) fn steps<'a>(name: &str, domain: Option<&str>, work: &NodeWork, needs
         let on = Json::of(&PowerParams { graceful_s: 0 });
         push(ActionKind::PowerOnNode, part("power"), Effect::Reboot, on, Vec::new(), vec![Precondition::Identity], false);
     }
+    if (work.identify && work.commission.is_some()) || work.power_settings.is_some() {
+        let (hostname, power) = (work.hostname.clone().unwrap_or_else(|| name.to_owned()), work.power_settings.clone());
+        let domain = if work.hostname.is_some() { None } else { domain.map(str::to_owned) };
+        let identify = Json::of(&IdentifyNode { domain, hostname, power });
+        let effect = if work.now == Stage::Deployed && work.release.is_none() { Effect::Online } else { work.effect };
+        push(ActionKind::IdentifyNode, node.clone(), effect, identify, vec![&needs.naming], Vec::new(), false);
+    }
     if let Some(commission) = &work.commission {
-        let identify = Json::of(&IdentifyNode { hostname: name.to_owned(), domain: domain.map(str::to_owned) });
-        if work.identify {
-            push(ActionKind::IdentifyNode, node.clone(), work.effect, identify, vec![&needs.naming], Vec::new(), false);
-        }
         push(
             ActionKind::ConfigureHardware,
             part("hardware"),

@@ -70,7 +70,7 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
     let generations =
         // What changes nothing may be done between two plans.
         graph.actions.iter().filter(|a| a.effect > Effect::None).map(|a| (a.resource.clone(), inputs.memory.generations.get(&a.resource).copied().unwrap_or(0))).collect();
-    let Comparison { site: site_part, node_changes, held_back, blocked, orphans, not_managed, nodes, bindings, .. } = comparison;
+    let Comparison { warnings, site: site_part, node_changes, held_back, blocked, orphans, not_managed, nodes, bindings, .. } = comparison;
     let crate::diff::SiteComparison { steps, removals, .. } = site_part;
     let mut changes: Vec<Change> = steps.into_iter().filter(|(r, _)| graph.site_resources.contains(r)).map(|(_, s)| s.change).collect();
     changes.extend(node_changes);
@@ -92,7 +92,7 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
         blocked,
         orphans,
         not_managed,
-        warnings: inputs.warnings.to_vec(),
+        warnings: inputs.warnings.iter().cloned().chain(warnings).collect(),
         expected_s: None,
         observed_at: inputs.build.observed_at,
         digests: Digests { design: inputs.design_digest.to_owned(), ..Digests::default() },

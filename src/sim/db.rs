@@ -48,6 +48,9 @@ pub struct MaasSite {
     pub boot_resources: BTreeMap<i64, BootResource>,
     /// When the running import ends.
     pub import_due: Option<u64>,
+    /// Until when the rack controller copies what was imported.
+    #[serde(default)]
+    pub racks_synced_at: u64,
     /// Interfaces of the controller.
     pub rack_interfaces: Vec<Interface>,
     /// Settings (`get_config`).

@@ -335,6 +335,7 @@ pub(crate) fn import_ends(core: &mut Core, at: u64) {
         return;
     }
     core.site_mut().import_due = None;
+    core.site_mut().racks_synced_at = at + core.world.meta.options.timing.import_ms / 2;
     let selections: Vec<(String, String)> = core.world.site.selections.values().map(|s| (s.os.clone(), s.release.clone())).collect();
     for (os, release) in selections {
         let kernels = core.world.site.offered.get(&release).cloned().unwrap_or_default();

@@ -67,7 +67,15 @@ impl Drivers {
 
     async fn make(design: &Design, pinned: &BTreeMap<String, Binding>, printer: &Printer) -> anyhow::Result<Self> {
         let simulated = simulated::start(design, printer).await?;
-        let maas = MaasDriver::new(maas_options(design, simulated.as_ref()).await?)?;
+        let mut options = maas_options(design, simulated.as_ref()).await?;
+        let settings = &design.settings.drivers.maas;
+        if let Some(most) = settings.max_requests {
+            options.max_requests = usize::from(most.get());
+        }
+        if settings.manage_power {
+            options.bmc_credentials = oob::all_credentials(design, simulated.is_some()).await?;
+        }
+        let maas = MaasDriver::new(options)?;
         let oob = oob::connect(design, pinned, simulated.as_ref()).await?;
         Ok(Self { maas: Arc::new(maas), oob, simulated })
     }

@@ -132,6 +132,16 @@ fn credentials(design: &Design, node: &Node, fallback: Option<&(String, Secret)>
     }
 }
 
+/// User and password of every node's BMC, for the provisioner; nodes without any are left out.
+pub(super) async fn all_credentials(design: &Design, simulated: bool) -> anyhow::Result<BTreeMap<String, (String, Secret)>> {
+    let fallback = Fallback::resolve(&design.settings, simulated).await?;
+    let of = |node: &Node| match node.oob.kind.as_ref().map(|k| k.value) {
+        Some(OobType::Ipmi) => credentials(design, node, fallback.ipmi.as_ref(), "ipmi").ok(),
+        _ => credentials(design, node, fallback.redfish.as_ref(), "redfish").ok(),
+    };
+    Ok(design.site.nodes.values().filter_map(|n| Some((n.name.value.clone(), of(n)?))).collect())
+}
+
 fn redfish_endpoint(
     design: &Design,
     node: &Node,

@@ -45,6 +45,7 @@ pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptio
     let policy = Policy {
         goal,
         timeouts_s: timeouts.clone(),
+        manage_power: maas.manage_power,
         target,
         allow,
         replace,

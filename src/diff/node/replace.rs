@@ -68,6 +68,8 @@ pub(super) fn replaced(
         identify: release.delete_record
             || machine.hostname != *name
             || node.domain.as_ref().is_some_and(|d| !machine.domain.eq_ignore_ascii_case(&d.value)),
+        power_settings: platform::wanted_power(node).filter(|_| cx.policy.manage_power),
+        hostname: None,
         networking: full.networking.as_ref().map(|(p, _)| Json::of(p)),
         storage: full.storage.as_ref().map(|(p, _)| Json::of(p)),
         platform: full.platform.as_ref().map(|(p, _)| Json::of(p)),

@@ -36,6 +36,7 @@ calls! {
     "node" "kernel" ["POST machines/{}/ deploy"];
     "node" "disks" ["POST machines/{}/ release"];
     "node" "record" ["DELETE machines/{}/"];
+    "node/power_settings" "*" ["PUT machines/{}/"];
     "node/networking" "*.members" ["POST nodes/{}/interfaces/ create_bond", "DELETE nodes/{}/interfaces/{}/"];
     "node/networking" "*.fabric" ["PUT nodes/{}/interfaces/{}/"];
     "node/networking" "*.bond" ["POST nodes/{}/interfaces/ create_bond", "PUT nodes/{}/interfaces/{}/"];

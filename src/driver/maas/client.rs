@@ -39,11 +39,13 @@ pub(super) struct ApiCall {
     pub(super) op: Option<&'static str>,
     /// Parameters: the query of a `GET`, else the form. Names may repeat.
     pub(super) params: Vec<(String, String)>,
+    /// Parameters that are never shown.
+    pub(super) secrets: Vec<(&'static str, Secret)>,
 }
 
 impl ApiCall {
     fn new(method: Method, path: impl Into<String>, op: Option<&'static str>) -> Self {
-        Self { method, path: path.into(), op, params: Vec::new() }
+        Self { method, path: path.into(), op, params: Vec::new(), secrets: Vec::new() }
     }
 
     /// A read.
@@ -92,6 +94,13 @@ impl ApiCall {
             Some(value) => self.with(name, value),
             None => self,
         }
+    }
+
+    /// Adds a parameter that is never shown.
+    #[must_use]
+    pub(super) fn with_secret(mut self, name: &'static str, value: &Secret) -> Self {
+        self.secrets.push((name, value.clone()));
+        self
     }
 
     /// Adds a parameter once per value.
@@ -208,7 +217,10 @@ impl Api {
             }
         }
         let body = match call.method {
-            Method::POST | Method::PUT => Body::Form(call.params.clone()),
+            Method::POST | Method::PUT => {
+                let hidden = call.secrets.iter().map(|(name, value)| ((*name).to_owned(), value.expose().to_owned()));
+                Body::Form(call.params.iter().cloned().chain(hidden).collect())
+            }
             _ => Body::Empty,
         };
         let mut request = Request::new(call.method.clone(), url, "MAAS")
@@ -218,6 +230,9 @@ impl Api {
             .idempotent(call.method != Method::POST);
         for secret in self.key.secrets() {
             request = request.secret(secret);
+        }
+        for (_, secret) in &call.secrets {
+            request = request.secret(secret.clone());
         }
         let _pass = self.lanes.enter("maas").await;
         let began = Instant::now();

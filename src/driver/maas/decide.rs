@@ -15,7 +15,7 @@ pub(super) enum Decision {
     /// These calls, in order; each depends on what is there now, so a half-way stop is picked up where it is.
     Act { calls: Vec<ApiCall>, then: Begun },
     /// `last` follows `main` also where `main` fails: it puts back what `first` took away.
-    Enclosed { first: Option<ApiCall>, main: ApiCall, last: ApiCall },
+    Enclosed { first: Option<ApiCall>, main: Box<ApiCall>, last: Box<ApiCall> },
     /// The machine is released first; what follows is decided when it is free.
     AfterRelease(ApiCall),
     /// Steps on a machine's interfaces.

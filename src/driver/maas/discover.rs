@@ -51,6 +51,7 @@ impl Api {
             images: true,
             selections: true,
             racks: true,
+            rack_images: false,
             user: false,
             machines: false,
         };
@@ -67,6 +68,7 @@ impl Api {
             images,
             selections,
             racks,
+            rack_images: _,
             user: _,
             machines: _,
         } = lists;

@@ -24,6 +24,7 @@ use crate::action::params::{
 };
 use crate::build::{Binding, Endpoint, Machine, Provisioner};
 use crate::driver::{Begun, Call, Driver, DriverError, ErrorClass, NodeDriver, Observation};
+use crate::redact::Secret;
 
 /// How long a machine that has failed to deploy may take to be released, and how often that is looked at.
 const RELEASE: Duration = Duration::from_mins(2);
@@ -93,7 +94,7 @@ impl Wanted {
             Self::Network(r) => network::needs(r),
             Self::SshKey(_) => Needs { ssh_keys: true, ..none },
             Self::Repository(_) => Needs { repositories: true, ..none },
-            Self::BootMedia(_) => Needs { images: true, selections: true, ..none },
+            Self::BootMedia(_) => Needs { images: true, selections: true, rack_images: true, ..none },
             Self::Tag(_) | Self::Platform(_) => Needs { tags: true, ..none },
             Self::Remove(r) => removal::needs(r),
             Self::Networking(_) => Needs { fabrics: true, subnets: true, ..none },
@@ -146,7 +147,8 @@ impl MaasDriver {
         if lists.user.is_none() && batch.iter().filter(|(_, w)| w.is_of_node()).any(unmarked) {
             lists.user = self.api.shared_user().await;
         }
-        let mut out = Batch { lists, machines, stored: BTreeMap::new(), inventoried: BTreeMap::new() };
+        let credentials = self.options.bmc_credentials.clone();
+        let mut out = Batch { lists, machines, stored: BTreeMap::new(), inventoried: BTreeMap::new(), bmcs: BTreeMap::new(), credentials };
         let mut tasks = JoinSet::new();
         for (call, wanted) in batch {
             let Ok(Some(found)) = out.machine(call) else { continue };
@@ -154,6 +156,9 @@ impl MaasDriver {
             let id = found.machine.id.clone();
             match wanted {
                 Wanted::Storage(_) => tasks.spawn(async move { (id, Answer::Stored(Box::new(api.complete_storage(&found).await))) }),
+                Wanted::Identify(IdentifyNode { power: Some(_), .. }) => {
+                    tasks.spawn(async move { (id.clone(), Answer::Bmc(api.bmc_address(&id).await)) })
+                }
                 Wanted::Interrogate => tasks.spawn(async move {
                     let details = api.details(&id).await;
                     (id, Answer::Inventoried(details.map(|d| d.get("lshw").is_some_and(|t| !t.is_empty()))))
@@ -164,6 +169,7 @@ impl MaasDriver {
         while let Some(joined) = tasks.join_next().await {
             match joined {
                 Ok((id, Answer::Stored(machine))) => drop(out.stored.insert(id, *machine)),
+                Ok((id, Answer::Bmc(address))) => drop(out.bmcs.insert(id, address)),
                 Ok((id, Answer::Inventoried(yes))) => drop(out.inventoried.insert(id, yes)),
                 // A task that did not end leaves its machine unread.
                 Err(_) => {}
@@ -222,6 +228,7 @@ const TAG_EXISTS: &str = "Tag with this Name already exists";
 enum Answer {
     Stored(Box<Result<Machine, DriverError>>),
     Inventoried(Result<bool, DriverError>),
+    Bmc(Option<String>),
 }
 
 /// Everything that a batch of calls is decided from.
@@ -232,6 +239,10 @@ struct Batch {
     stored: BTreeMap<String, Result<Machine, DriverError>>,
     /// Whether the hardware inventory can be read.
     inventoried: BTreeMap<String, Result<bool, DriverError>>,
+    /// BMC addresses as MAAS has them, where they are to be set.
+    bmcs: BTreeMap<String, Option<String>>,
+    /// User and password of BMCs by node.
+    credentials: BTreeMap<String, (String, Secret)>,
 }
 
 impl Batch {
@@ -283,7 +294,11 @@ impl Batch {
             Wanted::BootMedia(p) => site_actions::boot_media(p, lists),
             Wanted::Tag(p) => site_actions::tag(p, lists),
             Wanted::Remove(p) => removal::decide(p, lists),
-            Wanted::Identify(p) => Ok(machine_actions::identify(p, found)),
+            Wanted::Identify(p) => {
+                let address = found.and_then(|f| self.bmcs.get(&f.machine.id)).and_then(Option::as_deref);
+                let credentials = call.node.as_ref().and_then(|n| self.credentials.get(n));
+                Ok(machine_actions::identify(p, found, machine_actions::Power { address, credentials }))
+            }
             Wanted::Commission(p) => Ok(machine_actions::commission(call, p, there()?)),
             Wanted::Interrogate => {
                 let yes = read(&self.inventoried, &there()?.machine.id)?;

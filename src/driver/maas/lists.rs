@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use super::client::{Api, ApiCall};
 use super::together::{Answer, Together};
 use super::wire::{
-    WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireRange, WireRepository, WireRoute, WireSelection,
-    WireSshKey, WireSubnet, WireTag, images,
+    WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireRackImages, WireRange, WireRepository, WireRoute,
+    WireSelection, WireSshKey, WireSubnet, WireTag, images,
 };
 use crate::build::{
     AddressRange, BootSelection, DomainFacts, Fabric, Image, Machine, PackageRepository, RackController, SshKey, StaticRoute, Subnet,
@@ -77,6 +77,7 @@ pub(super) struct Needs {
     pub(super) images: bool,
     pub(super) selections: bool,
     pub(super) racks: bool,
+    pub(super) rack_images: bool,
     pub(super) user: bool,
     pub(super) machines: bool,
 }
@@ -96,6 +97,7 @@ impl Needs {
             images: self.images | o.images,
             selections: self.selections | o.selections,
             racks: self.racks | o.racks,
+            rack_images: self.rack_images | o.rack_images,
             user: self.user | o.user,
             machines: self.machines | o.machines,
         }
@@ -115,6 +117,14 @@ pub(super) struct Selections {
     pub(super) sources: Vec<u64>,
     /// Id within its source, and what is selected.
     pub(super) selections: Vec<(u64, BootSelection)>,
+}
+
+/// How far a rack controller has the region's images.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RackImages {
+    pub(super) hostname: String,
+    /// What MAAS says it is at (`syncing`), while it has not all of them.
+    pub(super) behind: Option<String>,
 }
 
 /// The user that the API key belongs to.
@@ -138,6 +148,7 @@ pub(super) struct Lists {
     pub(super) images: Slot<ImageState>,
     pub(super) selections: Slot<Selections>,
     pub(super) racks: Slot<Vec<RackController>>,
+    pub(super) rack_images: Slot<Vec<RackImages>>,
     pub(super) user: Slot<User>,
     pub(super) machines: Slot<Vec<Machine>>,
 }
@@ -169,7 +180,22 @@ impl Api {
     /// Reads the lists that are needed, at the same time.
     pub(super) async fn lists(&self, needs: Needs) -> Lists {
         let shared = Arc::clone(&self.lists);
-        let (fabrics, subnets, ranges, routes, domains, tags, ssh_keys, repositories, images, selections, racks, user, machines) = tokio::join!(
+        let (
+            fabrics,
+            subnets,
+            ranges,
+            routes,
+            domains,
+            tags,
+            ssh_keys,
+            repositories,
+            images,
+            selections,
+            racks,
+            rack_images,
+            user,
+            machines,
+        ) = tokio::join!(
             self.list::<WireFabric, _>(needs.fabrics, "fabrics/", &shared.fabrics),
             self.list::<WireSubnet, _>(needs.subnets, "subnets/", &shared.subnets),
             self.list::<WireRange, _>(needs.ranges, "ipranges/", &shared.ranges),
@@ -181,10 +207,26 @@ impl Api {
             self.shared(needs.images, &shared.images, |api| async move { api.images().await }),
             self.shared(needs.selections, &shared.selections, |api| async move { api.selections().await }),
             self.list::<WireController, _>(needs.racks, "rackcontrollers/", &shared.racks),
+            async { if needs.rack_images { Some(self.rack_images().await.map(Arc::new)) } else { None } },
             self.shared(needs.user, &shared.user, |api| async move { api.user().await }),
             self.shared(needs.machines, &shared.machines, |api| async move { Ok(api.all_machines().await?.into_machines()) }),
         );
-        Lists { fabrics, subnets, ranges, routes, domains, tags, ssh_keys, repositories, images, selections, racks, user, machines }
+        Lists {
+            fabrics,
+            subnets,
+            ranges,
+            routes,
+            domains,
+            tags,
+            ssh_keys,
+            repositories,
+            images,
+            selections,
+            racks,
+            rack_images,
+            user,
+            machines,
+        }
     }
 
     /// Who the API key belongs to, as a list.
@@ -218,6 +260,23 @@ impl Api {
         }
         // Without an answer for the single image: what is listed while nothing is imported is there.
         Ok(ImageState { images: images(&resources, &complete, !importing), importing })
+    }
+
+    /// What each rack controller has of the region's images.
+    async fn rack_images(&self) -> Result<Vec<RackImages>, DriverError> {
+        let racks: Vec<WireController> = self.fetch(&ApiCall::get("rackcontrollers/")).await?;
+        let mut out = Vec::new();
+        for rack in racks.into_iter().map(RackController::from) {
+            let call = ApiCall::get_op(format!("rackcontrollers/{}/", rack.id), "list_boot_images");
+            let behind = match self.fetch::<WireRackImages>(&call).await {
+                Ok(images) => images.behind(),
+                // Releases that no longer have the call have no copies on rack controllers to wait for.
+                Err(error) if error.class == ErrorClass::Rejected => None,
+                Err(error) => return Err(error),
+            };
+            out.push(RackImages { hostname: rack.hostname, behind });
+        }
+        Ok(out)
     }
 
     /// Selections of all boot sources.
@@ -262,6 +321,7 @@ getters! {
     images: ImageState, "boot images";
     selections: Selections, "boot source selections";
     racks: Vec<RackController>, "rack controllers";
+    rack_images: Vec<RackImages>, "boot images of rack controllers";
     user: User, "users";
     /// All machines, without what only each of them answers.
     machines: Vec<Machine>, "machines";

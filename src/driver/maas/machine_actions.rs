@@ -7,9 +7,10 @@ use super::decide::Decision;
 use super::lists::Lists;
 use super::site_actions::create_tag;
 use super::wire::Found;
-use crate::action::params::{ApplyNodePlatform, ConfigureHardware, DeployNode, DestroyNode, IdentifyNode};
+use crate::action::params::{ApplyNodePlatform, ConfigureHardware, DeployNode, DestroyNode, IdentifyNode, PowerSettings};
 use crate::build::{Machine, MachineStatus, TagFacts};
 use crate::driver::{Call, DriverError, ErrorClass};
+use crate::redact::Secret;
 
 /// Annotation that names the site which deployed a machine.
 pub(super) const SITE_KEY: &str = "drydock.site";
@@ -88,15 +89,26 @@ pub(super) fn foreign(site: &str, user: &str, adopted_from: Option<&str>, machin
     ))
 }
 
-/// Gives an enlisted machine its name.
-pub(super) fn identify(params: &IdentifyNode, found: Option<&Found>) -> Decision {
+/// What MAAS has of a machine's power settings, and what of them may be sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Power<'a> {
+    /// BMC address as MAAS has it.
+    pub(super) address: Option<&'a str>,
+    /// User and password of the node's BMC.
+    pub(super) credentials: Option<&'a (String, Secret)>,
+}
+
+/// Gives an enlisted machine its name, and MAAS the way to its BMC.
+pub(super) fn identify(params: &IdentifyNode, found: Option<&Found>, power: Power<'_>) -> Decision {
     let Some(found) = found else {
         return Decision::InProgress("waiting for enlistment: MAAS has no machine with the node's MACs or UUID yet".to_owned());
     };
     let machine = &found.machine;
     let hostname = machine.hostname != params.hostname;
     let domain = params.domain.as_ref().filter(|d| **d != machine.domain);
-    if !hostname && domain.is_none() {
+    let differs = |p: &&PowerSettings| machine.power_type.as_ref() != Some(&p.kind) || power.address != Some(p.address.as_str());
+    let settings = params.power.as_ref().filter(differs);
+    if !hostname && domain.is_none() && settings.is_none() {
         return Decision::Done(BTreeMap::from([("machine".to_owned(), machine.id.clone())]));
     }
     let in_use = matches!(machine.status, MachineStatus::Deployed | MachineStatus::Deploying | MachineStatus::Releasing);
@@ -106,7 +118,22 @@ pub(super) fn identify(params: &IdentifyNode, found: Option<&Found>) -> Decision
             machine.status_name, machine.hostname
         ));
     }
-    Decision::act([put(machine).with_some("hostname", hostname.then_some(&params.hostname)).with_some("domain", domain)])
+    let mut call = put(machine).with_some("hostname", hostname.then_some(&params.hostname)).with_some("domain", domain);
+    if let Some(settings) = settings {
+        let Some((user, password)) = power.credentials else {
+            let hint = "give `oob.account` and `oob.credential` in the design, or `drivers.redfish.credentials`";
+            return Decision::Failed(
+                DriverError::new(ErrorClass::Settings, format!("there are no credentials of the BMC at {} for MAAS", settings.address))
+                    .hint(hint),
+            );
+        };
+        call = call
+            .with("power_type", &settings.kind)
+            .with("power_parameters_power_address", &settings.address)
+            .with("power_parameters_power_user", user)
+            .with_secret("power_parameters_power_pass", password);
+    }
+    Decision::act([call])
 }
 
 /// Commissions. A machine that is ready was commissioned, unless the plan wants another commissioning than the one it saw.

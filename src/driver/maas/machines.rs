@@ -18,7 +18,7 @@ use crate::driver::{DriverError, ErrorClass};
 const GIVEN_UP_AFTER: usize = 8;
 
 /// How many machines are read at a time: more than there are lanes, so that none is idle.
-const AT_A_TIME: usize = 16;
+const AT_A_TIME: usize = 32;
 
 /// Up to how many machines are asked for by name; more are listed in full.
 pub(super) const BY_NAME: usize = 200;
@@ -186,7 +186,7 @@ impl Api {
         Ok(all.into_iter().filter_map(|(id, p)| Some((id, p.host()?))).collect())
     }
 
-    async fn bmc_address(&self, machine: &str) -> Option<String> {
+    pub(super) async fn bmc_address(&self, machine: &str) -> Option<String> {
         let call = ApiCall::get_op(format!("machines/{machine}/"), "power_parameters");
         self.fetch::<PowerAddress>(&call).await.ok()?.host()
     }

@@ -278,7 +278,7 @@ fn range(
         )));
     }
     let first = (!taken_away).then(|| servers(&without));
-    Ok(Decision::Enclosed { first, main: create, last: servers(dns_servers) })
+    Ok(Decision::Enclosed { first, main: Box::new(create), last: Box::new(servers(dns_servers)) })
 }
 
 fn joined(servers: &[IpAddr]) -> String {

@@ -129,7 +129,12 @@ pub(super) fn boot_media(params: &BootMediaParams, lists: &Lists) -> Result<Deci
     let BootMediaParams { os, series, arch } = params;
     let listed = state.images.iter().find(|i| i.os == *os && i.series == *series && i.arch == *arch);
     if listed.is_some_and(|i| i.synced) {
-        return Ok(Decision::done());
+        // Machines boot from rack controllers, which copy what the region has.
+        let behind = lists.rack_images()?.iter().find_map(|r| Some((&r.hostname, r.behind.as_ref()?)));
+        return Ok(match behind {
+            None => Decision::done(),
+            Some((rack, status)) => Decision::InProgress(format!("rack controller {rack} is copying images ({status})")),
+        });
     }
     let selections = lists.selections()?;
     let same = selections.selections.iter().find(|(_, s)| s.os == *os && s.release == *series);

@@ -390,7 +390,8 @@ pub(super) fn controller(call: &mut Call<'_>, kind: &str, id: &str) -> Answer {
                     json!({ "name": r.name, "architecture": arch, "subarches": [sub] })
                 })
                 .collect();
-            Ok(Reply::json(&json!({ "images": images, "connected": true, "status": "synced" })))
+            let status = if call.core.now < site.racks_synced_at { "syncing" } else { "synced" };
+            Ok(Reply::json(&json!({ "images": images, "connected": true, "status": status })))
         }
         _ => Err(call.unrecognised(&["GET", "POST", "PUT", "DELETE"])),
     }

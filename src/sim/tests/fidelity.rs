@@ -618,3 +618,54 @@ fn storage_answers_as_recorded() {
     r.fields("machine-ready-configured", &lab.maas("GET", &m, None, &[]));
     r.finish(24);
 }
+
+/// Names of the recordings that this file compares with.
+fn compared() -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for name in ["same", "same_but", "fields"] {
+        let call = format!("r.{name}(");
+        for (at, _) in include_str!("fidelity.rs").match_indices(&call) {
+            let rest = include_str!("fidelity.rs")[at + call.len()..].trim_start();
+            out.extend(rest.strip_prefix('"').and_then(|r| r.split_once('"')).map(|(name, _)| name.to_owned()));
+        }
+    }
+    out.sort();
+    out.dedup();
+    out
+}
+
+#[test]
+fn the_table_of_calls_in_the_documentation_is_that_of_the_tests() {
+    let Some(r) = recordings() else { return };
+    let mut calls: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for name in compared() {
+        let recording = r.load(&name);
+        let path = recording["request"]["path"].as_str().unwrap().trim_start_matches("/MAAS/api/2.0/").to_owned();
+        let mut after: Option<&str> = None;
+        let words: Vec<&str> = path
+            .split('/')
+            .map(|part| {
+                let names = ["machines", "nodes", "tags", "boot-resources", "rackcontrollers", "subnets"];
+                let is_id = !part.is_empty() && (part.bytes().all(|b| b.is_ascii_digit()) || after.is_some_and(|a| names.contains(&a)));
+                after = Some(part);
+                if is_id { "{}" } else { part }
+            })
+            .collect();
+        let op = recording["request"]["op"].as_str().map_or(String::new(), |op| format!(" {op}"));
+        let call = format!("{} {}{op}", recording["request"]["method"].as_str().unwrap(), words.join("/"));
+        calls.entry(call).or_default().push(format!("{} ({})", name, recording["status"]));
+    }
+    let rows = calls.iter().map(|(call, names)| format!("| `{call}` | {} |\n", names.join(", ")));
+    let table = format!("| call | compared with the recordings (status) |\n|---|---|\n{}", rows.collect::<String>());
+    let doc = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/simulated-site.md");
+    let text = std::fs::read_to_string(doc).unwrap();
+    let (begin, end) = ("<!-- calls: made from src/sim/tests/fidelity.rs -->\n", "<!-- end of calls -->");
+    let (head, rest) = text.split_once(begin).expect("a begin mark");
+    let (found, tail) = rest.split_once(end).expect("an end mark");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(doc, format!("{head}{begin}{table}{end}{tail}")).unwrap();
+    } else {
+        assert_eq!(found, table, "run the test with UPDATE_DOCS=1");
+    }
+    assert!(compared().len() > 120, "{}", compared().len());
+}

@@ -11,7 +11,7 @@ use crate::redact::Secret;
 async fn error_of(recording: Recorded) -> DriverError {
     let method = Method::from_bytes(recording.method.as_bytes()).unwrap();
     let op: Option<&'static str> = recording.op.clone().map(|o| &*o.leak());
-    let call = ApiCall { method, path: recording.path.clone(), op, params: recording.params.clone() };
+    let call = ApiCall { method, path: recording.path.clone(), op, params: recording.params.clone(), secrets: Vec::new() };
     let server = Server::start(vec![recording]).await;
     let options = HttpOptions { attempts: 1, ..HttpOptions::default() };
     let api = Api::new(&server.url, &Secret::new(format!("LiveConsumer:LiveToken:{CANARY}")), options, 2).unwrap();

@@ -7,9 +7,12 @@ use super::super::client::ANNOTATE;
 use super::server::{Asked, Recorded, Server, recorded};
 use super::site_actions::{call as site_call, failed, observe};
 use crate::action::ActionKind;
-use crate::action::params::{ApplyNodePlatform, ConfigureHardware, DeployNode, DestroyNode, IdentifyNode, KernelParams, NoParams};
+use crate::action::params::{
+    ApplyNodePlatform, ConfigureHardware, DeployNode, DestroyNode, IdentifyNode, KernelParams, NoParams, PowerSettings,
+};
 use crate::build::Binding;
 use crate::driver::{Begun, Call, Driver, ErrorClass, Observation};
+use crate::redact::Secret;
 
 const ID: &str = "xna7aq";
 const MAC: &str = "52:54:00:46:19:38";
@@ -68,7 +71,7 @@ fn none() -> Recorded {
 
 #[tokio::test]
 async fn a_machine_is_found_by_its_macs_and_named() {
-    let params = IdentifyNode { hostname: "compute01".into(), domain: Some("example.test".into()) };
+    let params = IdentifyNode { hostname: "compute01".into(), domain: Some("example.test".into()), power: None };
     let mut identify = call(ActionKind::IdentifyNode, &params);
     identify.binding.machine = None;
     let server = Server::start(vec![none()]).await;
@@ -97,6 +100,33 @@ async fn a_machine_is_found_by_its_macs_and_named() {
     identify.binding.macs.clear();
     let error = failed(observe(&Server::start(vec![none()]).await, &identify).await);
     assert!(error.message.contains("neither MACs nor a UUID nor a machine id"), "{error}");
+}
+
+#[tokio::test]
+async fn power_settings_are_sent_with_credentials_that_nothing_shows() {
+    let power = PowerSettings { address: "10.9.0.11".into(), kind: "redfish".into() };
+    let params = IdentifyNode { hostname: "compute01".into(), domain: None, power: Some(power) };
+    let identify = call(ActionKind::IdentifyNode, &params);
+    let named = |kind: &str| machine(0, "New", json!({"hostname": "compute01", "power_type": kind}));
+    let address =
+        |text: &str| Recorded::made("GET", "machines/xna7aq/", Some("power_parameters"), json!({"power_address": text, "power_pass": "x"}));
+    let put = Recorded::made("PUT", "machines/xna7aq/", None, json!({"system_id": ID}));
+    let server = Server::start(vec![named("redfish"), address("10.9.0.11")]).await;
+    assert!(matches!(observe(&server, &identify).await, Observation::Done { .. }));
+    for (kind, at) in [("ipmi", "10.9.0.11"), ("redfish", "10.9.0.99")] {
+        let server = Server::start(vec![named(kind), address(at), put.clone()]).await;
+        // Without credentials nothing is sent.
+        let error = failed(observe(&server, &identify).await);
+        assert!(error.class == ErrorClass::Settings && error.message.contains("10.9.0.11"), "{error}");
+        let driver = server.driver_with(|o| {
+            o.bmc_credentials.insert("node01".into(), ("root".into(), Secret::new("canary-power")));
+        });
+        assert!(!format!("{driver:?}").contains("canary-power"));
+        assert_eq!(driver.begin(&identify).await.unwrap(), Begun::Complete);
+        let sent: Vec<String> = server.changes().iter().map(said).collect();
+        let form = "power_type=redfish&power_parameters_power_address=10.9.0.11&power_parameters_power_user=root&power_parameters_power_pass=canary-power";
+        assert_eq!(sent, [format!("PUT machines/xna7aq/ - {form}")]);
+    }
 }
 
 #[tokio::test]

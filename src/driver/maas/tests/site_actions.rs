@@ -384,7 +384,19 @@ async fn images_are_selected_then_imported() {
         call(ActionKind::CreateBootMedia, &BootMediaParams { os: "ubuntu".into(), series: series.into(), arch: arch.into() })
     };
     let noble = json!([{"id": 9, "os": "ubuntu", "release": "noble", "arches": ["amd64"]}]);
-    let there = || vec![recorded("boot-resources"), recorded("boot-resource-read")];
+    let rack = |status: &str| {
+        let images = json!({"images": [], "connected": true, "status": status});
+        Recorded::made("GET", "rackcontrollers/qx8d88/", Some("list_boot_images"), images)
+    };
+    let there = || vec![recorded("boot-resources"), recorded("boot-resource-read"), recorded("rackcontrollers"), rack("synced")];
+
+    // Complete on the region, and not yet where machines boot from.
+    let copying = vec![recorded("boot-resources"), recorded("boot-resource-read"), recorded("rackcontrollers"), rack("syncing")];
+    let server = Server::start([copying, vec![importing(false)], selections(noble.clone())].concat()).await;
+    assert_eq!(
+        observe(&server, &wanted("jammy", "amd64")).await,
+        Observation::InProgress { detail: "rack controller vm is copying images (syncing)".into() }
+    );
 
     let server = Server::start([there(), vec![importing(false)], selections(noble.clone())].concat()).await;
     assert_eq!(observe(&server, &wanted("jammy", "amd64")).await, Observation::done());

@@ -25,7 +25,7 @@ fn actions() -> Vec<Call> {
     };
     let deploy = DeployNode { os: "ubuntu".into(), series: "noble".into(), kernel: None };
     vec![
-        call(ActionKind::IdentifyNode, &IdentifyNode { hostname: "compute01".into(), domain: None }),
+        call(ActionKind::IdentifyNode, &IdentifyNode { hostname: "compute01".into(), domain: None, power: None }),
         call(ActionKind::ConfigureHardware, &NoParams {}),
         call(ActionKind::InterrogateNode, &NoParams {}),
         call(ActionKind::ApplyNodeNetworking, &networking()),

@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::{WireId, nullable, text};
 use crate::build::{
-    BondParameters, Disk, DiskKind, DiskPartition, FilesystemFacts, InterfaceKind, LinkMode, LogicalVolumeFacts, Machine, MachineInterface,
-    MachineStatus, PowerState, SubnetLink, VolumeGroupFacts,
+    BondParameters, Disk, DiskKind, DiskPartition, FilesystemFacts, Firmware, InterfaceKind, LinkMode, LogicalVolumeFacts, Machine,
+    MachineInterface, MachineStatus, PowerState, SubnetLink, VolumeGroupFacts,
 };
 
 /// A machine and what its own answer leaves open.
@@ -39,6 +39,8 @@ pub(in super::super) struct WireMachine {
     #[serde(default)]
     current_commissioning_result_id: Option<u64>,
     #[serde(default)]
+    power_type: Option<String>,
+    #[serde(default)]
     power_state: Option<String>,
     #[serde(default)]
     owner: Option<String>,
@@ -48,6 +50,8 @@ pub(in super::super) struct WireMachine {
     hardware_uuid: Option<String>,
     #[serde(default)]
     hardware_info: Option<WireHardware>,
+    #[serde(default)]
+    bios_boot_method: Option<String>,
     #[serde(default)]
     boot_interface: Option<WireMac>,
     #[serde(default, deserialize_with = "nullable")]
@@ -89,6 +93,10 @@ struct WireName {
 struct WireHardware {
     #[serde(default)]
     system_serial: Option<String>,
+    #[serde(default)]
+    system_vendor: Option<String>,
+    #[serde(default)]
+    mainboard_firmware_version: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -333,7 +341,17 @@ impl WireMachine {
         let mut tags = self.tag_names;
         tags.sort();
         let annotations = if self.workload_annotations.is_empty() { self.owner_data } else { self.workload_annotations };
-        let serial = self.hardware_info.and_then(|h| h.system_serial).filter(|s| !placeholder(s));
+        let told = |value: Option<String>| text(value).filter(|v| !placeholder(v));
+        let (serial, mut firmware) = match self.hardware_info {
+            Some(h) => {
+                let firmware =
+                    Firmware { vendor: told(h.system_vendor), bios_version: told(h.mainboard_firmware_version), boot_mode: None };
+                (told(h.system_serial), firmware)
+            }
+            None => (None, Firmware::default()),
+        };
+        // MAAS calls the old way after how it boots.
+        firmware.boot_mode = told(self.bios_boot_method).map(|m| if m == "pxe" { "bios".to_owned() } else { m });
         Found {
             has_volume_groups: !self.volume_groups.is_empty(),
             message: text(self.status_message),
@@ -351,6 +369,7 @@ impl WireMachine {
                     Some("off") => PowerState::Off,
                     _ => PowerState::Unknown,
                 },
+                power_type: text(self.power_type),
                 bmc_address: None,
                 owner: text(self.owner),
                 locked: self.locked,
@@ -361,6 +380,7 @@ impl WireMachine {
                 architecture: self.architecture,
                 cpus: self.cpu_count,
                 memory_mib: self.memory,
+                firmware: (firmware != Firmware::default()).then_some(firmware),
                 interfaces: self.interface_set.into_iter().map(MachineInterface::from).collect(),
                 default_gateway: self.default_gateways.and_then(|g| g.ipv4).and_then(|g| g.gateway_ip),
                 disks: self.blockdevice_set.into_iter().map(Disk::from).collect(),

@@ -10,8 +10,8 @@ mod site;
 pub(super) use events::WireEvents;
 pub(super) use machine::{Found, WireMachine, WireVolumeGroup};
 pub(super) use site::{
-    PowerAddress, WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireRange, WireRepository, WireRoute,
-    WireSelection, WireSshKey, WireSubnet, WireTag, WireUser, WireVersion, images,
+    PowerAddress, WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireRackImages, WireRange, WireRepository,
+    WireRoute, WireSelection, WireSshKey, WireSubnet, WireTag, WireUser, WireVersion, images,
 };
 
 use serde::{Deserialize, Deserializer};

@@ -375,6 +375,23 @@ impl From<WireController> for RackController {
     }
 }
 
+/// `op=list_boot_images` of a rack controller.
+#[derive(Debug, Clone, Deserialize)]
+pub(in super::super) struct WireRackImages {
+    #[serde(default)]
+    connected: bool,
+    #[serde(default, deserialize_with = "nullable")]
+    status: String,
+}
+
+impl WireRackImages {
+    /// What it is at while it has not all of the region's images. One that is not connected is nobody's to wait for.
+    pub(in super::super) fn behind(self) -> Option<String> {
+        let waits = ["syncing", "out-of-sync", "region-importing"].contains(&self.status.as_str());
+        (self.connected && waits).then_some(self.status)
+    }
+}
+
 /// The one power parameter that is read. The answer also holds passwords; this type cannot.
 #[derive(Clone, Deserialize)]
 pub(in super::super) struct PowerAddress {

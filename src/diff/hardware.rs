@@ -1,0 +1,125 @@
+//! Machines against their hardware profiles: what drydock does not change, and an operator wants to know before it is deployed on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Policy;
+use super::identity::{Match, NodeIdentity};
+use super::node::selectable;
+use crate::build::Machine;
+use crate::model::{HardwareProfile, Node, Site};
+
+/// Nodes whose machines differ, and what is not known.
+#[derive(Debug, Default)]
+pub(super) struct Hardware {
+    /// Sentence about the profile → what is there → nodes.
+    differences: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    /// Profile and attribute that could not be compared for some node.
+    unknown: BTreeSet<(String, &'static str)>,
+}
+
+impl Hardware {
+    /// Compares every node that has a machine.
+    pub(super) fn compare(site: &Site, identities: &BTreeMap<String, NodeIdentity<'_>>, policy: &Policy) -> Self {
+        let mut out = Self::default();
+        for (name, identity) in identities {
+            let Some(node) = site.nodes.get(name) else { continue };
+            let Some(profile) = node.hardware_profile.as_ref().and_then(|p| site.hardware_profiles.get(&p.value)) else { continue };
+            // The stage is not known here; a selection by stage shows all nodes.
+            let selected =
+                policy.target.as_ref().is_none_or(|t| super::Stage::ALL.iter().any(|s| t.matches(&selectable(node, *s).as_ref())));
+            if !selected {
+                continue;
+            }
+            match &identity.found {
+                Match::Machine { machine, .. } if machine.cpus > 0 => out.node(node, profile, machine, identity),
+                _ => out.unknown.extend(["BIOS version", "boot mode"].map(|what| (profile.name.value.clone(), what))),
+            }
+        }
+        out
+    }
+
+    fn node(&mut self, node: &Node, profile: &HardwareProfile, machine: &Machine, identity: &NodeIdentity<'_>) {
+        let firmware = machine.firmware.clone().unwrap_or_default();
+        let bmc = identity.bmc;
+        let bios = firmware.bios_version.or_else(|| bmc.and_then(|b| b.bios_version.clone()));
+        let vendor = firmware.vendor.or_else(|| bmc.and_then(|b| b.manufacturer.clone()));
+        let same = |a: &str, b: &str| a.trim().eq_ignore_ascii_case(b.trim());
+        // `HP` and `HP Inc.` are one vendor.
+        let alike = |a: &str, b: &str| {
+            let (a, b) = (a.trim().to_ascii_lowercase(), b.trim().to_ascii_lowercase());
+            a.contains(&b) || b.contains(&a)
+        };
+        let wanted = |t: &Option<crate::model::Text>| t.as_ref().map(|t| t.value.clone());
+        self.text(node, profile, "BIOS version", wanted(&profile.bios_version), bios, same);
+        self.text(node, profile, "boot mode", wanted(&profile.boot_mode), firmware.boot_mode, same);
+        self.text(node, profile, "vendor", wanted(&profile.vendor), vendor, alike);
+        for (name, set) in &profile.cpu_sets {
+            let highest = set.value.split([',', '-']).filter_map(|n| n.trim().trim_start_matches('^').parse::<u32>().ok()).max();
+            if highest.is_some_and(|cpu| cpu >= machine.cpus) {
+                self.note(node, profile, &format!("its CPU set {name} ({})", set.value), format!("{} CPUs", machine.cpus));
+            }
+        }
+        for (name, pages) in &profile.hugepages {
+            let needed = page_bytes(&pages.size.value).and_then(|size| size.checked_mul(pages.count.value));
+            if needed.is_some_and(|bytes| bytes > machine.memory_mib.saturating_mul(1 << 20)) {
+                let what = format!("its huge pages {name} ({} × {})", pages.count.value, pages.size.value);
+                self.note(node, profile, &what, format!("{} MiB of memory", machine.memory_mib));
+            }
+        }
+    }
+
+    fn text(
+        &mut self,
+        node: &Node,
+        profile: &HardwareProfile,
+        what: &'static str,
+        wanted: Option<String>,
+        found: Option<String>,
+        is: impl Fn(&str, &str) -> bool,
+    ) {
+        match (wanted, found) {
+            (Some(wanted), Some(found)) if !is(&wanted, &found) => {
+                self.note(node, profile, &format!("{what} {wanted}"), format!("{what} {found}"));
+            }
+            (Some(_), None) => drop(self.unknown.insert((profile.name.value.clone(), what))),
+            _ => {}
+        }
+    }
+
+    fn note(&mut self, node: &Node, profile: &HardwareProfile, wanted: &str, found: String) {
+        let says = format!("hardware profile {} says {wanted}", profile.name.value);
+        self.differences.entry(says).or_default().entry(found).or_default().insert(node.name.value.clone());
+    }
+
+    /// Whether an attribute could not be compared for some node of a profile.
+    pub(super) fn is_unknown(&self, profile: &str, what: &'static str) -> bool {
+        self.unknown.iter().any(|(p, w)| p == profile && *w == what)
+    }
+
+    /// The differences, one line each.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        const SHOWN: usize = 5;
+        let line = |says: &str, found: &str, nodes: &BTreeSet<String>| {
+            let shown: Vec<&str> = nodes.iter().take(SHOWN).map(String::as_str).collect();
+            let more = if nodes.len() > SHOWN { format!(" and {} more", nodes.len() - SHOWN) } else { String::new() };
+            let verb = if nodes.len() == 1 { "has" } else { "have" };
+            format!("{says}; {}{more} {verb} {found}", shown.join(", "))
+        };
+        self.differences.iter().flat_map(|(says, all)| all.iter().map(|(found, nodes)| line(says, found, nodes))).collect()
+    }
+}
+
+/// `1G`, `2M`, `2048k`, as the kernel reads `hugepagesz`.
+fn page_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let number: u64 = text[..digits].parse().ok()?;
+    let shift = match text[digits..].trim().to_ascii_lowercase().as_str() {
+        "" => 0,
+        "k" | "kb" => 10,
+        "m" | "mb" => 20,
+        "g" | "gb" => 30,
+        _ => return None,
+    };
+    number.checked_mul(1 << shift)
+}

@@ -1,0 +1,89 @@
+//! Canaries: no secret of a site is in anything that drydock prints, writes or keeps.
+
+use std::path::Path;
+
+use crate::perturbed_support::Site;
+
+/// All texts below a folder, but what belongs to the simulated site and the design itself.
+fn kept(folder: &Path, out: &mut Vec<(String, Vec<u8>)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if !["sim", "design"].contains(&name.as_str()) {
+                kept(&path, out);
+            }
+        } else if name != "drydock.yaml" {
+            // The faults of this test stand in the settings.
+            out.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn no_secret_is_in_any_output_plan_state_or_log() {
+    let site = Site::new("");
+    let canary = "canary-bmc-password-4711";
+    let password = "hello-bmc-password";
+    let mut replaced = 0;
+    for entry in std::fs::read_dir(site.path().join("design")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        replaced += text.matches(password).count();
+        std::fs::write(&path, text.replace(password, canary)).unwrap();
+    }
+    assert!(replaced > 0, "the sample has a BMC password");
+    let mut said: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut run = |arguments: &[&str]| {
+        let ended = site.run(arguments);
+        let text = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(!text.contains("panicked"), "{text}");
+        said.push((format!("drydock {}", arguments.join(" ")), text.into_bytes()));
+        ended.code
+    };
+    for arguments in [
+        &["validate", "-vv"][..],
+        &["render", "--all"],
+        &["explain", "node.compute01"],
+        &["explain", "node.compute01", "--format", "json"],
+        &["discover", "-vv", "-o", "build.json"],
+        &["plan", "-vv", "--out", "first.plan"],
+        &["plan", "--format", "json"],
+        &["show", "first.plan", "--format", "json"],
+        &["apply", "first.plan", "--json"],
+        &["runs", "show"],
+        &["runs", "show", "--format", "json"],
+        &["state", "show", "--format", "json"],
+        &["adopt", "*", "--format", "json"],
+        &["plan", "--replace", "node=compute01", "--format", "json"],
+        &["destroy", "--target", "node=compute01", "--auto-approve"],
+    ] {
+        let code = run(arguments);
+        assert!([0, 2].contains(&code), "{arguments:?}: {code}");
+    }
+    // Refusals and failures: a wrong password, a refused key whose answer holds the secret, broken answers.
+    let endpoints: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(site.path().join(".drydock/sim/endpoints.json")).unwrap()).unwrap();
+    let key = endpoints["key"].as_str().unwrap().to_owned();
+    let secret = key.rsplit(':').next().unwrap().to_owned();
+    assert!(secret.len() > 8, "an API key");
+    for fault in [
+        "{node: compute02, machine: wrong_credentials, count: 0}".to_owned(),
+        format!("{{server: maas, path: '.*/machines/', count: 0, status: 401, body: 'Expected signature base string: &{secret}'}}"),
+        format!("{{server: maas, method: GET, path: '.*/tags/', count: 0, status: 500, body: 'traceback with {secret} in it'}}"),
+        format!("{{server: maas, method: GET, path: '.*/fabrics/', count: 0, status: 200, body: '{{]{secret}'}}"),
+    ] {
+        site.simulate(&format!("  faults: [{fault}]"));
+        run(&["plan", "-vv"]);
+        run(&["apply", "--auto-approve", "-vv"]);
+        run(&["discover", "-vv"]);
+    }
+    kept(site.path(), &mut said);
+    assert!(said.iter().any(|(name, _)| name.ends_with("state.db")) && said.iter().any(|(name, _)| name.ends_with("first.plan")));
+    for (what, bytes) in &said {
+        let text = String::from_utf8_lossy(bytes);
+        for hidden in [canary, secret.as_str(), key.as_str()] {
+            assert!(!text.contains(hidden), "{what} holds a secret:\n{text}");
+        }
+    }
+}
