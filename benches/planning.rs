@@ -53,6 +53,15 @@ fn main() {
     let t2 = cpu_seconds();
     diagnostics.extend(check::run(&site));
     let t3 = cpu_seconds();
+    let mut by_rule: Vec<(f64, &str)> = check::rules()
+        .map(|rule| {
+            let start = cpu_seconds();
+            let found = check::run_one(rule, &site);
+            drop(found);
+            (cpu_seconds() - start, rule.code.0)
+        })
+        .collect();
+    by_rule.sort_by(|a, b| b.0.total_cmp(&a.0));
     assert!(!drydock::diag::has_errors(&diagnostics), "the generated site is valid: {diagnostics:#?}");
     drop(documents);
     let before = (memory_mib("VmHWM:"), memory_mib("VmRSS:"));
@@ -81,6 +90,8 @@ fn main() {
     println!("read                {:.3} CPU-s", t1 - t0);
     println!("inherit             {:.3} CPU-s", t2 - t1);
     println!("check               {:.3} CPU-s", t3 - t2);
+    let worst: Vec<String> = by_rule.iter().take(5).map(|(seconds, code)| format!("{code} {seconds:.3}")).collect();
+    println!("  slowest rules     {}", worst.join(", "));
     println!("= read+inherit+check {:.3} CPU-s", t3 - t0);
     println!("diff+graph          {:.3} CPU-s, {} actions", t5 - t4, plan.actions.len());
     println!("plan file           {:.3} CPU-s, {} bytes", t6 - t5, file.len());

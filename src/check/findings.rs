@@ -1,7 +1,6 @@
 //! What a rule reports to.
 
 use super::registry::Rule;
-use crate::design::similar;
 use crate::diag::Diagnostic;
 use crate::model::{Sink, Text};
 
@@ -26,6 +25,16 @@ impl<'a> Findings<'a> {
         self.sink.push(diagnostic);
     }
 
+    /// The name most like `name`, if any is like it.
+    pub(super) fn similar<'n>(&mut self, name: &str, among: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+        self.sink.similar(name, among)
+    }
+
+    /// Whether a finding like this one was pushed.
+    pub(super) fn has(&self, found: &Diagnostic) -> bool {
+        found.span.is_some_and(|span| self.sink.has(found.code, span, &found.message))
+    }
+
     /// Reports that `name` is no `what` of the design, with the name that was probably meant, or with `otherwise`.
     pub(super) fn unknown<'n>(
         &mut self,
@@ -36,7 +45,12 @@ impl<'a> Findings<'a> {
         otherwise: &str,
     ) {
         let found = self.finding(format!("{what} `{name}` does not exist")).at(name.span).resource(resource);
-        let found = match similar(name, known.map(String::as_str)) {
+        // What many inherit is looked for once.
+        if self.sink.has(found.code, name.span, &found.message) {
+            self.sink.push(found);
+            return;
+        }
+        let found = match self.sink.similar(name, known.map(String::as_str)) {
             Some(similar) => found.help(format!("did you mean `{similar}`?")),
             None => found.help(otherwise),
         };

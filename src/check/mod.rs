@@ -18,5 +18,5 @@ pub use findings::Findings;
 pub use names::{Named, named, originals};
 pub use pages::{page, page_head, stray_pages};
 pub use policy::{Adjustment, Level, NotLowered, Policy, Silenced, raise_warnings, silenced_rules};
-pub use registry::{Rule, rule, rules, run};
+pub use registry::{Rule, rule, rules, run, run_one};
 pub use secrets::secrets;

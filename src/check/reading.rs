@@ -16,7 +16,7 @@ const fn schema(code: Code, severity: Severity, title: &'static str) -> Rule {
     Rule { code, original: Some("DD001 (schema)"), title, severity, check: None }
 }
 
-pub(super) static READING: [Rule; 59] = [
+pub(super) static READING: [Rule; 60] = [
     found(yaml::BROKEN_YAML, Error, "a file is not YAML"),
     found(yaml::DUPLICATE_KEY, Error, "a key stands twice in a mapping"),
     found(yaml::UNKNOWN_ALIAS, Error, "an alias names no anchor"),
@@ -75,5 +75,6 @@ pub(super) static READING: [Rule; 59] = [
     found(model::UNKNOWN_HARDWARE_REFERENCE, Error, "a kernel parameter refers to nothing"),
     found(model::UNKNOWN_FILTER_NAME, Warning, "a node filter names something that does not exist"),
     found(model::UNKNOWN_ROUTE_DOMAIN, Warning, "a route leads to an unknown route domain"),
+    found(model::SELECTS_NOTHING, Warning, "a node filter selects no node"),
     found(model::EMPTY_FILTER, Warning, "a node filter has no criteria"),
 ];

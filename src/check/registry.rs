@@ -33,6 +33,15 @@ pub fn rule(code: &str) -> Option<&'static Rule> {
     rules().find(|rule| rule.code.0.eq_ignore_ascii_case(code) || rule.code.0.strip_prefix("DD") == Some(code))
 }
 
+/// Runs one rule over a model: what it finds, in no order. Nothing for a problem that reading finds.
+pub fn run_one(rule: &'static Rule, site: &Site) -> Vec<Diagnostic> {
+    let mut sink = Sink::default();
+    if let Some(check) = rule.check {
+        check(site, &mut Findings::new(rule, &mut sink));
+    }
+    sink.finish()
+}
+
 /// Runs all rules over a model. What they find comes in the order of files and lines.
 pub fn run(site: &Site) -> Vec<Diagnostic> {
     let mut sink = Sink::default();

@@ -16,6 +16,8 @@ pub struct BootAction {
     pub signaling: Located<bool>,
     /// Nodes that its filter selects, in order.
     pub nodes: Vec<String>,
+    /// Whether its filter names something unknown, or nothing at all, so that others may be meant.
+    pub incomplete: bool,
     /// What each of them gets: held once, whatever their number.
     pub assets: Vec<Asset>,
 }

@@ -26,5 +26,7 @@ pub const UNKNOWN_FILTER_NAME: Code = Code("DD2110");
 pub const NUMERIC_PERMISSIONS: Code = Code("DD1111");
 /// A route to a route domain that no network belongs to.
 pub const UNKNOWN_ROUTE_DOMAIN: Code = Code("DD2112");
+/// A node filter that no node passes.
+pub const SELECTS_NOTHING: Code = Code("DD2115");
 /// A node filter without criteria.
 pub const EMPTY_FILTER: Code = Code("DD2113");

@@ -20,7 +20,13 @@ pub(super) fn select(
         empty(&format!("the node filter has no sets, and {what}"), filter.span, r);
     }
     let sets: Vec<BTreeSet<&str>> = filter.sets.iter().map(|set| select_set(set, nodes, racks, r)).collect();
-    combine(sets, filter.all, nodes).into_iter().map(str::to_owned).collect()
+    let selected: Vec<String> = combine(sets, filter.all, nodes).into_iter().map(str::to_owned).collect();
+    // What selects nothing because a name in it is unknown is reported as that.
+    if selected.is_empty() && !nodes.is_empty() && !r.has_reported() {
+        let warning = Diagnostic::warning(codes::SELECTS_NOTHING, "the node filter selects no node").at(filter.span);
+        r.report(warning.help("its criteria exclude one another: widen them, or write `union`"));
+    }
+    selected
 }
 
 /// A union of nothing selects nothing, an intersection of nothing everything.
@@ -64,6 +70,9 @@ fn select_set<'n>(
         let tags: BTreeSet<&str> = set.node_tags.iter().map(|tag| tag.as_str()).collect();
         criteria.push(matching(&|node| node.tags.iter().any(|tag| tags.contains(tag.as_str()))));
     }
+    let of_nodes = || nodes.values().map(|node| &node.owner_data);
+    unknown_labels(&set.node_labels, of_nodes, "node", r);
+    unknown_labels(&set.rack_labels, || racks.values().map(|rack| &rack.labels), "rack", r);
     if !set.node_labels.is_empty() {
         criteria.push(matching(&|node| any_label(&set.node_labels, &node.owner_data)));
     }
@@ -83,6 +92,23 @@ fn select_set<'n>(
     combine(criteria, set.all, nodes)
 }
 
+/// Labels that nothing has.
+fn unknown_labels<'a, L: Iterator<Item = &'a BTreeMap<String, Text>>>(
+    wanted: &BTreeMap<String, Text>,
+    labels: impl Fn() -> L,
+    what: &str,
+    r: &mut Reader<'_>,
+) {
+    for (key, value) in wanted {
+        if labels().any(|labels| labels.get(key).is_some_and(|label| label.value == value.value)) {
+            continue;
+        }
+        let message = format!("node filter names label `{key}: {value}`, which no {what} has");
+        let warning = Diagnostic::warning(codes::UNKNOWN_FILTER_NAME, message).at(value.span);
+        r.report(warning.help(format!("it selects nothing; remove it, or label a {what}")));
+    }
+}
+
 fn any_label(wanted: &BTreeMap<String, Text>, labels: &BTreeMap<String, Text>) -> bool {
     wanted.iter().any(|(key, value)| labels.get(key).is_some_and(|label| label.value == value.value))
 }
@@ -98,7 +124,7 @@ fn known<'n, T>(name: &Text, things: &'n BTreeMap<String, T>, what: &str, r: &mu
 
 fn unknown<'n>(message: &str, name: &Text, things: impl Iterator<Item = &'n str>, what: &str, r: &mut Reader<'_>) {
     let warning = Diagnostic::warning(codes::UNKNOWN_FILTER_NAME, message);
-    let warning = match crate::design::similar(name, things) {
+    let warning = match r.similar(name, things) {
         Some(similar) => warning.help(format!("did you mean `{similar}`?")),
         None => warning.help(format!("it selects nothing; remove it, or add the {what}")),
     };

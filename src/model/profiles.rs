@@ -101,7 +101,7 @@ impl<'d> Profiles<'d> {
             return Parent::Known(name);
         }
         let found = Diagnostic::error(codes::UNKNOWN_HOST_PROFILE, format!("host profile `{name}` does not exist"));
-        let found = match crate::design::similar(&name, self.documents.keys().copied()) {
+        let found = match sink.similar(&name, self.documents.keys().copied()) {
             Some(similar) => found.help(format!("did you mean `{similar}`?")),
             None => found.help("add a HostProfile document of this name, or name another profile"),
         };

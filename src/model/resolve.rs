@@ -56,12 +56,14 @@ pub fn resolve(documents: &[Document], sensitive: &Sensitive) -> (Option<Site>, 
     let mut boot_actions = BTreeMap::new();
     for (name, raw) in raw_actions {
         let resource = resource(Kind::BootAction, &name);
-        let selected = filter::select(raw.filter.as_ref(), &nodes, &racks, &mut Reader::new(&resource, &mut sink));
+        let mut reader = Reader::new(&resource, &mut sink);
+        let selected = filter::select(raw.filter.as_ref(), &nodes, &racks, &mut reader);
+        let incomplete = reader.has_reported();
         let mut assets = raw.assets;
         for asset in &mut assets {
             mark_sensitive(asset, sensitive);
         }
-        boot_actions.insert(name, BootAction { name: raw.name, signaling: raw.signaling, nodes: selected, assets });
+        boot_actions.insert(name, BootAction { name: raw.name, signaling: raw.signaling, nodes: selected, incomplete, assets });
     }
 
     let host_profiles = profiles.spans();
@@ -177,7 +179,7 @@ fn with_routes(raw: BTreeMap<String, RawNetwork>, sink: &mut Sink) -> BTreeMap<S
             let Some(destinations) = domains.get(&domain.value) else {
                 let message = format!("no network belongs to route domain `{domain}`");
                 let found = Diagnostic::warning(codes::UNKNOWN_ROUTE_DOMAIN, message).at(domain.span);
-                let help = match crate::design::similar(&domain, domains.keys().map(String::as_str)) {
+                let help = match sink.similar(&domain, domains.keys().map(String::as_str)) {
                     Some(similar) => format!("did you mean `{similar}`?"),
                     None => "set `routedomain` of the networks that it should lead to, or remove the route".to_owned(),
                 };

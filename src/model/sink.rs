@@ -11,7 +11,11 @@ use crate::yaml::Span;
 pub struct Sink {
     list: Vec<Diagnostic>,
     seen: HashMap<(Code, Span, String), usize>,
+    compared: usize,
 }
+
+/// Names that are compared with misspelt ones in all. Where thousands are wrong, the first suggestions say why.
+const MAX_COMPARED: usize = 1_000_000;
 
 impl Sink {
     /// Adds a problem. One with the same code, position and message as an earlier one only adds its resource to that one's.
@@ -33,6 +37,17 @@ impl Sink {
                 self.list.push(diagnostic);
             }
         }
+    }
+
+    /// Whether a problem like this one was added.
+    pub(crate) fn has(&self, code: Code, span: Span, message: &str) -> bool {
+        self.seen.contains_key(&(code, span, message.to_owned()))
+    }
+
+    /// The name most like `name`, if any is like it and not too many were compared already.
+    pub(crate) fn similar<'n>(&mut self, name: &str, among: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+        let left = MAX_COMPARED.checked_sub(self.compared).filter(|left| *left > 0)?;
+        crate::design::similar(name, among.take(left).inspect(|_| self.compared += 1))
     }
 
     /// All of them, with a note where more than one resource has the problem.

@@ -240,6 +240,8 @@ pub struct Network {
     pub cidr: Located<IpNet>,
     /// Address ranges.
     pub ranges: Vec<Range>,
+    /// Whether a range is missing there because it could not be read.
+    pub lacks_ranges: bool,
     /// Routes, without duplicates.
     pub routes: Vec<Route>,
     /// DNS domain.
@@ -473,8 +475,10 @@ pub struct Platform {
 pub struct Address {
     /// The network.
     pub network: Text,
-    /// The address; `None` for DHCP.
+    /// The address; `None` for DHCP, and where what is written is no address.
     pub address: Option<Located<IpAddr>>,
+    /// Whether DHCP gives it.
+    pub dhcp: bool,
 }
 
 /// A node with everything inherited and resolved.

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on fails
 #![allow(clippy::print_stderr)] // A test that skips says so.
 
+mod accepted;
 mod address_ranges;
 mod adopt;
 mod check_cases;
@@ -16,7 +17,9 @@ mod crash;
 mod discovery_cost;
 mod driver_docs;
 mod fault_matrix;
+mod forty_mistakes;
 mod hardware;
+mod hostile_designs;
 mod idempotence;
 mod inheritance;
 mod ipmi_apply;
@@ -24,6 +27,7 @@ mod ipmi_bmcs;
 mod ipmi_peer;
 mod layers;
 mod limits;
+mod mutations;
 mod odd_designs;
 mod oracle;
 mod original_faults;
@@ -43,6 +47,7 @@ mod rendering;
 mod replace;
 mod resuming;
 mod rule_cases;
+mod rule_costs;
 mod rules;
 mod sample_sites;
 mod schemas;

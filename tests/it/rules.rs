@@ -85,6 +85,15 @@ fn the_table_of_rules_is_current() {
     assert!(actual == table, "DRYDOCK_BLESS=1 rewrites docs/rules/README.md");
 }
 
+/// What comes near to each fault and is none. The bounds of DD1110 and DD4210 have tests of their own, and secrets are in `testdata/check`.
+#[test]
+fn every_rule_with_cases_has_a_good_twin() {
+    let codes =
+        |good: bool| -> BTreeSet<String> { cases().into_iter().filter(|case| case.is_good() == good).map(|case| case.code).collect() };
+    let missing: Vec<String> = codes(false).difference(&codes(true)).cloned().collect();
+    assert_eq!(missing, ["DD2105", "DD2106"], "only names of nothing have no twin but the base design");
+}
+
 #[test]
 fn every_rule_over_the_model_has_a_case() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/check");

@@ -13,7 +13,7 @@ use crate::support::{Design, facts, plan, policy};
 
 #[path = "../../examples/generate_site.rs"]
 #[allow(dead_code)]
-mod generate_site;
+pub(crate) mod generate_site;
 
 fn planned(nodes: u32) -> Plan {
     let mut sources = SourceMap::default();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::check::Findings;
 use crate::check::registry::Rule;
+use crate::check::rules::storage::normal;
 use crate::diag::{Code, Severity};
 use crate::model::Site;
 use crate::model::{Asset, AssetKind, BootAction};
@@ -18,11 +19,11 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
-    let mut by_path: BTreeMap<&str, Vec<(&BootAction, &Asset)>> = BTreeMap::new();
+    let mut by_path: BTreeMap<String, Vec<(&BootAction, &Asset)>> = BTreeMap::new();
     for action in site.boot_actions.values() {
         for asset in action.assets.iter().filter(|asset| asset.kind != AssetKind::PackageList) {
             if let Some(path) = &asset.path {
-                by_path.entry(path).or_default().push((action, asset));
+                by_path.entry(normal(path)).or_default().push((action, asset));
             }
         }
     }

@@ -18,6 +18,13 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
     for link in site.links.values() {
         let bonding = &link.bonding;
         let Some(interval) = &bonding.mon_rate else { continue };
+        if interval.value == 0 && bonding.mode.value != BondMode::Disabled {
+            let mut found = findings.finding(format!("link `{}` does not look whether its members work", link.name)).at(interval.span);
+            found.severity = Severity::Warning;
+            let help = "give an interval in milliseconds, such as 100: with 0 a failed member is used on";
+            findings.push(found.help(help).resource(format!("link.{}", link.name)));
+            continue;
+        }
         for (key, delay) in [("up_delay", &bonding.up_delay), ("down_delay", &bonding.down_delay)] {
             let Some(delay) = delay else { continue };
             if delay.value >= interval.value || bonding.mode.value == BondMode::Disabled {

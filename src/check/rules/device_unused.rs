@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
-    for node in site.nodes.values() {
+    for node in site.nodes.values().filter(|node| !node.incomplete) {
         for device in node.storage.physical_devices.values() {
             if device.volume_group.is_none() && device.partitions.is_empty() {
                 let found =

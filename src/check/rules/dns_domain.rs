@@ -20,7 +20,12 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
     let of_nodes: BTreeSet<&str> = site.nodes.values().filter_map(|node| node.domain.as_ref().map(|domain| domain.as_str())).collect();
     for network in site.networks.values() {
         let Some(domain) = network.dns_domain.as_ref().filter(|domain| !of_nodes.contains(domain.as_str())) else { continue };
-        let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
         if domain.len() > 253 || !domain.strip_suffix('.').unwrap_or(domain).split('.').all(label) {
             let found = findings.finding(format!("`{domain}` of network `{}` is not a DNS domain", network.name)).at(domain.span);
             let help = "write labels of letters, digits and hyphens, 63 characters each at most, with dots between them";

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 
 use crate::check::Findings;
 use crate::check::registry::Rule;
-use crate::check::rules::storage::filesystems;
+use crate::check::rules::storage::{filesystems, mounted_at};
 use crate::diag::{Code, Severity};
 use crate::model::Site;
 use crate::yaml::Span;
@@ -23,11 +23,7 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
         let mut first: BTreeMap<String, (String, Span)> = BTreeMap::new();
         for (place, filesystem, _) in filesystems(&node.storage) {
             let Some(path) = &filesystem.mountpoint else { continue };
-            if !path.starts_with('/') {
-                continue;
-            }
-            let steps: Vec<&str> = path.split('/').filter(|step| !matches!(*step, "" | ".")).collect();
-            let normal = format!("/{}", steps.join("/"));
+            let Some(normal) = mounted_at(filesystem) else { continue };
             match first.entry(normal.clone()) {
                 Entry::Vacant(free) => {
                     free.insert((place, path.span));

@@ -21,7 +21,7 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
     for link in site.links.values().filter(|link| link.trunked.value) {
         let mut first: HashMap<u16, &Network> = HashMap::new();
         let mut seen = HashSet::new();
-        for name in link.allowed_networks.iter().filter(|name| seen.insert(name.as_str())) {
+        for name in link.allowed_networks.iter().chain(&link.native_network).filter(|name| seen.insert(name.as_str())) {
             let Some(network) = site.networks.get(&name.value) else { continue };
             let native = link.native_network.as_ref() == Some(name);
             let vlan = if native { 0 } else { network.vlan.as_ref().map_or(0, |vlan| vlan.value) };

@@ -1,5 +1,7 @@
 //! A volume group has a physical volume.
 
+use std::collections::HashSet;
+
 use crate::check::Findings;
 use crate::check::registry::Rule;
 use crate::check::rules::storage::physical_volumes;
@@ -15,9 +17,10 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
-    for node in site.nodes.values() {
+    for node in site.nodes.values().filter(|node| !node.incomplete) {
+        let used: HashSet<&str> = physical_volumes(&node.storage).map(|name| name.as_str()).collect();
         for group in node.storage.volume_groups.values() {
-            if !physical_volumes(&node.storage).any(|name| *name == group.name) {
+            if !used.contains(group.name.as_str()) {
                 let found = findings.finding(format!("no disk or partition is a physical volume of `{}`", group.name)).at(group.name.span);
                 let help = format!("set `volume_group: {}` on a disk or partition, or remove the group", group.name);
                 findings.push(found.help(help).resource(format!("node.{}", node.name)));

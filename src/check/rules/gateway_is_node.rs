@@ -12,7 +12,7 @@ use crate::yaml::Span;
 pub(super) static RULE: Rule = Rule {
     code: Code("DD2205"),
     original: None,
-    title: "a node has the address of a gateway or DHCP relay",
+    title: "a node has the address of a gateway, DHCP relay or DHCP server",
     severity: Severity::Warning,
     check: Some(check),
 };
@@ -23,8 +23,11 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
         for route in &network.routes {
             routers.entry(route.gateway.value).or_insert(("the gateway", &network.name, route.gateway.span));
         }
-        if let Some(relay) = network.dhcp_relay.as_ref().and_then(|relay| relay.self_ip) {
-            routers.entry(relay.value).or_insert(("the DHCP relay", &network.name, relay.span));
+        let Some(relay) = &network.dhcp_relay else { continue };
+        for (what, address) in [("the DHCP relay", relay.self_ip), ("the DHCP server", relay.upstream_target)] {
+            if let Some(address) = address {
+                routers.entry(address.value).or_insert((what, &network.name, address.span));
+            }
         }
     }
     for node in site.nodes.values() {
@@ -32,8 +35,11 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
             let Some((what, network, span)) = routers.get(&address.value) else { continue };
             let message = format!("address {address} of node `{}` is that of {what} of network `{network}`", node.name);
             let found = findings.finding(message).at(address.span).label(*span, format!("{what} here"));
-            findings
-                .push(found.help("give the node another address, unless it is the router itself").resource(format!("node.{}", node.name)));
+            findings.push(
+                found
+                    .help("give the node another address, unless it is that router or server itself")
+                    .resource(format!("node.{}", node.name)),
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Host names are as RFC 1035 wants them.
+//! Host names are as RFC 1035 and RFC 1123 want them.
 
 use crate::check::Findings;
 use crate::check::registry::Rule;
@@ -20,9 +20,9 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
             _ => node.name.span,
         };
         let resource = format!("node.{}", node.name);
-        if node.fqdn.len() > 255 {
+        if node.fqdn.len() > 253 {
             let found =
-                findings.finding(format!("the full name of node `{}` has {} characters; 255 are allowed", node.name, node.fqdn.len()));
+                findings.finding(format!("the full name of node `{}` has {} characters; 253 are allowed", node.name, node.fqdn.len()));
             findings.push(found.at(node.name.span).help("shorten the name or the DNS domain").resource(resource.clone()));
         }
         for label in node.fqdn.split('.') {
@@ -32,11 +32,17 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
                 format!("has the label `{label}` of {} characters; 63 are allowed", label.len())
             } else if !label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
                 format!("has the label `{label}` with characters other than letters, digits and hyphens")
+            } else if label.starts_with('-') || label.ends_with('-') {
+                format!("has the label `{label}` that starts or ends with a hyphen")
             } else {
                 continue;
             };
             let found = findings.finding(format!("host name `{}` {problem}", node.fqdn)).at(name_span(label));
-            findings.push(found.help("RFC 1035, section 2.3.1, says what a host name may be").resource(resource.clone()));
+            findings.push(
+                found
+                    .help("write letters, digits and hyphens, with a letter or digit at both ends (RFC 1123, section 2.1)")
+                    .resource(resource.clone()),
+            );
         }
     }
 }

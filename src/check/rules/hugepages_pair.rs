@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
-    for node in site.nodes.values() {
+    for node in site.nodes.values().filter(|node| !node.incomplete) {
         let params = &node.platform.kernel_params;
         for (key, other) in [("hugepages", "hugepagesz"), ("hugepagesz", "hugepages")] {
             let Some(value) = params.get(key).filter(|_| !params.contains_key(other)) else { continue };

@@ -24,7 +24,7 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
             continue;
         }
         let times = [("mon_rate", &bonding.mon_rate), ("up_delay", &bonding.up_delay), ("down_delay", &bonding.down_delay)];
-        let hashing = matches!(mode, BondMode::Lacp | BondMode::BalanceXor | BondMode::BalanceTlb | BondMode::Broadcast);
+        let hashing = matches!(mode, BondMode::Lacp | BondMode::BalanceXor | BondMode::BalanceTlb | BondMode::BalanceAlb);
         let idle = times.into_iter().filter_map(|(key, time)| Some((key, time.as_ref()?.span, mode == BondMode::Disabled)));
         let hash = bonding.hash.iter().map(|hash| ("hash", hash.span, !hashing));
         let rate = bonding.peer_rate.iter().map(|rate| ("peer_rate", rate.span, mode != BondMode::Lacp));

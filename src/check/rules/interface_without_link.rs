@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
-    for node in site.nodes.values() {
+    for node in site.nodes.values().filter(|node| !node.incomplete) {
         for interface in node.interfaces.values().filter(|interface| interface.device_link.is_none()) {
             let found = findings
                 .finding(format!("interface `{}` has no `device_link`, so it is left as it is", interface.name))

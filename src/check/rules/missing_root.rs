@@ -2,7 +2,7 @@
 
 use crate::check::Findings;
 use crate::check::registry::Rule;
-use crate::check::rules::storage::filesystems;
+use crate::check::rules::storage::{filesystems, mounted_at};
 use crate::diag::{Code, Severity};
 use crate::model::Site;
 
@@ -20,8 +20,7 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
         if nothing || node.incomplete {
             continue;
         }
-        let has_root =
-            filesystems(&node.storage).any(|(_, filesystem, _)| filesystem.mountpoint.as_ref().is_some_and(|path| path.value == "/"));
+        let has_root = filesystems(&node.storage).any(|(_, filesystem, _)| mounted_at(filesystem).is_some_and(|path| path == "/"));
         if !has_root {
             let found =
                 findings.finding(format!("no partition or logical volume of node `{}` is mounted at `/`", node.name)).at(node.name.span);

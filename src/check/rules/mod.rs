@@ -20,6 +20,7 @@ mod cpu_set;
 mod default_routes;
 mod device_unused;
 mod device_used_twice;
+mod dhcp_without_server;
 mod dns_domain;
 mod duplicate_address;
 mod duplicate_alias;
@@ -27,6 +28,7 @@ mod duplicate_boot_mac;
 mod duplicate_mountpoint;
 mod duplicate_name;
 mod duplicate_partition;
+mod duplicate_tag_definition;
 mod duplicate_uuid;
 mod duplicate_vlan;
 mod duplicate_volume;
@@ -35,12 +37,14 @@ mod gateway_is_node;
 mod gateway_outside_network;
 mod host_bits;
 mod hostname;
+mod hugepage_size;
 mod hugepages_pair;
 mod idle_bond_options;
 mod interface_without_link;
 mod interface_without_nic;
 mod libvirt_uri;
 mod libvirt_without_mac;
+mod malformed_uuid;
 mod missing_root;
 mod mount_point;
 mod mtu_above_link;
@@ -63,8 +67,11 @@ mod package_version;
 mod partition_used_twice;
 mod percent_sum;
 mod primary_network_unused;
+mod ranges;
 mod repeated_nic;
 mod repository;
+mod router_in_dhcp_range;
+mod several_boot_disks;
 mod several_nics_without_bond;
 mod several_rests;
 mod shared_nic;
@@ -77,13 +84,16 @@ mod tagged_network_untrunked;
 mod template_name;
 mod two_addresses;
 mod unbootable_boot;
+mod unknown_bond_option;
 mod unknown_device;
 mod unknown_filesystem;
 mod unknown_hardware_profile;
 mod unknown_link;
 mod unknown_network;
+mod unknown_network_of_rack;
 mod unknown_network_on_link;
 mod unknown_oob_network;
+mod unknown_pxe_interface;
 mod unknown_rack;
 mod unknown_relay_target;
 mod unknown_volume_group;
@@ -93,6 +103,7 @@ mod untrunked_without_native;
 mod unusable_address;
 mod unused_data;
 mod unused_volume_group;
+mod volumes_too_large;
 
 /// All rules over a model, in the order of codes.
 pub(super) static RULES: &[&Rule] = &[
@@ -104,6 +115,7 @@ pub(super) static RULES: &[&Rule] = &[
     &unknown_rack::RULE,
     &unknown_device::RULE,
     &unknown_network::RULE,
+    &unknown_network_of_rack::RULE,
     &duplicate_address::RULE,
     &address_outside_network::RULE,
     &unusable_address::RULE,
@@ -121,6 +133,8 @@ pub(super) static RULES: &[&Rule] = &[
     &no_dhcp_for_pxe::RULE,
     &unknown_relay_target::RULE,
     &dns_domain::RULE,
+    &router_in_dhcp_range::RULE,
+    &dhcp_without_server::RULE,
     &network_of_other_link::RULE,
     &network_on_no_link::RULE,
     &network_on_several_links::RULE,
@@ -142,6 +156,7 @@ pub(super) static RULES: &[&Rule] = &[
     &repeated_nic::RULE,
     &native_network_not_allowed::RULE,
     &tagged_native_network::RULE,
+    &unknown_bond_option::RULE,
     &missing_root::RULE,
     &device_used_twice::RULE,
     &device_unused::RULE,
@@ -160,6 +175,9 @@ pub(super) static RULES: &[&Rule] = &[
     &mount_point::RULE,
     &unknown_filesystem::RULE,
     &unbootable_boot::RULE,
+    &volumes_too_large::RULE,
+    &malformed_uuid::RULE,
+    &several_boot_disks::RULE,
     &oob_incomplete::RULE,
     &libvirt_uri::RULE,
     &libvirt_without_mac::RULE,
@@ -183,7 +201,10 @@ pub(super) static RULES: &[&Rule] = &[
     &duplicate_alias::RULE,
     &duplicate_name::RULE,
     &cpu_set::RULE,
+    &hugepage_size::RULE,
+    &unknown_pxe_interface::RULE,
     &authorized_key::RULE,
     &tag_definition::RULE,
     &repository::RULE,
+    &duplicate_tag_definition::RULE,
 ];

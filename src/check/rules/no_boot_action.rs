@@ -11,16 +11,17 @@ pub(super) static RULE: Rule = Rule {
     code: Code("DD5106"),
     original: Some("DD4001 (Bootaction Definition)"),
     title: "no boot action is for a node",
-    severity: Severity::Info,
+    severity: Severity::Warning,
     check: Some(check),
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
-    if site.boot_actions.is_empty() {
+    // A filter that is wrong may be meant for them.
+    if site.boot_actions.is_empty() || site.boot_actions.values().any(|action| action.incomplete) {
         return;
     }
     let served: HashSet<&str> = site.boot_actions.values().flat_map(|action| action.nodes.iter().map(String::as_str)).collect();
-    for node in site.nodes.values().filter(|node| !served.contains(node.name.as_str())) {
+    for node in site.nodes.values().filter(|node| !node.incomplete && !served.contains(node.name.as_str())) {
         let found = findings.finding(format!("no boot action is for node `{}`", node.name)).at(node.name.span);
         findings.push(found.help("widen a `node_filter` if that is not meant").resource(format!("node.{}", node.name)));
     }

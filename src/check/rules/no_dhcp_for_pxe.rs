@@ -16,7 +16,22 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
-    let mut unserved: BTreeMap<&str, (&Node, &Text)> = BTreeMap::new();
+    for (name, (node, nic)) in unserved(site) {
+        let message = format!("network `{name}` has neither a DHCP range nor a relay, and node `{}` boots from it", node.name);
+        let found = findings.finding(message).at(site.networks[name].name.span).label(nic.span, "the NIC that boots");
+        let help = "add a range of type `dhcp` or `dhcp_relay.upstream_target`, or correct `pxe_interface`";
+        findings.push(found.help(help).resource(format!("network.{name}")));
+    }
+}
+
+/// Whether somebody hands out addresses of this network, or may: a range that could not be read is reported as that.
+pub(super) fn is_served(network: &Network) -> bool {
+    network.has_dhcp_range() || network.lacks_ranges || network.dhcp_relay.as_ref().is_some_and(|relay| relay.upstream_target.is_some())
+}
+
+/// Networks that nodes boot from and nobody serves, each with one of the nodes and its NIC.
+pub(super) fn unserved(site: &Site) -> BTreeMap<&str, (&Node, &Text)> {
+    let mut unserved = BTreeMap::new();
     for node in site.nodes.values().filter(|node| node.oob.kind.is_some_and(|kind| kind.value != OobType::Manual)) {
         let Some(profile) = node.hardware_profile.as_ref().and_then(|name| site.hardware_profiles.get(&name.value)) else { continue };
         let Some(nic) = &profile.pxe_interface else { continue };
@@ -27,17 +42,9 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
             site.networks.get(&link.native_network.as_ref()?.value)
         });
         let networks: Vec<&Network> = networks.collect();
-        let served = |network: &&Network| {
-            network.has_dhcp_range() || network.dhcp_relay.as_ref().is_some_and(|relay| relay.upstream_target.is_some())
-        };
-        if let Some(network) = networks.first().filter(|_| !networks.iter().any(served)) {
-            unserved.entry(&network.name).or_insert((node, nic));
+        if let Some(network) = networks.first().filter(|_| !networks.iter().any(|network| is_served(network))) {
+            unserved.entry(network.name.as_str()).or_insert((node, nic));
         }
     }
-    for (name, (node, nic)) in unserved {
-        let message = format!("network `{name}` has neither a DHCP range nor a relay, and node `{}` boots from it", node.name);
-        let found = findings.finding(message).at(site.networks[name].name.span).label(nic.span, "the NIC that boots");
-        let help = "add a range of type `dhcp` or `dhcp_relay.upstream_target`, or correct `pxe_interface`";
-        findings.push(found.help(help).resource(format!("network.{name}")));
-    }
+    unserved
 }

@@ -1,9 +1,12 @@
 //! Assigned addresses come from the ranges that are declared for them.
 
+use std::collections::HashMap;
+
+use super::ranges::Ranges;
 use crate::check::Findings;
 use crate::check::registry::Rule;
 use crate::diag::{Code, Severity};
-use crate::model::{RangeKind, Site};
+use crate::model::{Network, Range, RangeKind, Site};
 
 pub(super) static RULE: Rule = Rule {
     code: Code("DD2214"),
@@ -14,17 +17,22 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
+    let mut declared: HashMap<&str, (&Network, Ranges<'_>, &Range)> = HashMap::new();
+    for network in site.networks.values() {
+        let of_static: Ranges<'_> = network.ranges.iter().filter(|range| range.kind.value == RangeKind::Static).collect();
+        if let Some(first) = of_static.first() {
+            declared.insert(&network.name, (network, network.ranges.iter().collect(), first));
+        }
+    }
     for node in site.nodes.values() {
-        for (network, address) in node.addressing.iter().filter_map(|a| Some((site.networks.get(&a.network.value)?, a.address.as_ref()?))) {
-            let ranged = network.ranges.iter().any(|range| (range.start.value..=range.end.value).contains(&address.value));
-            let declared = network.ranges.iter().find(|range| range.kind.value == RangeKind::Static);
-            let Some(declared) = declared else { continue };
+        for (network, address) in node.addressing.iter().filter_map(|a| Some((&a.network, a.address.as_ref()?))) {
+            let Some((network, ranges, first)) = declared.get(network.as_str()) else { continue };
             // Outside the network, or inside another range: those have rules of their own.
-            if !network.cidr.contains(&address.value) || ranged {
+            if !network.cidr.contains(&address.value) || ranges.holding(address.value).is_some() {
                 continue;
             }
             let message = format!("address {address} is in no static range of network `{}`", network.name);
-            let found = findings.finding(message).at(address.span).label(declared.start.span, "a static range starts here");
+            let found = findings.finding(message).at(address.span).label(first.start.span, "a static range starts here");
             let help = "assign an address from a static range, or widen the range";
             findings.push(found.help(help).resource(format!("node.{}", node.name)));
         }

@@ -13,6 +13,9 @@ pub(super) static RULE: Rule = Rule {
     check: Some(check),
 };
 
+/// What MAAS 2.9 to 3.7 knows.
+const ARCHES: [&str; 7] = ["amd64", "arm64", "armhf", "i386", "ppc64el", "riscv64", "s390x"];
+
 fn check(site: &Site, findings: &mut Findings<'_>) {
     for repository in site.region.repositories.values() {
         let resource = || format!("repository.{}", repository.name);
@@ -29,6 +32,11 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
             let message = format!("repository `{}` is of type `{}`, and only `apt` is known", repository.name, repository.repo_type);
             let found = findings.finding(message).at(repository.repo_type.span);
             findings.push(found.help("write `repo_type: apt`").resource(resource()));
+        }
+        for arch in repository.arches.iter().filter(|arch| !ARCHES.contains(&arch.as_str())) {
+            let found = findings.finding(format!("`{arch}` is no architecture that MAAS knows")).at(arch.span);
+            let help = format!("the architectures are {}", ARCHES.map(|name| format!("`{name}`")).join(", "));
+            findings.push(found.help(help).resource(resource()));
         }
         let armoured = |key: &str| key.contains("-----BEGIN PGP PUBLIC KEY BLOCK-----");
         if let Some(key) = repository.gpgkey.as_ref().filter(|key| !armoured(key)) {

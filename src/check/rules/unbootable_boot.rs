@@ -2,6 +2,7 @@
 
 use crate::check::Findings;
 use crate::check::registry::Rule;
+use crate::check::rules::storage::mounted_at;
 use crate::diag::{Code, Severity};
 use crate::model::{Filesystem, Site, Text};
 
@@ -40,5 +41,5 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
 }
 
 fn boot(filesystem: &Filesystem) -> Option<&Text> {
-    filesystem.mountpoint.as_ref().filter(|path| matches!(path.trim_end_matches('/'), "/boot" | "/boot/efi"))
+    filesystem.mountpoint.as_ref().filter(|_| matches!(mounted_at(filesystem).as_deref(), Some("/boot" | "/boot/efi")))
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use crate::check::Findings;
 use crate::check::registry::Rule;
-use crate::design::similar;
 use crate::diag::{Code, Severity};
 use crate::model::Node;
 use crate::model::Site;
@@ -23,9 +22,10 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
         let Some(span) = nodes[0].rack.as_ref().map(|rack| rack.span) else { continue };
         let found = findings.finding(format!("rack `{rack}` does not exist")).at(span).resource(format!("node.{}", nodes[0].name));
         let found = if nodes.len() > 1 { found.note(format!("the rack of {} nodes", nodes.len())) } else { found };
-        findings.push(match similar(rack, site.racks.keys().map(String::as_str)) {
-            Some(similar) => found.help(format!("did you mean `{similar}`?")),
-            None => found.help("add a Rack document of this name; until then the rack has a name and nothing else"),
-        });
+        let help = match findings.similar(rack, site.racks.keys().map(String::as_str)) {
+            Some(similar) => format!("did you mean `{similar}`?"),
+            None => "add a Rack document of this name; until then the rack has a name and nothing else".to_owned(),
+        };
+        findings.push(found.help(help));
     }
 }

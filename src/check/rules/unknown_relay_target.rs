@@ -16,10 +16,10 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
+    let known = blocks(site);
     for network in site.networks.values() {
         let Some(relay) = &network.dhcp_relay else { continue };
-        let known = |address: &IpAddr| site.networks.values().any(|other| other.cidr.contains(address));
-        if let Some(target) = relay.upstream_target.filter(|target| !known(&target.value)) {
+        if let Some(target) = relay.upstream_target.filter(|target| !holds(&known, target.value)) {
             let message =
                 format!("DHCP requests of network `{}` are relayed to {target}, which is in no network of the design", network.name);
             let found = findings.finding(message).at(target.span);
@@ -32,4 +32,23 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
             findings.push(found.help("a relay has an address of the network it serves").resource(format!("network.{}", network.name)));
         }
     }
+}
+
+/// First and last address of what the networks cover, in order and joined where they touch or overlap.
+fn blocks(site: &Site) -> Vec<(IpAddr, IpAddr)> {
+    let mut all: Vec<(IpAddr, IpAddr)> = site.networks.values().map(|network| (network.cidr.network(), network.cidr.broadcast())).collect();
+    all.sort_unstable();
+    let mut joined: Vec<(IpAddr, IpAddr)> = Vec::new();
+    for (start, end) in all {
+        match joined.last_mut() {
+            Some((_, last)) if start <= *last => *last = end.max(*last),
+            _ => joined.push((start, end)),
+        }
+    }
+    joined
+}
+
+fn holds(blocks: &[(IpAddr, IpAddr)], address: IpAddr) -> bool {
+    let before = blocks.partition_point(|(start, _)| *start <= address);
+    before > 0 && blocks[before - 1].1 >= address
 }

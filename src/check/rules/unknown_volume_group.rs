@@ -10,7 +10,7 @@ pub(super) static RULE: Rule =
     Rule { code: Code("DD3105"), original: None, title: "a volume group does not exist", severity: Severity::Error, check: Some(check) };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
-    for node in site.nodes.values() {
+    for node in site.nodes.values().filter(|node| !node.incomplete) {
         for group in physical_volumes(&node.storage) {
             if !node.storage.volume_groups.contains_key(&group.value) {
                 let help = "describe it under `storage.volume_groups`, or name another";

@@ -266,10 +266,10 @@ fn address(node: &Tree, r: &mut Reader<'_>) -> Option<Address> {
         return None;
     }
     if text.eq_ignore_ascii_case("dhcp") {
-        return Some(Address { network, address: None });
+        return Some(Address { network, address: None, dhcp: true });
     }
     let address = r.ip_at(node, "address");
-    Some(Address { network, address })
+    Some(Address { network, address, dhcp: false })
 }
 
 fn mac(node: &Tree, r: &mut Reader<'_>) -> Option<Text> {

@@ -17,15 +17,27 @@ pub(in crate::model) struct Reader<'s> {
     /// `node.compute01`
     resource: &'s str,
     sink: &'s mut Sink,
+    reported: bool,
 }
 
 impl<'s> Reader<'s> {
     pub(in crate::model) fn new(resource: &'s str, sink: &'s mut Sink) -> Self {
-        Self { resource, sink }
+        Self { resource, sink, reported: false }
+    }
+
+    /// Whether it reported anything.
+    pub(in crate::model) fn has_reported(&self) -> bool {
+        self.reported
     }
 
     pub(in crate::model) fn report(&mut self, diagnostic: Diagnostic) {
+        self.reported = true;
         self.sink.push(diagnostic.resource(self.resource));
+    }
+
+    /// The name most like `name`, if any is like it.
+    pub(in crate::model) fn similar<'n>(&mut self, name: &str, among: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+        self.sink.similar(name, among)
     }
 
     pub(in crate::model) fn error(&mut self, code: Code, node: &Node, message: String, help: &str) {

@@ -105,7 +105,11 @@ pub(in crate::model) fn network_link(document: &Document, r: &mut Reader<'_>) ->
     let data = &document.data;
     let nothing = Node::nowhere(Value::Null);
     let trunking = data.get("trunking").unwrap_or(&nothing);
-    let mode = trunking.get("mode").and_then(|mode| r.word(mode, "trunking mode", &[("disabled", false), ("802.1q", true)]));
+    // A mode that could not be read is taken for the one that allows more, so that nothing else is reported because of it.
+    let mode = trunking
+        .get("mode")
+        .filter(|mode| !mode.is_null())
+        .map(|mode| r.word(mode, "trunking mode", &[("disabled", false), ("802.1q", true)]).unwrap_or(Located::default_value(true)));
     NetworkLink {
         name: name_of(document),
         bonding: bonding(data.get("bonding").unwrap_or(&nothing), r),
@@ -150,10 +154,8 @@ pub(in crate::model) fn network(document: &Document, r: &mut Reader<'_>) -> RawN
             None
         }
     };
-    let mut ranges = Vec::new();
-    for node in data.get("ranges").and_then(Node::as_seq).unwrap_or_default() {
-        ranges.extend(range(node, r));
-    }
+    let written = data.get("ranges").and_then(Node::as_seq).unwrap_or_default();
+    let ranges: Vec<Range> = written.iter().filter_map(|node| range(node, r)).collect();
     let mut routes = Vec::new();
     for node in data.get("routes").and_then(Node::as_seq).unwrap_or_default() {
         routes.extend(route(node, r));
@@ -165,6 +167,7 @@ pub(in crate::model) fn network(document: &Document, r: &mut Reader<'_>) -> RawN
         vlan: data.get("vlan").and_then(|node| vlan(node, r)),
         mtu: r.number_at(data, "mtu"),
         cidr: cidr.unwrap_or(ANYWHERE),
+        lacks_ranges: ranges.len() < written.len(),
         ranges,
         routes: Vec::new(),
         dns_domain: dns.and_then(|dns| name_at(dns, "domain")),
