@@ -32,6 +32,7 @@ fn strict_makes_errors_of_warnings() {
     let site = with_a_warning();
     let plain = site.run(&["validate"]).expect(0).shows(&["warning[DD2107]", "\n1 warning\nsite hello-site: "]);
     assert!(!plain.stdout.contains("error["));
+    assert_eq!(plain.stderr, "more about a rule: drydock validate --explain DD2107\n");
     let strict = site.run(&["validate", "--strict"]).expect(3);
     assert!(
         strict.stdout.contains("error[DD2107]") && strict.stdout.ends_with("\n1 error (1 warning raised by --strict)\n"),
@@ -134,6 +135,14 @@ fn rules_are_silenced_with_a_reason_and_counted() {
     assert!(site.run(&["validate", "--format", "github"]).expect(0).stdout.ends_with("::no problems, 1 silenced (DD2107)\n"));
     // Paths on the command line are checked as strictly.
     site.run(&["validate", "design"]).expect(0).shows(&["no problems, 1 silenced"]);
+    // Rendering is not the place to look at them either.
+    let site2 = Folder::empty();
+    site2.write("drydock.yaml", "design: [{pegleg: {site: one}}]\n");
+    site2.write("site/one/site-definition.yaml", "schema: pegleg/SiteDefinition/v1\nmetadata: {name: x}\ndata: {site_type: t}\n");
+    site2.write("site/one/region.yaml", "schema: drydock/Region/v1\nmetadata: {name: one}\ndata: {}\n");
+    site2.run(&["render"]).expect(0).says(&["warning[DD0044]"]);
+    site2.write("drydock.yaml", "design: [{pegleg: {site: one}}]\nrules: {DD0044: {level: off, reason: it is empty}}\n");
+    assert_eq!(site2.run(&["render"]).expect(0).stderr, "");
     // A plan says so to whoever approves it.
     site.run(&["plan", "-v"]).expect(0).shows(&["1 silenced in drydock.yaml: racks come next quarter [DD2107]"]);
 }

@@ -41,6 +41,8 @@ pub async fn run(args: &Render, from: &Sources, printer: &Printer) -> anyhow::Re
     let rendered = document::render(&loaded.map, parsed);
     diagnostics.extend(rendered.diagnostics);
     rendered.sensitive.mask(&mut diagnostics);
+    // What is silenced says `validate`, which counts it.
+    let _ = settings.rules.judge(&mut diagnostics);
 
     let wanted = rendered.documents.iter().filter(|node| !node.is_null() && (args.all || is_ours(node)));
     let documents: Vec<Node> =

@@ -34,6 +34,9 @@ pub async fn run(args: &Validate, from: &Sources, printer: &Printer) -> anyhow::
         ..Report::new(&checked.map, &checked.diagnostics)
     };
     printer.result(&(format.write)(&report))?;
+    if let (Some(worst), "text") = (checked.diagnostics.iter().max_by_key(|d| d.severity), format.name) {
+        printer.note(&format!("more about a rule: drydock validate --explain {}", worst.code.0));
+    }
     Ok(if report.is_valid() { Exit::Done } else { Exit::DesignInvalid })
 }
 

@@ -1,5 +1,6 @@
 //! The formats, and text that tries to be more than text.
 
+use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{FORMATS, Paths, Report, Style, format, render, render_short};
@@ -231,4 +232,31 @@ fn problems_that_are_alike_are_one_line_with_places() {
     let line = "error[DD2101]: 38 more of this rule\n  - no profile `p` ×38\n    at ::error ::x.yaml:3:1, ::error ::x.yaml:4:1, ::error ::x.yaml:5:1, …\n";
     assert!(short.contains(line), "{short}");
     assert!(short.lines().all(|line| !line.trim_start().starts_with("::")), "{short}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_is_well_formed_in_all_formats(path in any::<String>(), text in any::<String>(), message in "[\n\r:%,=#\\[\\]<>&'\"\u{0}\u{85}\u{2028}\u{fffe}a-z]{0,40}") {
+        let mut map = SourceMap::default();
+        let file = map.add(path, text.clone());
+        let span = Span { file, line: 1, column: 1, start: 0, end: text.len() as u32 };
+        let found = Diagnostic::error(Code("DD2201"), message.clone()).at(span).label(span, text.clone()).help(&*message).resource(&*text);
+        let silenced = [Silenced { diagnostic: found.clone(), reason: message }];
+        let found = [found];
+        let report = Report { silenced: &silenced, ..Report::new(&map, &found) };
+        for line in written("github", &report).split(['\n', '\r', '\u{85}', '\u{2028}']).filter(|line| !line.is_empty()) {
+            let (name, properties, _) = command(line);
+            prop_assert!(name == "error" || name == "notice", "{line}");
+            prop_assert!(properties.iter().all(|(key, _)| ["file", "line", "endLine", "col", "endColumn", "title"].contains(&key.as_str())), "{line}");
+        }
+        let junit = written("junit", &report);
+        let document = roxmltree::Document::parse(&junit).expect("XML");
+        prop_assert_eq!(document.descendants().filter(|node| node.has_tag_name("failure")).count(), 1);
+        for format in ["json", "sarif"] {
+            let value: Value = serde_json::from_str(&written(format, &report)).expect("JSON");
+            prop_assert!(value.is_object());
+        }
+    }
 }
