@@ -11,12 +11,12 @@ if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then
     exit 1
   fi
 fi
-# Peers of the IPMI driver; without them its tests skip, and fail in CI.
-if ! command -v ipmitool >/dev/null || ! command -v ipmi_sim >/dev/null; then
+# Peers of the IPMI and libvirt drivers; without them their tests skip, and fail in CI.
+if ! command -v ipmitool >/dev/null || ! command -v ipmi_sim >/dev/null || ! command -v virsh >/dev/null; then
   if command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends ipmitool openipmi
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends ipmitool openipmi libvirt-clients
   else
-    echo "warning: ipmitool and ipmi_sim (Debian: ipmitool openipmi) are not installed; the tests of the IPMI driver against them skip" >&2
+    echo "warning: ipmitool, ipmi_sim and virsh (Debian: ipmitool openipmi libvirt-clients) are not all installed; the tests of drivers against them skip" >&2
   fi
 fi
 cargo fmt --check

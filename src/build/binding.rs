@@ -81,7 +81,9 @@ impl Binding {
 /// that BMC's address for the machine.
 pub(crate) fn untied(bmc: &Bmc, machine: &Machine) -> Option<String> {
     let same = |a: &Option<String>, b: &Option<String>| matches!((a, b), (Some(a), Some(b)) if same_uuid(a, b));
-    if bmc.uuid.is_some()
+    // A person acts where the instruction says; no BMC can be another machine's.
+    if bmc.address.is_empty()
+        || bmc.uuid.is_some()
         || !bmc.macs.is_empty()
         || same(&bmc.guid, &machine.uuid)
         || (bmc.serial.is_some() && bmc.serial == machine.serial)

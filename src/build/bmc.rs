@@ -46,9 +46,9 @@ pub struct BootOverride {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bmc {
-    /// Driver name (`redfish`, `ipmi`).
+    /// Driver name (`redfish`, `ipmi`, `libvirt`, `manual`).
     pub driver: String,
-    /// Address as the design gives it.
+    /// Address as the design gives it; empty where there is no BMC and a person acts.
     pub address: String,
     /// Path or id of the system that is the node.
     pub system: String,

@@ -291,6 +291,15 @@ pub enum RunsCommand {
         #[arg(value_name = "RUN")]
         run: Option<String>,
     },
+    /// Say that what a run waits for at a node was done by hand
+    Confirm {
+        /// The run
+        #[arg(value_name = "RUN")]
+        run: String,
+        /// The node: `node.NAME`
+        #[arg(value_name = "NODE")]
+        node: String,
+    },
 }
 
 /// `drydock state`.

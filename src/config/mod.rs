@@ -19,7 +19,7 @@ pub use error::{ConfigError, Problem};
 pub use load::{DEFAULT_STATE, SETTINGS_FILE, load, parse};
 pub use schema::settings_schema;
 pub use types::{
-    BootModeSetting, Credentials, Drivers, FailureLimit, Guards, IpmiPrivilege, IpmiSettings, LimitSettings, MaasSettings, OobOverride,
-    OobSettings, RedfishSettings, SecretRef, Settings, Transport,
+    BootModeSetting, Credentials, Drivers, FailureLimit, Guards, IpmiPrivilege, IpmiSettings, LibvirtSettings, LimitSettings, MaasSettings,
+    OobOverride, OobSettings, RedfishSettings, SecretRef, Settings, Transport,
 };
 pub use units::{Minutes, TimeSpan};

@@ -57,6 +57,8 @@ pub struct Drivers {
     pub redfish: RedfishSettings,
     /// BMCs that speak IPMI.
     pub ipmi: IpmiSettings,
+    /// Virtual machines.
+    pub libvirt: LibvirtSettings,
 }
 
 /// `drivers.maas:`.
@@ -184,6 +186,18 @@ pub struct IpmiSettings {
     pub request_timeout: Option<TimeSpan>,
     /// Credentials of nodes whose documents give none.
     pub credentials: Option<Credentials>,
+}
+
+/// `drivers.libvirt:`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LibvirtSettings {
+    /// Name or path of `virsh`.
+    pub program: Option<PathBuf>,
+    /// How often waiting actions are polled.
+    pub poll_interval: Option<TimeSpan>,
+    /// How long a command may take; what runs longer is killed.
+    pub request_timeout: Option<TimeSpan>,
 }
 
 /// `drivers.ipmi.privilege:`.

@@ -134,7 +134,7 @@ pub(super) fn identify<'a>(site: &Site, build: &'a Build, memory: &Memory) -> BT
         }
         // What is seen now completes what was recorded.
         if let Some(bmc) = bmc {
-            binding.bmc_address = Some(bmc.address.clone());
+            binding.bmc_address = Some(bmc.address.clone()).filter(|a| !a.is_empty());
             binding.uuid = binding.uuid.or_else(|| bmc.uuid.clone());
             binding.guid = binding.guid.or_else(|| bmc.guid.clone());
             binding.serial = binding.serial.or_else(|| bmc.serial.clone());

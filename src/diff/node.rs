@@ -339,7 +339,11 @@ fn advance(
         after: Some(&json!(target.name())),
         known_after: None,
         effect,
-        reason: if in_use { "it is on and the provisioner does not know it: it may be in production" } else { "" },
+        reason: match power {
+            _ if !in_use => "",
+            PowerState::Unknown => "it cannot be told whether it is on, and the provisioner does not know it: it may be in production",
+            _ => "it is on and the provisioner does not know it: it may be in production",
+        },
         span: node.span,
     })];
     if let Some(d) = &deploy {
@@ -376,7 +380,8 @@ fn advance(
         delete_record: false,
         enlist: now == Stage::Absent,
         commission: before_ready.then(|| cx.policy.commission.clone()),
-        boot_from_disk: target == Stage::Deployed && identity.bmc.is_some(),
+        // Who sets the boot source by hand sets it for one start.
+        boot_from_disk: target == Stage::Deployed && identity.bmc.is_some_and(|b| !b.address.is_empty()),
         power_on: false,
         effect,
     };

@@ -11,6 +11,10 @@ use crate::action::{Action, ActionKind, DriverRole, Effect, Json, JsonDigest, Pr
 use crate::build::Binding;
 use crate::diff::{Comparison, Goal, SiteStep};
 
+/// The driver that asks a person, and how long a person may take.
+const MANUAL: &str = "manual";
+const MANUAL_MINUTES: u32 = 240;
+
 /// What the graph needs besides the comparison.
 #[derive(Debug, Clone, Default)]
 pub struct GraphOptions {
@@ -200,7 +204,8 @@ fn finish(drafts: Vec<Draft>, keep: &[bool], comparison: &Comparison, options: &
             DriverRole::Oob => draft.node.as_ref().and_then(|n| options.oob_drivers.get(n)).cloned().unwrap_or_else(|| "redfish".into()),
         };
         let after: Vec<String> = draft.after.iter().map(|d| ids[*d].clone()).filter(|id| !id.is_empty()).collect();
-        let timeout_s = options.timeouts_s.get(&draft.kind).copied().unwrap_or(draft.kind.default_timeout_minutes() * 60);
+        let minutes = if driver == MANUAL { MANUAL_MINUTES } else { draft.kind.default_timeout_minutes() };
+        let timeout_s = options.timeouts_s.get(&draft.kind).copied().unwrap_or(minutes * 60);
         let retry = match draft.kind {
             ActionKind::DeployNode | ActionKind::DestroyNode | ActionKind::ConfigureHardware => RetryClass::ObserveFirst,
             _ => RetryClass::Repeatable,

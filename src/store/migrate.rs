@@ -47,6 +47,11 @@ CREATE TABLE locks (
     "
 CREATE TABLE pending (id INTEGER PRIMARY KEY, site TEXT NOT NULL, writes TEXT NOT NULL);
 ",
+    "
+CREATE TABLE confirmations (
+    run TEXT NOT NULL REFERENCES runs(id), action TEXT NOT NULL, by TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (run, action)
+) WITHOUT ROWID;
+",
 ];
 
 /// The newest schema version that is known here.

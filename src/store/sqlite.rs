@@ -278,6 +278,22 @@ impl Store for SqliteStore {
         )
     }
 
+    fn confirm(&self, run: &str, action: &str, by: &str, at_ms: u64) -> Result<(), StoreError> {
+        self.transaction(|tx| {
+            tx.execute(
+                "INSERT INTO confirmations (run, action, by, at_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+                (run, action, by, at_ms as i64),
+            )
+            .map_err(|e| self.failed(&e))?;
+            Ok(())
+        })
+    }
+
+    fn confirmations(&self, run: &str) -> Result<BTreeMap<String, String>, StoreError> {
+        let rows = self.list("SELECT action, by FROM confirmations WHERE run = ?1", [run], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        Ok(rows.into_iter().collect())
+    }
+
     fn lock(&self, request: &LockRequest) -> Result<LockRow, StoreError> {
         let mine = self.alive.lock().unwrap_or_else(PoisonError::into_inner).is_some();
         let alive = if mine { Ok(None) } else { self.try_alive(&request.provisioner) };

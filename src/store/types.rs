@@ -266,6 +266,12 @@ pub trait Store: Send + Sync {
     /// Hardware data of a node, newest first.
     fn build_data(&self, node: &str) -> Result<Vec<BuildDatum>, StoreError>;
 
+    /// An operator did by hand what an action of a run waits for. Written beside the run, whose process may be another; the first one counts.
+    fn confirm(&self, run: &str, action: &str, by: &str, at_ms: u64) -> Result<(), StoreError>;
+
+    /// What was confirmed for a run: action id → who.
+    fn confirmations(&self, run: &str) -> Result<BTreeMap<String, String>, StoreError>;
+
     /// Takes the lock (provisioner, site). It is never taken from a holder by itself, however old its lease; only the run that holds it may take it again,
     /// on the same machine, after its process ended.
     fn lock(&self, request: &LockRequest) -> Result<LockRow, StoreError>;

@@ -130,6 +130,12 @@ impl Store for FullAfter {
     fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
         self.inner.write(writes)
     }
+    fn confirm(&self, run: &str, action: &str, by: &str, at_ms: u64) -> Result<(), StoreError> {
+        self.inner.confirm(run, action, by, at_ms)
+    }
+    fn confirmations(&self, run: &str) -> Result<std::collections::BTreeMap<String, String>, StoreError> {
+        self.inner.confirmations(run)
+    }
     fn runs(&self) -> Result<Vec<RunRow>, StoreError> {
         self.inner.runs()
     }
@@ -177,6 +183,12 @@ impl Store for Aged {
     }
     fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
         self.inner.write(writes)
+    }
+    fn confirm(&self, run: &str, action: &str, by: &str, at_ms: u64) -> Result<(), StoreError> {
+        self.inner.confirm(run, action, by, at_ms)
+    }
+    fn confirmations(&self, run: &str) -> Result<std::collections::BTreeMap<String, String>, StoreError> {
+        self.inner.confirmations(run)
     }
     fn runs(&self) -> Result<Vec<RunRow>, StoreError> {
         self.inner.runs()

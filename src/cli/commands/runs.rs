@@ -6,13 +6,15 @@ use crate::cli::ops::{run as runs, state};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::report;
-use crate::store::Store as _;
+use crate::run::Status;
+use crate::store::{Holder, Store as _};
 
 /// Runs the command.
 pub async fn run(args: &Runs, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     match &args.command {
         None | Some(RunsCommand::List) => list(from, printer).await,
         Some(RunsCommand::Show { run }) => show(run.as_deref(), from, printer).await,
+        Some(RunsCommand::Confirm { run, node }) => confirm(run, node, from, printer).await,
     }
 }
 
@@ -42,5 +44,39 @@ async fn show(id: Option<&str>, from: &Sources, printer: &Printer) -> anyhow::Re
         Format::Text => report::run_show(&info, &plan.actions, &so_far, &printer.text_options()),
         Format::Json => format!("{:#}\n", report::run_json(&info, &plan.actions, &so_far)),
     })?;
+    Ok(Exit::Done)
+}
+
+/// The driver whose actions wait for a person.
+const MANUAL: &str = "manual";
+
+/// Confirms what the run waits for at a node. The run sees it the next time it looks, or when it is resumed.
+async fn confirm(run: &str, node: &str, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
+    let Some(store) = state::of_folder(from).await? else {
+        return Err(Problem::new("there is no run yet").help("`drydock apply` begins one").into());
+    };
+    let run = state::run(store.as_ref(), Some(run))?;
+    let name = node.strip_prefix("node.").or_else(|| node.strip_prefix("node=")).unwrap_or(node);
+    let plan = state::plan(store.as_ref(), &run.id)?;
+    let so_far = runs::so_far(store.as_ref(), &run.id, &plan.actions)?;
+    let known = store.confirmations(&run.id)?;
+    let waits = |i: usize| matches!(so_far.task(i).status, Status::WaitingAtSite { .. }) && so_far.task(i).begun;
+    let manual = || plan.actions.iter().enumerate().filter(|(i, a)| a.driver == MANUAL && waits(*i) && !known.contains_key(&a.id));
+    let Some((i, action)) = manual().find(|(_, a)| a.node.as_deref() == Some(name)) else {
+        let message = if plan.actions.iter().any(|a| a.node.as_deref() == Some(name)) {
+            format!("run {} waits for nobody at node.{name}", run.id)
+        } else {
+            format!("the run has no node `{name}`")
+        };
+        let waiting: Vec<String> = manual().filter_map(|(_, a)| a.node.as_ref()).map(|n| format!("node.{n}")).collect();
+        let help =
+            if waiting.is_empty() { "it waits for nobody anywhere".to_owned() } else { format!("it waits at {}", waiting.join(", ")) };
+        return Err(Problem::new(message).help(help).into());
+    };
+    let holder = Holder::current();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
+    store.confirm(&run.id, &action.id, &format!("{}@{}", holder.user, holder.host), now)?;
+    printer.result(&format!("confirmed: {} of node.{name} in run {}\n", action.kind, run.id))?;
+    printer.detail(&so_far.task(i).detail);
     Ok(Exit::Done)
 }

@@ -2,6 +2,7 @@
 
 pub mod approve;
 pub mod build_file;
+mod confirmations;
 pub mod design;
 pub mod discover;
 pub mod drivers;

@@ -1,16 +1,20 @@
 //! Which driver talks to each node's BMC, where, and as whom.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 
+use super::confirmations::InState;
 use super::design::Design;
 use super::simulated::Simulated;
 use crate::build::Binding;
 use crate::config::{BootModeSetting, Credentials, IpmiPrivilege, OobOverride, Settings};
 use crate::driver::ipmi::{BootMode, IpmiDriver, IpmiOptions, Privilege};
+use crate::driver::libvirt::{LibvirtDriver, LibvirtNode, LibvirtOptions};
+use crate::driver::manual::{ManualDriver, ManualNode};
 use crate::driver::redfish::{RedfishDriver, RedfishOptions};
 use crate::driver::{BmcEndpoint, OobDriver};
 use crate::model::{Node, OobType};
@@ -42,7 +46,7 @@ impl Oob {
 /// `pinned` are the machines of a plan that is carried out: BMCs are those that it was made with, whatever the design says by now.
 pub(super) async fn connect(design: &Design, pinned: &BTreeMap<String, Binding>, simulated: Option<&Simulated>) -> anyhow::Result<Oob> {
     let settings = &design.settings;
-    let (mut redfish, mut ipmi) = (Vec::new(), Vec::new());
+    let (mut redfish, mut ipmi, mut libvirt, mut manual) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut oob = Oob::default();
     let fallback = Fallback::resolve(settings, simulated.is_some()).await?;
     for node in design.site.nodes.values() {
@@ -53,7 +57,15 @@ pub(super) async fn connect(design: &Design, pinned: &BTreeMap<String, Binding>,
                 ipmi.push((endpoint, boot_mode(design, node)));
                 "ipmi"
             }),
-            Ok(_) => redfish_endpoint(design, node, pinned, simulated, &fallback).map(|endpoint| {
+            Ok(OobType::Libvirt) => libvirt_node(node, pinned).map(|node| {
+                libvirt.push(node);
+                "libvirt"
+            }),
+            Ok(OobType::Manual) => {
+                manual.push(manual_node(node));
+                Ok("manual")
+            }
+            Ok(OobType::Redfish) => redfish_endpoint(design, node, pinned, simulated, &fallback).map(|endpoint| {
                 redfish.push(endpoint);
                 "redfish"
             }),
@@ -68,6 +80,13 @@ pub(super) async fn connect(design: &Design, pinned: &BTreeMap<String, Binding>,
     if !ipmi.is_empty() {
         oob.add(IpmiDriver::new(ipmi, &ipmi_options(settings))?);
     }
+    if !libvirt.is_empty() {
+        oob.add(LibvirtDriver::new(libvirt, &libvirt_options(settings))?);
+    }
+    if !manual.is_empty() {
+        let confirmations = InState { path: settings.state_file(), site: design.site.name.value.clone() };
+        oob.add(ManualDriver::new(manual, Arc::new(confirmations)));
+    }
     Ok(oob)
 }
 
@@ -77,15 +96,12 @@ fn kind(settings: &Settings, node: &Node, simulated: bool) -> Result<OobType, St
     match node.oob.kind.as_ref().map(|k| k.value) {
         Some(OobType::Redfish) => Ok(OobType::Redfish),
         Some(_) if redfish => Ok(OobType::Redfish),
+        Some(OobType::Manual) => Ok(OobType::Manual),
         Some(other) if simulated => Err(format!(
             "out-of-band type `{}` is not simulated; set `drivers.oob.override: redfish` to drive its simulated BMC over Redfish",
             other.name()
         )),
-        Some(OobType::Ipmi) => Ok(OobType::Ipmi),
-        Some(other) => Err(format!(
-            "out-of-band type `{}` has no driver yet; set `drivers.oob.override: redfish` if its BMC speaks Redfish",
-            other.name()
-        )),
+        Some(other) => Ok(other),
         None => Err("the design gives no out-of-band type".to_owned()),
     }
 }
@@ -200,8 +216,7 @@ fn ipmi_options(settings: &Settings) -> IpmiOptions {
     let given = &settings.drivers.ipmi;
     let mut options = IpmiOptions::default();
     if let Some(program) = &given.program {
-        // A bare name is looked up in PATH; a path is relative to the folder of the settings, as everywhere.
-        options.program = if program.components().count() > 1 { settings.path(program) } else { program.clone() };
+        options.program = program_of(settings, program);
     }
     if let Some(suites) = &given.cipher_suites {
         options.cipher_suites.clone_from(suites);
@@ -220,4 +235,40 @@ fn ipmi_options(settings: &Settings) -> IpmiOptions {
         options.observe_limit = limit.0;
     }
     options
+}
+
+/// A bare name is looked up in `PATH`; a path is relative to the folder of the settings, as everywhere.
+fn program_of(settings: &Settings, program: &Path) -> PathBuf {
+    if program.components().count() > 1 { settings.path(program) } else { program.to_owned() }
+}
+
+fn libvirt_node(node: &Node, pinned: Option<&str>) -> Result<LibvirtNode, String> {
+    let given = node.oob.libvirt_uri.as_ref().map(|uri| uri.value.as_str());
+    let uri = pinned.filter(|p| p.contains("://")).or(given).ok_or("the design gives no `oob.libvirt_uri`")?;
+    let boot_mac = node.boot_mac.as_ref().ok_or("a libvirt domain is found by `metadata.boot_mac`, which the design does not give")?;
+    Ok(LibvirtNode { node: node.name.value.clone(), uri: uri.to_owned(), boot_mac: boot_mac.value.clone() })
+}
+
+fn libvirt_options(settings: &Settings) -> LibvirtOptions {
+    let given = &settings.drivers.libvirt;
+    let mut options = LibvirtOptions::default();
+    if let Some(program) = &given.program {
+        options.program = program_of(settings, program);
+    }
+    if let Some(interval) = given.poll_interval {
+        options.poll = interval.0;
+    }
+    if let Some(limit) = given.request_timeout {
+        options.command_limit = limit.0;
+    }
+    options
+}
+
+fn manual_node(node: &Node) -> ManualNode {
+    ManualNode {
+        node: node.name.value.clone(),
+        rack: node.rack.as_ref().map(|r| r.value.clone()),
+        address: node.oob.address.as_ref().map(|a| a.value.to_string()),
+        boot_mac: node.boot_mac.as_ref().map(|m| m.value.clone()),
+    }
 }
