@@ -535,6 +535,19 @@ fn data() -> impl Strategy<Value = String> {
     prop::collection::btree_map("[a-d]", value(), 0..4).prop_map(mapping)
 }
 
+/// Mappings have the keys of both; of any other value, the child's counts.
+fn is_merge(merged: &Node, parent: &Node, child: &Node) -> bool {
+    let (Some(of_both), Some(inherited), Some(own)) = (merged.as_map(), parent.as_map(), child.as_map()) else { return merged == child };
+    let known = |name: &str| inherited.get(name).is_some() || own.get(name).is_some();
+    let value = |name: &str| match (of_both.get(name), inherited.get(name), own.get(name)) {
+        (Some(both), Some(parent), Some(child)) => is_merge(both, parent, child),
+        (Some(both), Some(one), None) | (Some(both), None, Some(one)) => both == one,
+        _ => false,
+    };
+    of_both.entries.iter().all(|(key, _)| known(&key.name))
+        && inherited.entries.iter().chain(own.entries.iter()).all(|(key, _)| value(&key.name))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -544,6 +557,13 @@ proptest! {
         let plain = site(&[document("a/A/v1 child site", "", &inherited)]).data("child");
         prop_assert_eq!(child_of("{}").data("child"), plain.clone());
         prop_assert_eq!(child_of(&inherited).data("child"), plain);
+    }
+
+    #[test]
+    fn a_merge_has_the_childs_values_and_else_the_parents(inherited in data(), own in data()) {
+        let found = site(&[parent(&inherited), child("{method: merge, path: .}", &own), document("a/A/v1 raw site", "", &inherited)]);
+        let alone = site(&[document("a/A/v1 own site", "", &own)]);
+        prop_assert!(is_merge(found.node("child"), found.node("raw"), alone.node("own")), "{} over {inherited} is {}", own, found.data("child"));
     }
 
     #[test]

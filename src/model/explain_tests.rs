@@ -2,7 +2,7 @@
 
 use super::{Role, Unexplained, explain};
 use crate::document::{Heads, read_all};
-use crate::yaml::{SourceMap, Step};
+use crate::yaml::{SourceMap, Step, Value};
 
 const SITE: &str = "\
 schema: drydock/HostProfile/v1
@@ -247,9 +247,13 @@ fn references_to_hardware_profiles_are_followed() {
     let documents = read_all(&map, &[file]).documents;
     let heads = Heads::read(&map, &[file]);
     let asked = Asked { map, documents, heads };
-    let value = |path: &str| crate::report::json_of(&asked.ask(&format!("node.n1/{path}")).unwrap()[0].value);
+    let value = |path: &str| match &asked.ask(&format!("node.n1/{path}")).unwrap()[0].value.value {
+        Value::Str(text) => text.to_string(),
+        Value::Int(number) => format!("the number {number}"),
+        other => panic!("{other:?}"),
+    };
     assert_eq!(value("platform/kernel_params/isolcpus"), "2,4");
-    assert_eq!(value("platform/kernel_params/hugepages"), 16);
+    assert_eq!(value("platform/kernel_params/hugepages"), "the number 16");
     // What leads nowhere, and what is no kernel parameter, is as it is written.
     assert_eq!(value("platform/kernel_params/other"), "hardwareprofile:hugepages.dpdk.colour");
     assert_eq!(value("metadata/owner_data/a"), "hardwareprofile:cpuset.sriov.a");
