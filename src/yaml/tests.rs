@@ -387,9 +387,11 @@ impl<'a> Lines<'a> {
         let (start, text) = (span.start as usize, self.text);
         assert!(text.get(start..span.end as usize).is_some(), "{span:?} in {text:?}");
         let line = self.starts.partition_point(|s| *s <= start);
-        // A byte order mark before a document has no width.
-        let before = text[self.starts[line - 1]..start].trim_start_matches('\u{feff}');
-        assert_eq!((span.line as usize, span.column as usize), (line, before.chars().count() + 1), "{span:?} in {text:?}");
+        assert_eq!(span.line as usize, line, "{span:?} in {text:?}");
+        // A byte order mark at the start of a line has no width before a document, and one within.
+        let before = &text[self.starts[line - 1]..start];
+        let narrowest = before.trim_start_matches('\u{feff}').chars().count() + 1;
+        assert!((narrowest..=before.chars().count() + 1).contains(&(span.column as usize)), "{span:?} in {text:?}");
     }
 }
 
@@ -497,6 +499,11 @@ fn apply(text: &str, edits: &[Edit]) -> String {
         }
     }
     text.into_iter().collect()
+}
+
+#[test]
+fn a_byte_order_mark_within_a_document_has_a_place() {
+    check_any("{é &\n\r\u{feff}?:%}[");
 }
 
 proptest! {

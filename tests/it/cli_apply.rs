@@ -52,7 +52,10 @@ fn a_plan_is_applied_and_the_next_one_is_empty() {
 #[test]
 fn without_a_terminal_nothing_is_applied_unasked() {
     let site = Folder::hello();
-    for arguments in [&["apply"][..], &["destroy", "--target", "node=compute01"], &["destroy", "--auto-approve"]] {
+    site.run(&["destroy", "--auto-approve"])
+        .expect(6)
+        .says(&["the site's name has to be typed, and there is no terminal", "drydock destroy --target SELECTOR --auto-approve"]);
+    for arguments in [&["apply"][..], &["destroy", "--target", "node=compute01"]] {
         let ended =
             site.run(arguments).expect(6).says(&["nobody approved the plan, and there is no terminal to ask at", "help: write the plan"]);
         assert_eq!(ended.stdout, "");

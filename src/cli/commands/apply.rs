@@ -50,7 +50,7 @@ pub(super) async fn planned(
 ) -> anyhow::Result<Exit> {
     let ask = typed.is_some() || !run.auto_approve;
     if ask && !approve::can_ask() {
-        return Err(approve::nobody());
+        return Err(if typed.is_some() { approve::nobody_types() } else { approve::nobody() });
     }
     let design = design::load(from, printer).await?;
     let drivers = Drivers::connect(&design, printer).await?;

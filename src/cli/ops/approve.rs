@@ -11,6 +11,13 @@ pub fn can_ask() -> bool {
     std::io::stdin().is_terminal()
 }
 
+/// The refusal where nobody can type what all nodes of a site need to be released.
+pub fn nobody_types() -> anyhow::Error {
+    Problem::refused("to release all nodes the site's name has to be typed, and there is no terminal to type it at")
+        .help("say which nodes: `drydock destroy --target SELECTOR --auto-approve`")
+        .into()
+}
+
 /// The refusal where nobody can be asked.
 pub fn nobody() -> anyhow::Error {
     Problem::refused("nobody approved the plan, and there is no terminal to ask at")
