@@ -78,6 +78,28 @@ pub struct Bmc {
     pub health: Option<String>,
 }
 
+impl Bmc {
+    /// A system of which nothing is known but who drives it, and where.
+    pub fn unread(driver: &str, address: String, system: String) -> Self {
+        Self {
+            driver: driver.to_owned(),
+            address,
+            system,
+            uuid: None,
+            guid: None,
+            serial: None,
+            manufacturer: None,
+            model: None,
+            bios_version: None,
+            macs: Vec::new(),
+            power: PowerState::Unknown,
+            boot: None,
+            reset_types: Vec::new(),
+            health: None,
+        }
+    }
+}
+
 /// A reading of a sensor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 
 use super::power::{self, Order, Power, Switch};
-use super::{Begun, Call, DriverError, ErrorClass, Observation};
+use super::{Begun, Call, Driver, DriverError, ErrorClass, Observation, OobDriver};
 use crate::action::ActionKind;
 use crate::action::params::{BootTarget, PowerParams, SetNodeBoot};
 use crate::build::{Bmc, BmcHealth, BootOverride, PowerState};
@@ -128,10 +128,6 @@ impl<M: Managed> Levels<M> {
         self.nodes.keys().collect()
     }
 
-    pub(super) fn poll_interval(&self) -> Duration {
-        self.times.poll
-    }
-
     fn slot(&self, node: Option<&str>, what: &str) -> Result<&Slot<M>, DriverError> {
         let node = node.ok_or_else(|| DriverError::new(ErrorClass::Rejected, format!("{what} names no node")))?;
         self.nodes.get(node).ok_or_else(|| {
@@ -145,7 +141,7 @@ impl<M: Managed> Levels<M> {
     }
 
     /// Observes all calls, machines side by side; one entry per call, in order.
-    pub(super) async fn observe(self: &Arc<Self>, calls: &[Call]) -> Vec<Result<Observation, DriverError>> {
+    async fn observe(self: &Arc<Self>, calls: &[Call]) -> Vec<Result<Observation, DriverError>> {
         let mut out: Vec<Option<Result<Observation, DriverError>>> = vec![None; calls.len()];
         let mut by_node: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (i, call) in calls.iter().enumerate() {
@@ -228,7 +224,7 @@ impl<M: Managed> Levels<M> {
     }
 
     /// Begins an action.
-    pub(super) async fn begin(&self, call: &Call) -> Result<Begun, DriverError> {
+    async fn begin(&self, call: &Call) -> Result<Begun, DriverError> {
         let slot = self.slot(call.node.as_deref(), call.kind.name())?;
         let limit = self.times.begin_limit;
         tokio::time::timeout(limit, self.begin_slot(slot, call)).await.unwrap_or_else(|_| {
@@ -339,7 +335,7 @@ impl<M: Managed> Levels<M> {
     }
 
     /// Reads one machine completely.
-    pub(super) async fn interrogate(&self, node: &str) -> Result<Bmc, DriverError> {
+    async fn interrogate(&self, node: &str) -> Result<Bmc, DriverError> {
         let slot = self.slot(Some(node), "interrogate")?;
         let _orders = slot.orders.lock().await;
         let mut bmc = slot.machine.identity().await?;
@@ -359,9 +355,48 @@ impl<M: Managed> Levels<M> {
     }
 
     /// Firmware, sensors and events of one machine.
-    pub(super) async fn health(&self, node: &str) -> Result<BmcHealth, DriverError> {
+    async fn health(&self, node: &str) -> Result<BmcHealth, DriverError> {
         let slot = self.slot(Some(node), "health")?;
         let _orders = slot.orders.lock().await;
         slot.machine.health().await
+    }
+}
+
+/// A driver whose machines are [`Levels`], and which has nothing of its own to say about actions.
+pub(super) trait Levelled: Send + Sync {
+    /// What it drives.
+    type Machine: Managed;
+
+    /// Its machines.
+    fn levels(&self) -> &Arc<Levels<Self::Machine>>;
+}
+
+#[async_trait]
+impl<T: Levelled> Driver for T {
+    fn name(&self) -> &'static str {
+        self.levels().name
+    }
+
+    fn poll_interval(&self) -> Duration {
+        self.levels().times.poll
+    }
+
+    async fn observe(&self, calls: &[Call]) -> Vec<Result<Observation, DriverError>> {
+        self.levels().observe(calls).await
+    }
+
+    async fn begin(&self, call: &Call) -> Result<Begun, DriverError> {
+        self.levels().begin(call).await
+    }
+}
+
+#[async_trait]
+impl<T: Levelled> OobDriver for T {
+    async fn interrogate(&self, node: &str) -> Result<Bmc, DriverError> {
+        self.levels().interrogate(node).await
+    }
+
+    async fn health(&self, node: &str) -> Result<BmcHealth, DriverError> {
+        self.levels().health(node).await
     }
 }

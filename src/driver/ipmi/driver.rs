@@ -4,14 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
-
 use super::machine::IpmiMachine;
 use super::options::{BootMode, IpmiOptions};
 use super::tool::{Line, Tool};
-use crate::build::{Bmc, BmcHealth};
-use crate::driver::level::{Levels, Times};
-use crate::driver::{Begun, BmcEndpoint, Call, Driver, DriverError, ErrorClass, Observation, OobDriver};
+use crate::driver::level::{Levelled, Levels, Times};
+use crate::driver::{BmcEndpoint, DriverError, ErrorClass};
 
 /// The driver's name in plans and facts.
 pub(super) const NAME: &str = "ipmi";
@@ -66,32 +63,10 @@ impl IpmiDriver {
     }
 }
 
-#[async_trait]
-impl Driver for IpmiDriver {
-    fn name(&self) -> &'static str {
-        NAME
-    }
+impl Levelled for IpmiDriver {
+    type Machine = IpmiMachine;
 
-    fn poll_interval(&self) -> Duration {
-        self.levels.poll_interval()
-    }
-
-    async fn observe(&self, calls: &[Call]) -> Vec<Result<Observation, DriverError>> {
-        self.levels.observe(calls).await
-    }
-
-    async fn begin(&self, call: &Call) -> Result<Begun, DriverError> {
-        self.levels.begin(call).await
-    }
-}
-
-#[async_trait]
-impl OobDriver for IpmiDriver {
-    async fn interrogate(&self, node: &str) -> Result<Bmc, DriverError> {
-        self.levels.interrogate(node).await
-    }
-
-    async fn health(&self, node: &str) -> Result<BmcHealth, DriverError> {
-        self.levels.health(node).await
+    fn levels(&self) -> &Arc<Levels<IpmiMachine>> {
+        &self.levels
     }
 }

@@ -8,7 +8,7 @@ use super::answer::{self, Fru};
 use super::options::BootMode;
 use super::tool::Line;
 use crate::action::params::BootTarget;
-use crate::build::{Bmc, BmcHealth, PowerState};
+use crate::build::{Bmc, BmcHealth};
 use crate::driver::level::{Boot, Managed, Verb};
 use crate::driver::power::Power;
 use crate::driver::{DriverError, ErrorClass};
@@ -17,7 +17,7 @@ use crate::driver::{DriverError, ErrorClass};
 const EVENTS: &str = "10";
 
 /// One BMC.
-pub(super) struct IpmiMachine {
+pub(in crate::driver) struct IpmiMachine {
     pub(super) line: Line,
     pub(super) mode: BootMode,
     /// The FRU inventory, with the GUID of the board that it was read of: it is slow to read.
@@ -95,22 +95,8 @@ impl Managed for IpmiMachine {
     async fn identity(&self) -> Result<Bmc, DriverError> {
         let guid = self.guid().await?;
         let fru = self.fru(guid.as_deref()).await?;
-        Ok(Bmc {
-            driver: super::driver::NAME.to_owned(),
-            address: self.line.endpoint.address.clone(),
-            system: "chassis".to_owned(),
-            uuid: None,
-            guid,
-            serial: fru.serial,
-            manufacturer: fru.manufacturer,
-            model: fru.model,
-            bios_version: None,
-            macs: Vec::new(),
-            power: PowerState::Unknown,
-            boot: None,
-            reset_types: Vec::new(),
-            health: None,
-        })
+        let unread = Bmc::unread(super::driver::NAME, self.line.endpoint.address.clone(), "chassis".to_owned());
+        Ok(Bmc { guid, serial: fru.serial, manufacturer: fru.manufacturer, model: fru.model, ..unread })
     }
 
     async fn switch(&self, verb: Verb) -> Result<(), DriverError> {

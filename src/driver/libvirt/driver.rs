@@ -5,14 +5,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use url::Url;
 
 use super::machine::{LibvirtMachine, Virsh};
-use crate::build::{Bmc, BmcHealth};
 use crate::driver::http::Lanes;
-use crate::driver::level::{Levels, Times};
-use crate::driver::{Begun, Call, Driver, DriverError, ErrorClass, Observation, OobDriver};
+use crate::driver::level::{Levelled, Levels, Times};
+use crate::driver::{DriverError, ErrorClass};
 
 /// The driver's name in plans and facts.
 pub(super) const NAME: &str = "libvirt";
@@ -112,33 +110,11 @@ impl LibvirtDriver {
     }
 }
 
-#[async_trait]
-impl Driver for LibvirtDriver {
-    fn name(&self) -> &'static str {
-        NAME
-    }
+impl Levelled for LibvirtDriver {
+    type Machine = LibvirtMachine;
 
-    fn poll_interval(&self) -> Duration {
-        self.levels.poll_interval()
-    }
-
-    async fn observe(&self, calls: &[Call]) -> Vec<Result<Observation, DriverError>> {
-        self.levels.observe(calls).await
-    }
-
-    async fn begin(&self, call: &Call) -> Result<Begun, DriverError> {
-        self.levels.begin(call).await
-    }
-}
-
-#[async_trait]
-impl OobDriver for LibvirtDriver {
-    async fn interrogate(&self, node: &str) -> Result<Bmc, DriverError> {
-        self.levels.interrogate(node).await
-    }
-
-    async fn health(&self, node: &str) -> Result<BmcHealth, DriverError> {
-        self.levels.health(node).await
+    fn levels(&self) -> &Arc<Levels<LibvirtMachine>> {
+        &self.levels
     }
 }
 

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::domain::{self, Domain};
 use crate::action::params::BootTarget;
-use crate::build::{Bmc, BmcHealth, PowerState};
+use crate::build::{Bmc, BmcHealth};
 use crate::driver::http::Lanes;
 use crate::driver::level::{Boot, Managed, Verb};
 use crate::driver::power::Power;
@@ -27,7 +27,7 @@ pub(super) struct Virsh {
 }
 
 /// One domain.
-pub(super) struct LibvirtMachine {
+pub(in crate::driver) struct LibvirtMachine {
     pub(super) virsh: Arc<Virsh>,
     pub(super) node: String,
     /// As the design gives it.
@@ -167,22 +167,8 @@ impl Managed for LibvirtMachine {
 
     async fn identity(&self) -> Result<Bmc, DriverError> {
         let (domain, _) = self.domain().await?;
-        Ok(Bmc {
-            driver: super::driver::NAME.to_owned(),
-            address: self.shown.clone(),
-            system: domain.name,
-            uuid: Some(domain.uuid),
-            guid: None,
-            serial: None,
-            manufacturer: None,
-            model: None,
-            bios_version: None,
-            macs: domain.macs,
-            power: PowerState::Unknown,
-            boot: None,
-            reset_types: Vec::new(),
-            health: None,
-        })
+        let unread = Bmc::unread(super::driver::NAME, self.shown.clone(), domain.name);
+        Ok(Bmc { uuid: Some(domain.uuid), macs: domain.macs, ..unread })
     }
 
     async fn switch(&self, verb: Verb) -> Result<(), DriverError> {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use crate::action::ActionKind;
 use crate::action::params::{BootTarget, PowerParams, SetNodeBoot};
-use crate::build::{Bmc, PowerState};
+use crate::build::Bmc;
 use crate::driver::{Begun, Call, Driver, DriverError, ErrorClass, Observation, OobDriver};
 
 /// The driver's name in plans and facts.
@@ -141,21 +141,6 @@ impl OobDriver for ManualDriver {
     /// Nothing is known of such a machine from afar: neither which it is nor whether it is on.
     async fn interrogate(&self, node: &str) -> Result<Bmc, DriverError> {
         let node = self.node(Some(node))?;
-        Ok(Bmc {
-            driver: NAME.to_owned(),
-            address: String::new(),
-            system: node.node.clone(),
-            uuid: None,
-            guid: None,
-            serial: None,
-            manufacturer: None,
-            model: None,
-            bios_version: None,
-            macs: Vec::new(),
-            power: PowerState::Unknown,
-            boot: None,
-            reset_types: Vec::new(),
-            health: None,
-        })
+        Ok(Bmc::unread(NAME, String::new(), node.node.clone()))
     }
 }
