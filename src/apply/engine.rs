@@ -8,7 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::build::{Binding, same_uuid};
 use crate::plan::Plan;
-use crate::run::{Dag, EVENT_VERSION, Event, EventKind, RunOutcome, RunState};
+use crate::run::{Dag, EVENT_VERSION, Event, EventKind, RunOutcome, RunState, guessed_ms};
 use crate::store::{Holder, Journal, LockRequest, NewRun, Record, RunRow, Store, Write, new_run_id};
 
 use super::context::{Context, wall_ms};
@@ -281,9 +281,8 @@ impl Engine {
     /// Expected milliseconds of each action: what was measured, else its share of the default time limit.
     fn lengths(&self) -> Result<Vec<u64>, EngineError> {
         let durations = self.store.durations()?;
-        let length = |kind: crate::action::ActionKind| {
-            durations.get(kind.name()).and_then(|d| d.mean_ms()).unwrap_or(u64::from(kind.default_timeout_minutes()) * 20_000)
-        };
+        let length =
+            |kind: crate::action::ActionKind| durations.get(kind.name()).and_then(|d| d.mean_ms()).unwrap_or_else(|| guessed_ms(kind));
         Ok(self.plan.actions.iter().map(|a| length(a.kind)).collect())
     }
 

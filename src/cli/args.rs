@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::action::Effect;
+use crate::action::{ActionKind, Effect};
 use crate::plan::{Allowance, Goal};
 
 /// Plan and apply bare-metal sites.
@@ -37,7 +37,7 @@ pub struct Global {
     /// Where the design is read from.
     #[command(flatten)]
     pub sources: Sources,
-    /// Format of the result; all commands have `text`, most have `json`, `validate` has all
+    /// Format of the result; all commands have `text`, most have `json`; `validate`, `plan`, `show` and `graph` have more
     #[arg(long, value_parser = super::formats::parser(), default_value = "text", global = true, hide_default_value = true)]
     pub format: String,
     /// Write the result to this file (`plan`: the plan file; `discover`: the build file)
@@ -105,6 +105,10 @@ pub enum Command {
     Plan(Plan),
     /// Show a plan file
     Show(Show),
+    /// Carry out a plan in virtual time: how long it takes, what limits cost, what a failure would stop; touches nothing
+    Rehearse(Rehearse),
+    /// Draw the actions of a plan: what waits for what
+    Graph(Graph),
     /// Carry out a plan
     Apply(Apply),
     /// Go on with a run that was interrupted or failed
@@ -194,12 +198,26 @@ pub struct PlanOptions {
     pub goal: Option<Goal>,
 }
 
+/// What a comment on a pull request says beside the plan (`--format markdown`).
+#[derive(Debug, Clone, Default, Args)]
+pub struct Review {
+    /// URL of a line of the design, with {commit}, {path} and {line}; GitHub Actions and GitLab CI tell it by themselves
+    #[arg(long, value_name = "URL", env = "DRYDOCK_LINKS", hide_env_values = true, value_parser = links)]
+    pub links: Option<String>,
+    /// The commit that the plan is made of
+    #[arg(long, value_name = "COMMIT", env = "DRYDOCK_COMMIT")]
+    pub commit: Option<String>,
+}
+
 /// `drydock plan`.
 #[derive(Debug, Args)]
 pub struct Plan {
     /// Options of the plan.
     #[command(flatten)]
     pub options: PlanOptions,
+    /// What a comment says beside the plan.
+    #[command(flatten)]
+    pub review: Review,
     /// Take what is there from this file (written by `discover -o`) instead of asking the site
     #[arg(long, value_name = "FILE")]
     pub build: Option<PathBuf>,
@@ -214,6 +232,43 @@ pub struct Show {
     /// The plan file
     #[arg(value_name = "PLAN")]
     pub plan: PathBuf,
+    /// What a comment says beside the plan.
+    #[command(flatten)]
+    pub review: Review,
+}
+
+/// `drydock rehearse`.
+#[derive(Debug, Args)]
+pub struct Rehearse {
+    /// The plan file
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// Let an action fail: `node.n01:deploy_node`, `node.n01` (its first action), or the id of an action
+    #[arg(long, value_name = "RESOURCE[:ACTION]")]
+    pub fail: Vec<String>,
+    /// How long a kind of action takes: `deploy_node=20m`; former runs tell it otherwise
+    #[arg(long, value_name = "KIND=TIME", value_parser = duration)]
+    pub duration: Vec<(ActionKind, u64)>,
+}
+
+/// `drydock graph`.
+#[derive(Debug, Args)]
+pub struct Graph {
+    /// The plan file
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// What has a lane: every node, or the like branches of a rack; racks where there are many nodes
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub by: Option<GraphBy>,
+}
+
+/// What has a lane in a graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphBy {
+    /// Every node.
+    Node,
+    /// The like branches of each rack.
+    Rack,
 }
 
 /// How a run is carried out.
@@ -347,6 +402,34 @@ pub struct Sim {
     /// Forget the simulated world and generate it anew from the design
     #[arg(long)]
     pub reset: bool,
+}
+
+/// A template of URLs: what it becomes stands between parentheses in Markdown.
+fn links(text: &str) -> Result<String, String> {
+    let example = "such as https://git.example.net/dc/site/blob/{commit}/{path}#L{line}";
+    if !text.starts_with("https://") && !text.starts_with("http://") {
+        return Err(format!("expected a URL, {example}"));
+    }
+    if text.contains(|c: char| c.is_whitespace() || c.is_control() || "()<>\"'`".contains(c)) {
+        return Err(format!("a URL has no blanks, quotes or parentheses, {example}"));
+    }
+    if !text.contains("{path}") {
+        return Err(format!("it needs {{path}}, {example}"));
+    }
+    Ok(text.to_owned())
+}
+
+/// `KIND=TIME`, in milliseconds.
+fn duration(text: &str) -> Result<(ActionKind, u64), String> {
+    let Some((name, time)) = text.split_once('=') else {
+        return Err("expected KIND=TIME, such as deploy_node=20m".to_owned());
+    };
+    let Some(kind) = ActionKind::ALL.iter().find(|kind| kind.name() == name) else {
+        let near = ActionKind::ALL.iter().min_by_key(|kind| strsim::osa_distance(kind.name(), name));
+        return Err(format!("`{name}` is no kind of action; did you mean {}?", near.map_or("deploy_node", |kind| kind.name())));
+    };
+    let time = crate::config::parse_span(time).ok_or_else(|| format!("`{time}` is not a duration; write for example 30s, 20m or 1h"))?;
+    Ok((*kind, u64::try_from(time.as_millis()).unwrap_or(u64::MAX)))
 }
 
 fn allowance(text: &str) -> Result<Allowance, String> {

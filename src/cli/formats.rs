@@ -8,15 +8,31 @@ use crate::report::diagnostics::FORMATS;
 
 const TEXT: &[&str] = &["text"];
 const TEXT_AND_JSON: &[&str] = &["text", "json"];
+/// Of plans, on pull requests and elsewhere.
+const OF_PLANS: &[&str] = &["text", "json", "markdown", "github"];
+
+/// Of rehearsals.
+const OF_REHEARSALS: &[&str] = &["text", "json", "svg"];
+/// Of graphs, whose text is DOT.
+const OF_GRAPHS: &[&str] = &["text", "dot", "mermaid", "svg"];
 
 /// The names of all formats, for the grammar of the command line.
 pub(super) fn parser() -> PossibleValuesParser {
-    PossibleValuesParser::new(FORMATS.iter().map(|format| format.name))
+    let mut names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+    for name in OF_PLANS.iter().chain(OF_REHEARSALS).chain(OF_GRAPHS) {
+        if !names.contains(name) {
+            names.push(name);
+        }
+    }
+    PossibleValuesParser::new(names)
 }
 
 fn of(command: &Command) -> Vec<&'static str> {
     match command {
         Command::Validate(args) if args.explain.is_none() => FORMATS.iter().map(|format| format.name).collect(),
+        Command::Plan(_) | Command::Show(_) => OF_PLANS.to_vec(),
+        Command::Rehearse(_) => OF_REHEARSALS.to_vec(),
+        Command::Graph(_) => OF_GRAPHS.to_vec(),
         Command::Rebind(_) | Command::Unlock(_) => TEXT.to_vec(),
         _ => TEXT_AND_JSON.to_vec(),
     }
@@ -30,7 +46,7 @@ pub(super) fn check(command: &Command, format: &str) -> Result<(), Problem> {
     }
     let remedy = format!("it has {}", known.join(", "));
     Err(Problem::usage(format!("this command has no format `{format}`")).help(match command {
-        Command::Validate(_) => format!("with `--explain` {remedy}"),
-        _ => format!("{remedy}; `drydock validate` has all"),
+        Command::Validate(args) if args.explain.is_some() => format!("with `--explain` {remedy}"),
+        _ => remedy,
     }))
 }

@@ -22,4 +22,4 @@ pub use types::{
     BootModeSetting, Credentials, Drivers, FailureLimit, Guards, IpmiPrivilege, IpmiSettings, LibvirtSettings, LimitSettings, MaasSettings,
     OobOverride, OobSettings, RedfishSettings, SecretRef, Settings, Transport,
 };
-pub use units::{Minutes, TimeSpan};
+pub use units::{Minutes, TimeSpan, parse_span};

@@ -17,7 +17,8 @@ pub struct Minutes(pub Duration);
 /// The longest duration that makes sense here: a week.
 const LONGEST: Duration = Duration::from_hours(7 * 24);
 
-pub(super) fn parse_span(text: &str) -> Option<Duration> {
+/// Reads a duration with its unit, between 1 ms and a week.
+pub fn parse_span(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let number: u64 = text.get(..digits)?.parse().ok()?;

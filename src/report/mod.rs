@@ -7,26 +7,37 @@ mod boot_actions;
 pub mod diagnostics;
 mod escape;
 mod explain;
+mod graph;
+mod markdown;
 mod mask;
 mod names;
 mod paint;
 mod plan_attributes;
+mod plan_github;
 mod plan_json;
 mod plan_text;
 pub mod progress;
+mod rehearsal;
 mod runs;
+mod svg;
 mod table;
 pub mod time;
+mod timeline;
 mod values;
 mod view;
 
 pub use boot_actions::{boot_actions_json, boot_actions_text};
 pub use escape::{clean, clean_json};
 pub use explain::{explained_json, explained_text, is_secret_key, json_of};
+pub use graph::{By, Graph, NODE_LANES, graph, graph_dot, graph_mermaid, graph_svg};
+pub use markdown::{LIMIT as MARKDOWN_LIMIT, Links, MarkdownOptions, marker, plan_markdown};
+pub use plan_github::plan_github;
 pub use plan_json::plan_json;
 pub use plan_text::{Next, TextOptions, plan_text};
+pub use rehearsal::{Durations, rehearsal_json, rehearsal_text};
 pub use runs::{RunInfo, run_json, run_show, run_summary, runs_json, runs_table};
 pub use table::Table;
+pub use timeline::timeline_svg;
 pub use view::{Verdict, verdict};
 
 #[cfg(test)]

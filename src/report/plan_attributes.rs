@@ -306,7 +306,7 @@ fn named_values(attribute: &AttributeGroup, unknown: Option<&str>) -> Vec<(Mark,
 }
 
 /// One side on one line; many values as ranges.
-fn one_side(side: &Side, limit: usize) -> Option<String> {
+pub(super) fn one_side(side: &Side, limit: usize) -> Option<String> {
     match side {
         Side::Nothing => None,
         Side::Same(value) => Some(values::cut(&values::inline(value), limit).into_owned()),

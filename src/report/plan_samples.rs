@@ -428,3 +428,44 @@ pub(super) fn hostile() -> Plan {
     plan.allow.push(Allowance { effect: Effect::Redeploy, selector: "a\u{1b}".to_owned() });
     plan
 }
+
+/// Deployed nodes of racks of forty: most are deployed again, some restart, some are only relabelled, some released.
+pub(super) fn fleet(nodes: usize) -> Plan {
+    let mut plan = nothing();
+    plan.site = "dc1".to_owned();
+    site(&mut plan);
+    for number in 0..nodes {
+        let (rack, name) = (format!("r{:03}", number / 40 + 1), format!("r{:03}-n{:02}", number / 40 + 1, number % 40 + 1));
+        stage(&mut plan, &name, &rack, Stage::Deployed, Stage::Deployed);
+        let node = format!("node.{name}");
+        let (part, operation, effect, attributes) = match number % 10 {
+            0 => ("", Operation::Delete, Effect::Destroy, vec![]),
+            1 => (
+                "/boot",
+                Operation::Update,
+                Effect::Reboot,
+                vec![attribute("boot_source", json!("pxe"), json!("disk"), Effect::Reboot, "profiles/base.yaml:9:3")],
+            ),
+            2 => (
+                "/platform",
+                Operation::Update,
+                Effect::Online,
+                vec![attribute("tags.gen2", Value::Null, json!(true), Effect::Online, "profiles/base.yaml:60:3")],
+            ),
+            _ => (
+                "/kernel_params",
+                Operation::Replace,
+                Effect::Redeploy,
+                vec![because(
+                    attribute("kernel_params", json!("quiet"), json!("quiet hugepages=16"), Effect::Redeploy, "profiles/base.yaml:35:5"),
+                    "it can only be changed by deploying again",
+                )],
+            ),
+        };
+        let reason = if effect == Effect::Destroy { "the design no longer has it" } else { "" };
+        plan.changes.push(change(&format!("{node}{part}"), operation, effect, reason, attributes));
+        let kind = if effect == Effect::Destroy { ActionKind::DestroyNode } else { ActionKind::DeployNode };
+        chain(&mut plan, &node, effect, &[(kind, json!({}))]);
+    }
+    plan
+}

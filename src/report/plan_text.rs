@@ -159,6 +159,19 @@ fn fact<'p>(page: &'p mut Page, name: &str) -> &'p mut Page {
 
 /// What the plan does to machines: the line that is read first.
 fn impact(page: &mut Page, plan: &Plan) {
+    let pieces = impact_pieces(plan);
+    let last = pieces.len() - 1;
+    for (n, (look, text)) in pieces.iter().enumerate() {
+        page.room(measure_text_width(&clean(text)) + 1, 2).put(*look, text);
+        if n < last {
+            page.text(",").space();
+        }
+    }
+    page.end();
+}
+
+/// What the plan does to machines, the worst first; at least one piece.
+pub(super) fn impact_pieces(plan: &Plan) -> Vec<(Look, String)> {
     let classes = view::nodes_by_effect(plan);
     let mut pieces: Vec<(Look, String)> = Vec::new();
     for (effect, nodes) in &classes {
@@ -190,14 +203,7 @@ fn impact(page: &mut Page, plan: &Plan) {
     if plan.changes.iter().map(|c| c.effect).chain(plan.actions.iter().map(|a| a.effect)).all(|e| e < Effect::Reboot) {
         pieces.push((Look::Green, "nothing is interrupted or overwritten".to_owned()));
     }
-    let last = pieces.len() - 1;
-    for (n, (look, text)) in pieces.iter().enumerate() {
-        page.room(measure_text_width(&clean(text)) + 1, 2).put(*look, text);
-        if n < last {
-            page.text(",").space();
-        }
-    }
-    page.end();
+    pieces
 }
 
 fn stages(page: &mut Page, plan: &Plan) {
@@ -212,7 +218,7 @@ fn stages(page: &mut Page, plan: &Plan) {
 }
 
 /// What stays open: `2 changes are held back, 1 resource is blocked and 1 node is of unknown stage`.
-fn open(plan: &Plan) -> String {
+pub(super) fn open(plan: &Plan) -> String {
     let unknown = view::unknown_nodes(plan).count();
     let part =
         |n: usize, noun: &str, what: &str| (n > 0).then(|| format!("{} {} {what}", count(n, noun), if n == 1 { "is" } else { "are" }));
@@ -406,7 +412,7 @@ fn held_back(page: &mut Page, plan: &Plan, verbose: bool) {
 const HINTED: usize = 6;
 
 /// `--allow CLASS=node=<node>` for a few nodes at once, as it can be pasted into a shell.
-fn for_all(hint: &str, nodes: &[&str]) -> Option<String> {
+pub(super) fn for_all(hint: &str, nodes: &[&str]) -> Option<String> {
     let start = hint.find("--allow ")? + "--allow ".len();
     let end = hint[start..].find("=node=<node>")? + start;
     let class = hint[start..end].trim_start_matches(['\'', '"']);

@@ -6,6 +6,7 @@
 
 mod dag;
 mod event;
+mod rehearsal;
 mod resolve;
 mod retry;
 mod scheduler;
@@ -13,9 +14,10 @@ mod state;
 
 pub use dag::{Dag, DagError};
 pub use event::{AttemptOutcome, EVENT_VERSION, Event, EventKind, RunOutcome, Severity};
+pub use rehearsal::{Rehearsal, Span, Use, guessed_ms, rehearse};
 pub use resolve::{ResolveError, has_late, resolve};
 pub use retry::RetryPolicy;
-pub use scheduler::{Grant, Scheduler};
+pub use scheduler::{Grant, Scheduler, Usage};
 pub use state::{Counts, NodeOutcome, RunState, Status, TaskRecord};
 
 #[cfg(test)]

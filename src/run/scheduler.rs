@@ -96,6 +96,21 @@ struct Rack {
     shown: [Option<Key>; GROUPS],
 }
 
+/// How much of the limits is in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Nodes in flight.
+    pub nodes: u32,
+    /// Actions that switch machines on, of all racks.
+    pub power_ups: u32,
+    /// Whether a rack can have no more of them.
+    pub power_up_limit_reached: bool,
+    /// Nodes that are unavailable, of all racks.
+    pub unavailable: u32,
+    /// Whether a rack can have no more of them.
+    pub unavailable_limit_reached: bool,
+}
+
 /// The scheduler.
 #[derive(Debug, Clone)]
 pub struct Scheduler {
@@ -388,6 +403,18 @@ impl Scheduler {
     /// Slots in use.
     pub fn calls(&self) -> u32 {
         self.calls
+    }
+
+    /// What of the limits is in use now.
+    pub fn usage(&self) -> Usage {
+        let racks = || self.racks.iter().skip(1);
+        Usage {
+            nodes: self.nodes_now,
+            power_ups: racks().map(|r| r.power_ups).sum(),
+            power_up_limit_reached: racks().any(|r| r.power_ups >= self.power_ups_per_rack),
+            unavailable: racks().map(|r| r.unavailable).sum(),
+            unavailable_limit_reached: racks().any(|r| r.unavailable >= self.unavailable_per_rack),
+        }
     }
 
     fn start(&mut self, i: u32) {

@@ -28,7 +28,7 @@ pub async fn run(args: &Apply, from: &Sources, printer: &Printer, interrupts: &I
                 printer.note("the design was changed since the plan was made; the plan is applied as it is");
             }
             if plan.actions.is_empty() {
-                printer.stdout(&plan::render(&plan, printer, Next::Plan))?;
+                printer.stdout(&plan::render(&plan, printer, Next::Plan, None))?;
                 return Ok(plan::exit(&plan, false));
             }
             let drivers = Drivers::for_plan(&design, &plan, printer).await?;
@@ -65,7 +65,7 @@ pub(super) async fn planned(
             return Ok(Exit::Interrupted);
         }
     };
-    let shown = plan::render(&plan, printer, Next::Answer);
+    let shown = plan::render(&plan, printer, Next::Answer, None);
     // With --json and --format json stdout has one kind of thing and nothing else.
     if run.json || (printer.format() == Format::Json && !plan.actions.is_empty()) {
         printer.note(&shown);

@@ -26,6 +26,7 @@ pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Resu
     if let Some(file) = printer.out() {
         write_file(file, crate::plan::write(&plan).as_bytes())?;
     }
-    printer.stdout(&plan::render(&plan, printer, printer.out().map_or(Next::Plan, |file| Next::Apply(file.display().to_string()))))?;
+    let next = printer.out().map_or(Next::Plan, |file| Next::Apply(file.display().to_string()));
+    printer.stdout(&plan::render(&plan, printer, next, Some(&args.review)))?;
     Ok(plan::exit(&plan, args.detailed_exitcode))
 }

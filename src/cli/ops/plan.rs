@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::design::Design;
+use super::{links, repository};
 use crate::action::{Effect, Selectable, Selector};
 use crate::build::Build;
-use crate::cli::args::{Format, PlanOptions};
+use crate::cli::args::{PlanOptions, Review};
 use crate::cli::exit::Exit;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
@@ -156,11 +157,17 @@ pub fn read(path: &Path) -> anyhow::Result<Plan> {
     plan::read(&text).map_err(|e| Problem::refused(e.to_string()).at(&shown).help("make a new one with `drydock plan --out FILE`").into())
 }
 
-/// The plan as the user asked to see it.
-pub fn render(plan: &Plan, printer: &Printer, next: Next) -> String {
-    match printer.format() {
-        Format::Json => format!("{:#}\n", report::plan_json(plan)),
-        Format::Text => report::plan_text(plan, &TextOptions { next, ..printer.text_options() }),
+/// The plan as the user asked to see it. `review` is what a comment says beside it, for commands that have that format.
+pub fn render(plan: &Plan, printer: &Printer, next: Next, review: Option<&Review>) -> String {
+    let file = match &next {
+        Next::Apply(file) => Some(Path::new(file)),
+        Next::Plan | Next::Answer => None,
+    };
+    match (printer.format_name(), review) {
+        ("json", _) => format!("{:#}\n", report::plan_json(plan)),
+        ("markdown", Some(review)) => report::plan_markdown(plan, &links::options(review, file)),
+        ("github", Some(_)) => report::plan_github(plan, &repository::paths(None)),
+        _ => report::plan_text(plan, &TextOptions { next, ..printer.text_options() }),
     }
 }
 

@@ -75,10 +75,12 @@ fn lines(report: &Report<'_>, group: &Group<'_>) -> Vec<String> {
     lines
 }
 
-fn data(text: &str) -> String {
+/// The text of a command.
+pub(in crate::report) fn data(text: &str) -> String {
     clean(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-fn property(text: &str) -> String {
+/// The value of a property.
+pub(in crate::report) fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -4,7 +4,7 @@
 //! harmless for whatever reads the format.
 
 mod formats;
-mod github;
+pub(super) mod github;
 mod groups;
 mod json;
 mod junit;

@@ -83,7 +83,7 @@ pub struct Paths {
 
 impl Paths {
     /// A path of a design, from the root of the repository. URLs and what lies outside of the repository stay as they are.
-    pub(super) fn shown<'p>(&self, path: &'p str) -> Cow<'p, str> {
+    pub(in crate::report) fn shown<'p>(&self, path: &'p str) -> Cow<'p, str> {
         if path.contains("://") || path.starts_with('<') || path.contains(": ") {
             return Cow::Borrowed(path);
         }

@@ -1,0 +1,51 @@
+//! How long actions take: as the user says, as former runs showed, or a guess.
+
+use std::collections::BTreeMap;
+
+use super::state;
+use crate::action::ActionKind;
+use crate::cli::args::Sources;
+use crate::cli::output::Printer;
+use crate::plan::Plan;
+use crate::report::Durations;
+use crate::run::guessed_ms;
+use crate::store::Store as _;
+
+/// Durations of the plan's kinds of action. A folder without settings or state knows of no former runs.
+pub async fn of(plan: &Plan, given: &[(ActionKind, u64)], from: &Sources, printer: &Printer) -> Durations {
+    let measured = match state::of_folder(from).await {
+        Ok(Some(store)) => store.durations().unwrap_or_default(),
+        Ok(None) => BTreeMap::new(),
+        Err(error) => {
+            printer.detail(&format!("no durations of former runs: {error:#}"));
+            BTreeMap::new()
+        }
+    };
+    let given: BTreeMap<ActionKind, u64> = given.iter().copied().collect();
+    let mut out = Durations::default();
+    for action in &plan.actions {
+        let kind = action.kind;
+        if out.of.contains_key(&kind) {
+            continue;
+        }
+        let known = measured.get(kind.name()).and_then(|d| d.mean_ms());
+        let length = match (given.get(&kind), known) {
+            (Some(length), _) => {
+                out.given.push(kind);
+                *length
+            }
+            (None, Some(length)) => {
+                out.measured.push(kind);
+                length
+            }
+            (None, None) => guessed_ms(kind),
+        };
+        out.of.insert(kind, length);
+    }
+    out
+}
+
+/// Milliseconds of each action, in plan order.
+pub fn lengths(plan: &Plan, known: &Durations) -> Vec<u64> {
+    plan.actions.iter().map(|a| known.of.get(&a.kind).copied().unwrap_or_else(|| guessed_ms(a.kind))).collect()
+}
