@@ -1,10 +1,14 @@
 //! The selector grammar of `--target`, `--allow`, `protect` and limits.
 //!
 //! `node=NAME`, `rack=NAME`, `tag=NAME`, `stage=NAME`, `label.KEY=VALUE`, with `*` as wildcard in the value, combined with `!`, `&&`, `||` and
-//! parentheses; `&&` binds tighter than `||`. `*` alone selects every node.
+//! parentheses; `&&` binds tighter than `||`. `*` alone selects every node. `==` is the same as `=`, and `!=` is its opposite; values may stand in double quotes.
+//!
+//! Queries of a plan (`show --query`) select changes: they know `node`, `rack`, `stage`, and also `effect` (ordered: `effect>=reboot`), `resource` and `attribute`.
 
 use std::collections::BTreeMap;
 use std::fmt;
+
+use super::Effect;
 
 /// A parsed selector.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +21,7 @@ pub struct Selector {
 enum Expr {
     Any,
     Term { key: Key, pattern: String },
+    Effect(Compare, Effect),
     Not(Box<Expr>),
     And(Box<Expr>, Box<Expr>),
     Or(Box<Expr>, Box<Expr>),
@@ -29,6 +34,18 @@ enum Key {
     Tag,
     Stage,
     Label(String),
+    Resource,
+    Attribute,
+}
+
+/// How effects are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compare {
+    Equal,
+    Less,
+    LessOrEqual,
+    More,
+    MoreOrEqual,
 }
 
 /// Why a text is not a selector.
@@ -58,6 +75,19 @@ pub struct Selectable<'a> {
     pub stage: &'a str,
 }
 
+/// What a query looks at: a change of a plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Queried<'a> {
+    /// Address of what changes (`node.n01/storage`).
+    pub resource: &'a str,
+    /// The node it belongs to, its rack and its stage now.
+    pub node: Option<(&'a str, Option<&'a str>, &'a str)>,
+    /// Effect of the change.
+    pub effect: Effect,
+    /// Paths of its attributes.
+    pub attributes: &'a [&'a str],
+}
+
 const MAX_DEPTH: usize = 64;
 
 impl Selector {
@@ -66,7 +96,19 @@ impl Selector {
     /// # Errors
     /// With the column and what was expected there.
     pub fn parse(text: &str) -> Result<Self, SelectorError> {
-        let mut p = Parser { text, pos: 0, depth: 0 };
+        Self::parsed(text, false)
+    }
+
+    /// Parses a query of a plan.
+    ///
+    /// # Errors
+    /// With the column and what was expected there.
+    pub fn parse_query(text: &str) -> Result<Self, SelectorError> {
+        Self::parsed(text, true)
+    }
+
+    fn parsed(text: &str, query: bool) -> Result<Self, SelectorError> {
+        let mut p = Parser { text, pos: 0, depth: 0, query };
         let root = p.or()?;
         p.space();
         if p.pos < text.len() {
@@ -77,7 +119,30 @@ impl Selector {
 
     /// Whether it selects this node.
     pub fn matches(&self, item: &Selectable<'_>) -> bool {
-        eval(&self.root, item)
+        let term = |key: &Key, pattern: &str| match key {
+            Key::Node => glob(pattern, item.node),
+            Key::Rack => item.rack.is_some_and(|r| glob(pattern, r)),
+            Key::Tag => item.tags.iter().any(|t| glob(pattern, t)),
+            Key::Stage => glob(pattern, item.stage),
+            Key::Label(name) => item.labels.get(name).is_some_and(|v| glob(pattern, v)),
+            // Only queries have these.
+            Key::Resource | Key::Attribute => false,
+        };
+        eval(&self.root, &term, None)
+    }
+
+    /// Whether a query selects this change.
+    pub fn matches_change(&self, item: &Queried<'_>) -> bool {
+        let term = |key: &Key, pattern: &str| match key {
+            Key::Node => item.node.is_some_and(|(node, ..)| glob(pattern, node)),
+            Key::Rack => item.node.is_some_and(|(_, rack, _)| rack.is_some_and(|r| glob(pattern, r))),
+            Key::Stage => item.node.is_some_and(|(.., stage)| glob(pattern, stage)),
+            Key::Resource => glob(pattern, item.resource),
+            Key::Attribute => item.attributes.iter().any(|a| glob(pattern, a)),
+            // A plan does not have these; the grammar of queries does not either.
+            Key::Tag | Key::Label(_) => false,
+        };
+        eval(&self.root, &term, Some(item.effect))
     }
 
     /// Whether it selects this node, and says its very name or stage: `*`, `!tag=x` and the like do not.
@@ -103,7 +168,7 @@ fn says(expr: &Expr, item: &Selectable<'_>) -> bool {
     match expr {
         Expr::Term { key: Key::Node, pattern } => pattern == item.node,
         Expr::Term { key: Key::Stage, pattern } => pattern == item.stage,
-        Expr::Any | Expr::Term { .. } | Expr::Not(_) => false,
+        Expr::Any | Expr::Term { .. } | Expr::Effect(..) | Expr::Not(_) => false,
         Expr::And(a, b) | Expr::Or(a, b) => says(a, item) || says(b, item),
     }
 }
@@ -111,7 +176,7 @@ fn says(expr: &Expr, item: &Selectable<'_>) -> bool {
 fn collect<'a>(expr: &'a Expr, names: &mut Vec<&'a str>) {
     match expr {
         Expr::Term { key: Key::Node, pattern } if !pattern.contains('*') => names.push(pattern),
-        Expr::Any | Expr::Term { .. } => {}
+        Expr::Any | Expr::Term { .. } | Expr::Effect(..) => {}
         Expr::Not(e) => collect(e, names),
         Expr::And(a, b) | Expr::Or(a, b) => {
             collect(a, names);
@@ -120,19 +185,20 @@ fn collect<'a>(expr: &'a Expr, names: &mut Vec<&'a str>) {
     }
 }
 
-fn eval(expr: &Expr, item: &Selectable<'_>) -> bool {
+fn eval(expr: &Expr, term: &dyn Fn(&Key, &str) -> bool, effect: Option<Effect>) -> bool {
     match expr {
         Expr::Any => true,
-        Expr::Not(e) => !eval(e, item),
-        Expr::And(a, b) => eval(a, item) && eval(b, item),
-        Expr::Or(a, b) => eval(a, item) || eval(b, item),
-        Expr::Term { key, pattern } => match key {
-            Key::Node => glob(pattern, item.node),
-            Key::Rack => item.rack.is_some_and(|r| glob(pattern, r)),
-            Key::Tag => item.tags.iter().any(|t| glob(pattern, t)),
-            Key::Stage => glob(pattern, item.stage),
-            Key::Label(name) => item.labels.get(name).is_some_and(|v| glob(pattern, v)),
-        },
+        Expr::Not(e) => !eval(e, term, effect),
+        Expr::And(a, b) => eval(a, term, effect) && eval(b, term, effect),
+        Expr::Or(a, b) => eval(a, term, effect) || eval(b, term, effect),
+        Expr::Term { key, pattern } => term(key, pattern),
+        Expr::Effect(compare, wanted) => effect.is_some_and(|effect| match compare {
+            Compare::Equal => effect == *wanted,
+            Compare::Less => effect < *wanted,
+            Compare::LessOrEqual => effect <= *wanted,
+            Compare::More => effect > *wanted,
+            Compare::MoreOrEqual => effect >= *wanted,
+        }),
     }
 }
 
@@ -161,6 +227,8 @@ struct Parser<'a> {
     text: &'a str,
     pos: usize,
     depth: usize,
+    /// Whether changes of a plan are selected, not nodes.
+    query: bool,
 }
 
 impl Parser<'_> {
@@ -223,10 +291,25 @@ impl Parser<'_> {
 
     fn word(&mut self) -> String {
         let rest = self.rest();
-        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '&' | '|' | '!' | '(' | ')' | '=')).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| c.is_whitespace() || matches!(c, '&' | '|' | '!' | '(' | ')' | '=' | '<' | '>' | '"'))
+            .unwrap_or(rest.len());
         let word = rest[..end].to_owned();
         self.pos += end;
         word
+    }
+
+    /// A value: a word, or anything but quotes between double quotes.
+    fn value(&mut self) -> Result<String, SelectorError> {
+        self.space();
+        if !self.rest().starts_with('"') {
+            let word = self.word();
+            return if word.is_empty() { Err(self.error("expected a value")) } else { Ok(word) };
+        }
+        let Some(end) = self.rest()[1..].find('"') else { return Err(self.error("expected a closing `\"`")) };
+        let text = self.rest()[1..=end].to_owned();
+        self.pos += end + 2;
+        Ok(text)
     }
 
     fn term(&mut self) -> Result<Expr, SelectorError> {
@@ -236,32 +319,70 @@ impl Parser<'_> {
         if name == "*" && !self.rest().starts_with('=') {
             return Ok(Expr::Any);
         }
-        let key = match name.as_str() {
-            "node" => Key::Node,
-            "rack" => Key::Rack,
-            "tag" => Key::Tag,
-            "stage" => Key::Stage,
-            other => match other.strip_prefix("label.") {
-                Some(label) if !label.is_empty() => Key::Label(label.to_owned()),
+        if name == "effect" && self.query {
+            return self.effect();
+        }
+        let expected = if self.query {
+            "node=…, rack=…, stage=…, effect>=…, resource=… or attribute=…"
+        } else {
+            "node=…, rack=…, tag=…, stage=… or label.KEY=…"
+        };
+        let key = match (name.as_str(), self.query) {
+            ("node", _) => Key::Node,
+            ("rack", _) => Key::Rack,
+            ("stage", _) => Key::Stage,
+            ("tag", false) => Key::Tag,
+            ("resource", true) => Key::Resource,
+            ("attribute", true) => Key::Attribute,
+            (other, query) => match other.strip_prefix("label.") {
+                Some(label) if !label.is_empty() && !query => Key::Label(label.to_owned()),
                 _ => {
                     self.pos = start;
-                    return Err(self.error(if name.is_empty() {
-                        "expected node=…, rack=…, tag=…, stage=… or label.KEY=…".to_owned()
-                    } else {
-                        format!("`{name}` is not a key; expected node=…, rack=…, tag=…, stage=… or label.KEY=…")
+                    let known_elsewhere = match (other, query) {
+                        ("tag", true) => " (a plan does not have the tags of its nodes)",
+                        (label, true) if label.starts_with("label.") => " (a plan does not have the labels of its nodes)",
+                        ("effect" | "resource" | "attribute", false) => " (it is one in queries of a plan: `drydock show PLAN --query`)",
+                        _ => "",
+                    };
+                    return Err(self.error(match name.as_str() {
+                        "" => format!("expected {expected}"),
+                        _ => format!("`{name}` is not a key{known_elsewhere}; expected {expected}"),
                     }));
                 }
             },
         };
-        if !self.rest().starts_with('=') {
+        let negated = self.eat("!=");
+        if !negated && !self.eat("==") && !self.eat("=") {
             return Err(self.error("expected `=` and a value"));
         }
-        self.pos += 1;
-        let pattern = self.word();
-        if pattern.is_empty() {
-            return Err(self.error("expected a value"));
-        }
-        Ok(Expr::Term { key, pattern })
+        let term = Expr::Term { key, pattern: self.value()? };
+        Ok(if negated { Expr::Not(Box::new(term)) } else { term })
+    }
+
+    fn effect(&mut self) -> Result<Expr, SelectorError> {
+        // Longer ones first: `>` begins `>=`, too.
+        let operators = [
+            (">=", Compare::MoreOrEqual),
+            ("<=", Compare::LessOrEqual),
+            ("==", Compare::Equal),
+            ("!=", Compare::Equal),
+            (">", Compare::More),
+            ("<", Compare::Less),
+            ("=", Compare::Equal),
+        ];
+        let Some((sign, compare)) = operators.into_iter().find(|(sign, _)| self.eat(sign)) else {
+            return Err(self.error("expected `>=`, `>`, `=`, `!=`, `<` or `<=` and an effect"));
+        };
+        self.space();
+        let start = self.pos;
+        let name = self.value()?;
+        let Some(effect) = Effect::ALL.into_iter().find(|e| e.name() == name) else {
+            self.pos = start;
+            let all: Vec<&str> = Effect::ALL.iter().map(|e| e.name()).collect();
+            return Err(self.error(format!("`{name}` is not an effect; they are {}", all.join(", "))));
+        };
+        let term = Expr::Effect(compare, effect);
+        Ok(if sign == "!=" { Expr::Not(Box::new(term)) } else { term })
     }
 }
 
@@ -288,6 +409,8 @@ mod tests {
             "!rack=r9",
             "!(rack=r9 || tag=x) && stage=deployed",
             "rack=r9 && tag=x || node=compute01",
+            "rack == \"r1\" && node!=x",
+            "node=\"compute01\"",
         ] {
             assert!(hits(yes), "{yes}");
         }
@@ -315,6 +438,49 @@ mod tests {
         for no in ["*", "node=*", "node=old*", "!tag=x", "!node=x", "rack=r1 || !tag=x", "stage=orph*", "node=old01 && rack=r1"] {
             assert!(!names(no), "{no}");
         }
+    }
+
+    #[test]
+    fn queries_select_changes() {
+        let hits = |query: &str| {
+            let item = Queried {
+                resource: "node.n01/storage",
+                node: Some(("n01", Some("r12"), "deployed")),
+                effect: Effect::Redeploy,
+                attributes: &["sda.root.size"],
+            };
+            Selector::parse_query(query).unwrap().matches_change(&item)
+        };
+        for yes in [
+            "effect>=reboot && rack==\"r12\"",
+            "effect=redeploy",
+            "effect<destroy && effect > install",
+            "resource=node.*/storage",
+            "attribute=*.size",
+            "stage=deployed",
+            "effect!=reboot",
+            "!(effect<=reboot)",
+            "*",
+        ] {
+            assert!(hits(yes), "{yes}");
+        }
+        for no in ["effect>redeploy", "effect<redeploy", "rack=r1", "rack!=r12", "resource=node.n01", "attribute=size"] {
+            assert!(!hits(no), "{no}");
+        }
+        let site = Queried { resource: "subnet.pxe", node: None, effect: Effect::Online, attributes: &[] };
+        assert!(!Selector::parse_query("rack=*").unwrap().matches_change(&site));
+        for (text, part) in [
+            ("tag=x", "does not have the tags"),
+            ("label.role=x", "does not have the labels"),
+            ("effect>=big", "`big` is not an effect; they are none"),
+            ("effect reboot", "expected `>=`"),
+            ("rack=\"r1", "closing"),
+        ] {
+            let error = Selector::parse_query(text).unwrap_err();
+            assert!(error.problem.contains(part), "{text}: {}", error.problem);
+        }
+        let error = Selector::parse("effect>=reboot").unwrap_err();
+        assert!(error.problem.contains("in queries of a plan"), "{}", error.problem);
     }
 
     #[test]

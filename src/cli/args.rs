@@ -105,6 +105,8 @@ pub enum Command {
     Plan(Plan),
     /// Show a plan file
     Show(Show),
+    /// Compare two plan files: what the second does otherwise than the first, and beyond it
+    Diff(Diff),
     /// Carry out a plan in virtual time: how long it takes, what limits cost, what a failure would stop; touches nothing
     Rehearse(Rehearse),
     /// Draw the actions of a plan: what waits for what
@@ -232,9 +234,26 @@ pub struct Show {
     /// The plan file
     #[arg(value_name = "PLAN")]
     pub plan: PathBuf,
+    /// Show only the changes that this selects (`effect>=reboot && rack=="r12"`), as a table; --format name gives their addresses
+    #[arg(long, value_name = "QUERY")]
+    pub query: Option<String>,
     /// What a comment says beside the plan.
     #[command(flatten)]
     pub review: Review,
+}
+
+/// `drydock diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The plan that was reviewed
+    #[arg(value_name = "PLAN_A")]
+    pub first: PathBuf,
+    /// The other one
+    #[arg(value_name = "PLAN_B")]
+    pub second: PathBuf,
+    /// Exit with 2 when they differ
+    #[arg(long)]
+    pub detailed_exitcode: bool,
 }
 
 /// `drydock rehearse`.

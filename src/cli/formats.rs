@@ -19,7 +19,7 @@ const OF_GRAPHS: &[&str] = &["text", "dot", "mermaid", "svg"];
 /// The names of all formats, for the grammar of the command line.
 pub(super) fn parser() -> PossibleValuesParser {
     let mut names: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
-    for name in OF_PLANS.iter().chain(OF_REHEARSALS).chain(OF_GRAPHS) {
+    for name in OF_PLANS.iter().chain(OF_REHEARSALS).chain(OF_GRAPHS).chain(&["name"]) {
         if !names.contains(name) {
             names.push(name);
         }
@@ -30,6 +30,7 @@ pub(super) fn parser() -> PossibleValuesParser {
 fn of(command: &Command) -> Vec<&'static str> {
     match command {
         Command::Validate(args) if args.explain.is_none() => FORMATS.iter().map(|format| format.name).collect(),
+        Command::Show(args) if args.query.is_some() => vec!["text", "json", "name"],
         Command::Plan(_) | Command::Show(_) => OF_PLANS.to_vec(),
         Command::Rehearse(_) => OF_REHEARSALS.to_vec(),
         Command::Graph(_) => OF_GRAPHS.to_vec(),

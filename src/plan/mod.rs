@@ -4,14 +4,18 @@
 //! holds no secret. Pure: the same inputs give the same bytes.
 
 mod assemble;
+mod compare;
 mod digest;
 mod file;
 mod template;
+#[cfg(test)]
+pub(crate) mod testing;
 mod types;
 
 pub use crate::action::canonical;
 pub use crate::diff::Goal;
 pub use assemble::{Inputs, PlanError, assemble};
+pub use compare::{Difference, Excess, differences, excess};
 pub use digest::design_digest;
 pub use file::{read, write};
 pub use types::{Allowance, Digests, FORMAT, Limits, Plan, Sealed};

@@ -66,7 +66,7 @@ pub fn rehearsal_text(plan: &Plan, shown: &Rehearsal, durations: &Durations, opt
     let mut table = Table::new(["", "LIMIT", "AT MOST", "ON AVERAGE", "USED UP"]);
     for (name, limit, used) in uses(plan, shown) {
         let average = if shown.makespan_ms == 0 { 0.0 } else { used.sum_ms as f64 / shown.makespan_ms as f64 };
-        let full = if shown.makespan_ms == 0 { 0 } else { used.full_ms * 100 / shown.makespan_ms };
+        let full = (used.full_ms * 100).checked_div(shown.makespan_ms).unwrap_or(0);
         table.row([name.to_owned(), limit, used.peak.to_string(), format!("{average:.1}"), format!("{full} % of the time")]);
     }
     table.write(&mut page, 2);

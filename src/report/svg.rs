@@ -29,7 +29,7 @@ pub(super) const STYLE: &str = "<style>\n\
     .none{fill:#d8dee4}.online{fill:#9ecbff}.install{fill:#8ddb8c}.reboot{fill:#f2cc60}.redeploy{fill:#f0883e}.destroy{fill:#da3633}\n\
     .critical{stroke:#1b1f24;stroke-width:2}.failed{stroke:#b62324;stroke-width:3}.edge{stroke:#8c959f;fill:none}.edge.critical{stroke:#1b1f24;stroke-width:2}\n\
     @media (prefers-color-scheme:dark){svg{background:#0d1117}text{fill:#e6edf3}.dim{fill:#9198a1}.grid{stroke:#30363d}.lane{fill:#161b22}\
-    .none{fill:#484f58}.box text{fill:#1b1f24}.critical,.edge.critical{stroke:#e6edf3}}\n\
+    .none{fill:#484f58}.box text,.box .dim{fill:#1b1f24}.critical,.edge.critical{stroke:#e6edf3}}\n\
     </style>\n";
 
 /// The start of a picture with a title that is read aloud.

@@ -52,7 +52,7 @@ pub fn timeline_svg(plan: &Plan, shown: &Rehearsal) -> String {
     let x = |ms: u64| LABEL as f64 + ms as f64 / total as f64 * WIDTH as f64;
     let bottom = TOP + lanes.len() * (height + 2);
     let title = format!("Rehearsal of the plan for {}: {} in {}", plan.site, count(shown.spans.len(), "action"), took(shown.makespan_ms));
-    let mut out = svg::open(LABEL + WIDTH + 20, bottom + 24, &title);
+    let mut out = svg::open(LABEL + WIDTH + 60, bottom + 24, &title);
     let _ = writeln!(out, "<text x=\"8\" y=\"18\">{}</text>", svg::text(&title));
     let mut left = 8;
     for effect in Effect::ALL {

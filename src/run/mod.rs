@@ -23,6 +23,4 @@ pub use state::{Counts, NodeOutcome, RunState, Status, TaskRecord};
 #[cfg(test)]
 mod scheduler_tests;
 #[cfg(test)]
-pub(crate) mod testing;
-#[cfg(test)]
 mod tests;

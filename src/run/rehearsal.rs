@@ -132,9 +132,12 @@ fn critical(dag: &super::Dag, lengths_ms: &[u64]) -> (u64, Vec<u32>) {
     (chain.first().map_or(0, |first| remaining[*first as usize]), chain)
 }
 
-/// How long an action of a kind is taken to last where nothing was measured: a third of its time limit.
+/// How long an action of a kind is taken to last where nothing was measured: a third of its time limit; a few seconds for those that only read.
 pub fn guessed_ms(kind: ActionKind) -> u64 {
-    u64::from(kind.default_timeout_minutes()) * 20_000
+    match kind {
+        ActionKind::VerifySite | ActionKind::InterrogateNode => 5_000,
+        _ => u64::from(kind.default_timeout_minutes()) * 20_000,
+    }
 }
 
 #[cfg(test)]
@@ -143,10 +146,10 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::testing::{action, plan};
     use super::{Rehearsal, rehearse};
     use crate::action::{Action, ActionKind, Effect};
     use crate::plan::Plan;
+    use crate::plan::testing::{action, plan};
 
     fn branch(node: &str, kinds: &[ActionKind], effect: Effect) -> Vec<Action> {
         let mut out: Vec<Action> = Vec::new();

@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use crate::action::{Action, ActionKind, Effect};
 use crate::plan::{Limits, Plan};
 
-use super::testing::{action, plan};
 use super::{Grant, RunState, Scheduler};
+use crate::plan::testing::{action, plan};
 
 const KINDS: [ActionKind; 5] =
     [ActionKind::SetNodeBoot, ActionKind::PowerOnNode, ActionKind::ConfigureHardware, ActionKind::ApplyNodeStorage, ActionKind::DeployNode];

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::action::{ActionKind, ErrorClass};
 
-use super::testing::action;
 use super::*;
+use crate::plan::testing::action;
 
 fn event(seq: u64, event: EventKind) -> Event {
     Event { v: EVENT_VERSION, seq, at_ms: 1000 + seq, event }

@@ -9,7 +9,7 @@ fn wrong_arguments_end_with_64() {
         (vec![], "Usage: drydock"),
         (vec!["frobnicate"], "unrecognized subcommand 'frobnicate'"),
         (vec!["validate", "--no-such-option"], "unexpected argument '--no-such-option'"),
-        (vec!["plan", "--format", "xml"], "[possible values: text, json, github, sarif, junit]"),
+        (vec!["plan", "--format", "xml"], "[possible values: text, json, github, sarif, junit, markdown,"),
         (vec!["plan", "--format", "sarif"], "this command has no format `sarif`"),
         (vec!["show", "plan.json", "--format", "junit"], "it has text, json"),
         (vec!["render", "--format", "github"], "it has text, json"),

@@ -48,6 +48,7 @@ mod removal;
 mod rendering;
 mod replace;
 mod resuming;
+mod review;
 mod rule_cases;
 mod rule_costs;
 mod rules;

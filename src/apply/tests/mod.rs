@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::action::{Action, ActionKind};
 use crate::plan::Plan;
-use crate::run::testing::{action, plan};
+use crate::plan::testing::{action, plan};
 use crate::run::{Event, RetryPolicy};
 use crate::store::{BuildDatum, KindDuration, LockRequest, LockRow, NewRun, Record, RunRow, SqliteStore, Store, StoreError, Write};
 

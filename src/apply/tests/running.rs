@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::action::{ActionKind, Effect, ErrorClass, RetryClass};
 use crate::apply::fake::Script;
-use crate::run::testing::{action, plan};
+use crate::plan::testing::{action, plan};
 use crate::run::{AttemptOutcome, EventKind, RunOutcome, Status};
 use crate::store::Store as _;
 

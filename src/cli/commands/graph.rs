@@ -17,9 +17,8 @@ pub async fn run(args: &Graph, from: &Sources, printer: &Printer) -> anyhow::Res
     let nodes: BTreeSet<&str> = plan.actions.iter().filter_map(|a| a.node.as_deref()).collect();
     let by = match args.by {
         Some(GraphBy::Node) => By::Node,
-        Some(GraphBy::Rack) => By::Rack,
         None if nodes.len() <= report::NODE_LANES => By::Node,
-        None => By::Rack,
+        Some(GraphBy::Rack) | None => By::Rack,
     };
     let graph = report::graph(&plan, by, &shown.critical);
     printer.result(&match printer.format_name() {

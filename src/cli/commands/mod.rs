@@ -3,6 +3,7 @@
 pub mod adopt;
 pub mod apply;
 pub mod destroy;
+pub mod diff;
 pub mod discover;
 pub mod explain;
 pub mod graph;

@@ -111,12 +111,11 @@ fn lanes(plan: &Plan, by: By) -> (Vec<String>, Vec<(usize, usize)>) {
     let mut site = 0;
     let mut keys = vec![(0, 0); plan.actions.len()];
     for (n, action) in plan.actions.iter().enumerate() {
-        match action.node.as_deref() {
-            Some(node) => branches.entry(node).or_default().push(n),
-            None => {
-                keys[n] = (0, site);
-                site += 1;
-            }
+        if let Some(node) = action.node.as_deref() {
+            branches.entry(node).or_default().push(n);
+        } else {
+            keys[n] = (0, site);
+            site += 1;
         }
     }
     let mut names = if site > 0 { vec!["site".to_owned()] } else { Vec::new() };
@@ -132,8 +131,8 @@ fn lanes(plan: &Plan, by: By) -> (Vec<String>, Vec<(usize, usize)>) {
         };
         groups.entry(key).or_default().push(node);
     }
-    let mut groups: Vec<((String, Vec<String>), Vec<&str>)> = groups.into_iter().collect();
-    groups.sort_by(|((a, _), x), ((b, _), y)| natural(a, b).then(y.len().cmp(&x.len())));
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by(|((a, _), x), ((b, _), y)| natural(a, b).then(Vec::len(y).cmp(&Vec::len(x))));
     for ((name, _), nodes) in groups {
         let lane = names.len();
         names.push(match (by, nodes.as_slice()) {

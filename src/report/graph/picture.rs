@@ -9,8 +9,8 @@ use crate::report::svg;
 const LABEL: usize = 200;
 const COLUMN: usize = 196;
 const BOX: usize = 168;
-const ROW: usize = 34;
-const HEIGHT: usize = 24;
+const ROW: usize = 46;
+const HEIGHT: usize = 36;
 const TOP: usize = 40;
 /// Edges above which only those of the longest chain, and those within a lane, are drawn.
 const EDGES: usize = 4_000;
@@ -67,11 +67,14 @@ pub fn graph_svg(graph: &Graph) -> String {
         let _ = writeln!(
             out,
             "<g class=\"box\"><title>{}</title><rect class=\"{class}\" x=\"{x}\" y=\"{y}\" width=\"{BOX}\" height=\"{HEIGHT}\" rx=\"3\"/>\
-             <text x=\"{}\" y=\"{}\">{}</text></g>",
+             <text x=\"{}\" y=\"{}\">{}</text><text class=\"dim\" x=\"{}\" y=\"{}\">{}</text></g>",
             svg::text(&full),
             x + 6,
-            y + 16,
-            svg::text(&svg::short(&format!("{} {}", vertex.label, vertex.detail), 24)),
+            y + 15,
+            svg::text(&svg::short(&vertex.label, 24)),
+            x + 6,
+            y + 29,
+            svg::text(&svg::short(vertex.detail.trim_start_matches('/'), 24)),
         );
     }
     if !all {

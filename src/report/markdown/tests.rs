@@ -195,12 +195,11 @@ fn without_code(text: &str) -> String {
             }
             from = start + length;
         }
-        match end {
-            Some(end) => rest = &inside[end..],
-            None => {
-                out.push_str(&rest[at..at + run]);
-                rest = inside;
-            }
+        if let Some(end) = end {
+            rest = &inside[end..];
+        } else {
+            out.push_str(&rest[at..at + run]);
+            rest = inside;
         }
     }
     out.push_str(rest);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::{Digests, Goal, Limits, Plan, Sealed};
 use crate::action::{Action, ActionKind, Effect, RetryClass};
 use crate::diff::{NodeStage, Stage};
-use crate::plan::{Digests, Goal, Limits, Plan};
 
 /// An action that needs nothing.
 pub(crate) fn action(id: &str, kind: ActionKind, node: Option<&str>, after: &[&str]) -> Action {
@@ -59,6 +59,6 @@ pub(crate) fn plan(actions: Vec<Action>) -> Plan {
         expected_s: None,
         observed_at: 0,
         digests: Digests { plan: "digest-of-test-plan".to_owned(), ..Digests::default() },
-        sealed: crate::plan::Sealed::default(),
+        sealed: Sealed::default(),
     }
 }
