@@ -14,6 +14,13 @@ fuzz_target!(|data: &[u8]| {
     diagnostics.extend(found);
     if let Some(site) = site {
         diagnostics.extend(check::run(&site));
+        // Every disk of the design is known, and small.
+        let disks = site.nodes.iter().map(|(name, node)| {
+            (name.as_str(), node.storage.physical_devices.keys().map(|disk| (disk.as_str(), 40_000_000_000)).collect())
+        });
+        let known = check::Known { images: Ok(&[]), disks: disks.collect() };
+        diagnostics.extend(check::run_knowing(&site, &known));
+        let _ = (check::unverified(&site, None), check::unverified(&site, Some(&known)));
     }
     diagnostics.extend(check::secrets(&documents, &sensitive));
     sensitive.mask(&mut diagnostics);

@@ -17,7 +17,7 @@ pub struct Rule {
     pub title: &'static str,
     /// How bad that is.
     pub severity: Severity,
-    /// What finds it in a model; `None` if reading and resolving do.
+    /// What finds it in a model alone; `None` if reading and resolving do, or a build model is needed ([`super::Known`]).
     pub(super) check: Option<fn(&Site, &mut Findings<'_>)>,
 }
 
@@ -50,6 +50,10 @@ pub fn run(site: &Site) -> Vec<Diagnostic> {
             check(site, &mut Findings::new(rule, &mut sink));
         }
     }
+    in_order(sink)
+}
+
+pub(super) fn in_order(sink: Sink) -> Vec<Diagnostic> {
     let mut found = sink.finish();
     found.sort_by(|a, b| (a.span, a.code, &a.message).cmp(&(b.span, b.code, &b.message)));
     found

@@ -137,8 +137,11 @@ pub struct Validate {
     /// Let warnings count as errors
     #[arg(long)]
     pub strict: bool,
+    /// Check against these facts too, from `drydock discover --out FILE`: images, kernels, sizes of disks
+    #[arg(long, value_name = "FILE")]
+    pub build: Option<PathBuf>,
     /// Print the page of a rule instead: `DD2107`, `2107`, or a code of Airship Drydock
-    #[arg(long, value_name = "CODE", conflicts_with_all = ["strict", "paths"])]
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["strict", "paths", "build"])]
     pub explain: Option<String>,
     /// Files, directories and URLs to check instead of the design in drydock.yaml; `-` is standard input
     pub paths: Vec<String>,

@@ -70,6 +70,7 @@ pub fn parse(text: &str, shown: &str, root: &Path) -> Result<Settings, ConfigErr
         guards: file.guards,
         timeouts: file.timeouts.0,
         rules: Policy::default(),
+        rule_pages: file.rule_pages,
         simulated: file.simulate,
     };
     let mut checker = Checker { settings: &settings, tree: &tree, problems: Vec::new() };
@@ -233,6 +234,15 @@ impl Checker<'_> {
         }
         if settings.state.as_os_str().is_empty() {
             self.push(&["state"], "`state` is empty", "name a file, such as `.drydock/state.db`, or leave the key out");
+        }
+        if let Some(pages) = &settings.rule_pages {
+            if pages.contains("{code}") {
+                // Nothing is asked there: it is printed.
+                self.url(&["rule_pages"], &pages.replace("{code}", "DD2107"), true);
+            } else {
+                let help = "write for example `https://docs.example.net/drydock/rules/{code}.md`";
+                self.push(&["rule_pages"], "`rule_pages` has no `{code}`", help);
+            }
         }
         self.endpoints();
         self.numbers();

@@ -213,6 +213,21 @@ fn the_schema_agrees_with_the_reader() {
 }
 
 #[test]
+fn pages_of_rules_are_a_url_with_a_place_for_the_code() {
+    let settings = read("rule_pages: http://docs.example.net/rules/{code}.md\n").unwrap();
+    assert_eq!(settings.rule_pages.as_deref(), Some("http://docs.example.net/rules/{code}.md"));
+    assert_eq!(read("site: a\n").unwrap().rule_pages, None);
+    for (text, expected) in [
+        ("rule_pages: https://docs.example.net/rules/", "drydock.yaml:1:1: `rule_pages` has no `{code}` | write for example `https://"),
+        ("rule_pages: docs/rules/{code}.md", "`rule_pages` is not a URL"),
+        ("rule_pages: https://a:b@docs.example.net/{code}", "`rule_pages` has credentials in it"),
+    ] {
+        let problems = read(text).unwrap_err();
+        assert!(problems.contains(expected), "{text}: {problems}");
+    }
+}
+
+#[test]
 fn rules_have_a_level_and_a_reason() {
     let settings =
         read("rules: {DD2107: {level: off, reason: ' later '}, 2213: {level: error, reason: b}, dd2216: {level: false, reason: c}}\n")
@@ -246,7 +261,7 @@ fn rules_have_a_level_and_a_reason() {
         assert!(error.contains(expected), "{text}: {error}");
     }
     // A code of the original that is one rule here.
-    assert!(read("rules: {DD3001: {level: error, reason: a}}").unwrap().rules.of(Code("DD5103")).is_some());
+    assert!(read("rules: {DD2006: {level: error, reason: a}}").unwrap().rules.of(Code("DD2206")).is_some());
     assert!(read("rules: {DD2004: {level: off, reason: a}}").unwrap_err().contains("DD3107 (Storage Mountpoint)"));
     // Whatever is wrong comes at once.
     assert_eq!(read("rules: {DD2201: {level: off, reason: a}, DD9: {level: off, reason: a}}").unwrap_err().lines().count(), 2);

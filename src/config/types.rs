@@ -41,6 +41,8 @@ pub struct Settings {
     pub timeouts: BTreeMap<ActionKind, std::time::Duration>,
     /// How bad findings of single rules are.
     pub rules: Policy,
+    /// URL of the pages of rules, with `{code}` in place of the rule's code.
+    pub rule_pages: Option<String>,
     /// Whether there is a `simulate:` section; [`Settings::simulate`] decodes it.
     pub simulated: bool,
 }
@@ -324,6 +326,8 @@ pub(super) struct File {
     pub(super) guards: Guards,
     pub(super) timeouts: Timeouts,
     pub(super) rules: Rules,
+    /// Where pages of rules are published, for links in reports: a URL with `{code}`
+    pub(super) rule_pages: Option<String>,
     #[serde(deserialize_with = "present")]
     #[schemars(with = "Option<BTreeMap<String, serde_json::Value>>")]
     pub(super) simulate: bool,
@@ -340,6 +344,7 @@ impl Default for File {
             guards: Guards::default(),
             timeouts: Timeouts::default(),
             rules: Rules::default(),
+            rule_pages: None,
             simulate: false,
         }
     }

@@ -74,6 +74,8 @@ pub struct Diagnostic {
     pub resource: Option<String>,
     /// Further resources that have the same problem at the same place.
     pub also: Vec<String>,
+    /// Still further ones, which are not named because too many are.
+    pub unnamed: usize,
 }
 
 impl Diagnostic {
@@ -89,6 +91,7 @@ impl Diagnostic {
             help: None,
             resource: None,
             also: Vec::new(),
+            unnamed: 0,
         }
     }
 

@@ -8,7 +8,7 @@ use super::identity;
 use super::memory::Memory;
 use super::node::{self, Context, NodeWork, selectable};
 use super::site::{self, SiteComparison};
-use super::{Blocked, Change, HeldBack, NodeStage, NotManaged, Orphan, Policy, Stage, networking, orphans, platform, removal};
+use super::{Blocked, Change, HeldBack, NodeStage, NotManaged, Orphan, Policy, Stage, networking, orphans, removal};
 use crate::build::{Binding, Build, Fact};
 use crate::model::{Node, Site};
 use crate::yaml::SourceMap;
@@ -193,9 +193,8 @@ fn node_needs(site: &Site, node: &Node, work: Option<&NodeWork>) -> NodeNeeds {
         needs.naming.push(format!("domain.{}", domain.value));
     }
     needs.platform.extend(node.tags.iter().map(|t| format!("tag.{}", t.value)));
-    if let Some(image) = &node.platform.image {
-        let (os, series) = platform::image(&image.value);
-        needs.deploy.push(site::image_resource(&os, &series));
+    if let Some((os, series)) = node.platform.system() {
+        needs.deploy.push(site::image_resource(os, series));
     }
     for list in [&mut needs.boot, &mut needs.networking] {
         list.sort_unstable();

@@ -3,7 +3,7 @@
 //! In: the applied model, the build model, what the state remembers, the policy. Out: a [`Comparison`]: a [`Change`] per resource that differs, attribute
 //! by attribute, with effect class and reasons; what is blocked, held back, orphaned or not managed; and the work per node that [`crate::graph`]
 //! turns into actions. Comparison is semantic: sizes are rounded as the provisioner rounds them.
-//! Pure. Imports `yaml`, `model`, `build`, `action`.
+//! Pure. Imports `yaml`, `model`, `build`, `action`, `check` (whose [`Known`](crate::check::Known) it fills).
 
 mod adopt;
 mod attributes;
@@ -12,6 +12,7 @@ mod compare;
 mod effects;
 mod hardware;
 mod identity;
+mod known;
 mod memory;
 mod networking;
 mod node;
@@ -28,6 +29,7 @@ pub use change::{AttributeChange, Blocked, Change, HeldBack, NodeStage, NotManag
 pub use compare::{Comparison, NodeNeeds, compare};
 pub use effects::{AttributeEffect, EFFECTS, effect_of, is_listed, kind_of};
 pub use identity::fresh_binding;
+pub use known::known;
 pub use memory::{LastApplied, Memory, Origin, Rejection};
 pub use networking::find_nic;
 pub use node::NodeWork;

@@ -62,14 +62,9 @@ pub(super) fn power_attributes(node: &Node, wanted: &PowerSettings, machine: Opt
     (attributes, present)
 }
 
-/// The operating system and series that an image name means; a bare name is Ubuntu's.
-pub(super) fn image(text: &str) -> (String, String) {
-    text.split_once('/').map_or_else(|| ("ubuntu".to_owned(), text.to_owned()), |(os, series)| (os.to_owned(), series.to_owned()))
-}
-
 pub(super) fn wanted_deploy(node: &Node) -> Option<DeployNode> {
-    let (os, series) = image(&node.platform.image.as_ref()?.value);
-    Some(DeployNode { os, series, kernel: node.platform.kernel.as_ref().map(|k| k.value.clone()) })
+    let (os, series) = node.platform.system()?;
+    Some(DeployNode { os: os.to_owned(), series: series.to_owned(), kernel: node.platform.kernel.as_ref().map(|k| k.value.clone()) })
 }
 
 /// What was applied last and the design no longer has: it is ours to remove.

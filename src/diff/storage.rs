@@ -1,5 +1,7 @@
 //! Disks of a node: what the design wants, what the provisioner has.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::attributes::{PresentMap, WantedMap, want};
@@ -185,6 +187,15 @@ pub(super) fn wanted(site: &Site, node: &Node) -> Option<(ApplyNodeStorage, Want
 /// # Errors
 /// When none or several match, or it is too small.
 pub fn find_disk<'a>(machine: &'a Machine, device: &Late<Device>) -> Result<&'a Disk, String> {
+    let (disk, what, min) = matching_disk(machine, device)?;
+    match min.filter(|min| disk.size < *min) {
+        Some(min) => Err(format!("{what} has {} bytes, the design needs at least {min}", disk.size)),
+        None => Ok(disk),
+    }
+}
+
+/// The disk of a machine that a selector means, however small; in words what was looked for, and the bytes that it should have.
+fn matching_disk<'a>(machine: &'a Machine, device: &Late<Device>) -> Result<(&'a Disk, String, Option<u64>), String> {
     let disks = machine.disks.iter().filter(|d| d.kind == DiskKind::Physical);
     let (found, what, min): (Vec<_>, String, Option<u64>) = match device {
         Late::Value(d) => (disks.filter(|x| x.id == d.id).collect(), format!("disk {}", d.name), None),
@@ -209,13 +220,17 @@ pub fn find_disk<'a>(machine: &'a Machine, device: &Late<Device>) -> Result<&'a 
         },
     };
     match found.as_slice() {
-        [one] if min.is_some_and(|m| one.size < m) => {
-            Err(format!("{what} has {} bytes, the design needs at least {}", one.size, min.unwrap_or_default()))
-        }
-        [one] => Ok(one),
+        [one] => Ok((one, what, min)),
         [] => Err(format!("the machine has no {what}")),
         many => Err(format!("{} disks of the machine match {what}", many.len())),
     }
+}
+
+/// Bytes of the disks of a machine that the design means, by the design's names; what is not found, or found twice, is left out.
+pub(super) fn disk_sizes<'a>(site: &Site, node: &'a Node, machine: &Machine) -> BTreeMap<&'a str, u64> {
+    let Some((wanted, _)) = wanted(site, node) else { return BTreeMap::new() };
+    let names = node.storage.physical_devices.keys().zip(&wanted.disks);
+    names.filter_map(|(name, disk)| Some((name.as_str(), matching_disk(machine, &disk.device).ok()?.0.size))).collect()
 }
 
 /// What a provisioner's rounding and a partition table may take from a size: MAAS rounds down to 4 MiB and keeps 4 MiB at either end.

@@ -581,22 +581,30 @@ proptest! {
     }
 
     #[test]
-    fn the_order_of_files_does_not_matter(values in prop::collection::vec(data(), 6), links in prop::collection::vec((0..6_usize, 0..6_usize), 0..8), order in Just((0..6_usize).collect::<Vec<_>>()).prop_shuffle()) {
+    fn neither_the_order_of_files_nor_that_of_names_matters(values in prop::collection::vec(data(), 6), links in prop::collection::vec((0..6_usize, 0..6_usize), 0..8), order in Just((0..6_usize).collect::<Vec<_>>()).prop_shuffle(), names in Just((0..6_usize).collect::<Vec<_>>()).prop_shuffle()) {
         let layers = ["global", "type", "site"];
-        let documents: Vec<String> = (0..6).map(|n| {
-            let subs: Vec<String> = links.iter().filter(|(to, from)| *to == n && from < to).enumerate()
-                .map(|(at, (_, from))| format!("{{src: {{schema: a/A/v1, name: n{from}, path: .}}, dest: {{path: .s{at}.a}}}}")).collect();
-            let mut metadata = format!("substitutions: [{}]", subs.join(", "));
-            if n > 1 {
-                let _ = write!(metadata, "\nparentSelector: {{id: n{}}}\nactions: [{{method: merge, path: .}}]", n - 2);
+        let documents = |names: &[usize]| -> Vec<String> {
+            (0..6).map(|n| {
+                let subs: Vec<String> = links.iter().filter(|(to, from)| *to == n && from < to).enumerate()
+                    .map(|(at, (_, from))| format!("{{src: {{schema: a/A/v1, name: n{}, path: .}}, dest: {{path: .s{at}.a}}}}", names[*from])).collect();
+                let mut metadata = format!("substitutions: [{}]", subs.join(", "));
+                if n > 1 {
+                    let _ = write!(metadata, "\nparentSelector: {{id: n{}}}\nactions: [{{method: merge, path: .}}]", names[n - 2]);
+                }
+                document(&format!("a/A/v1 n{} {}", names[n], layers[n / 2]), &metadata, &values[n])
+            }).collect()
+        };
+        // What documents need comes first in files and names, last, and anywhere.
+        let first: Vec<usize> = (0..6).collect();
+        let last: Vec<usize> = (0..6).rev().collect();
+        let one = site(&documents(&first));
+        for (order, names) in [(&order, &first), (&first, &last), (&last, &last), (&order, &names), (&last, &names)] {
+            let documents = documents(names);
+            let other = site(&order.iter().map(|n| documents[*n].clone()).collect::<Vec<_>>());
+            prop_assert_eq!(one.rendered.diagnostics.len(), other.rendered.diagnostics.len());
+            for (n, name) in names.iter().enumerate() {
+                prop_assert_eq!(one.data(&format!("n{n}")), other.data(&format!("n{name}")));
             }
-            document(&format!("a/A/v1 n{n} {}", layers[n / 2]), &metadata, &values[n])
-        }).collect();
-        let one = site(&documents);
-        let other = site(&order.iter().map(|n| documents[*n].clone()).collect::<Vec<_>>());
-        prop_assert_eq!(one.names(), other.names());
-        for n in 0..6 {
-            prop_assert_eq!(one.data(&format!("n{n}")), other.data(&format!("n{n}")));
         }
     }
 

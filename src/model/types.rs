@@ -470,6 +470,14 @@ pub struct Platform {
     pub kernel_params: BTreeMap<String, Text>,
 }
 
+impl Platform {
+    /// The operating system and series that the image's name means; a bare name is Ubuntu's.
+    pub fn system(&self) -> Option<(&str, &str)> {
+        let image = self.image.as_ref()?.as_str();
+        Some(image.split_once('/').unwrap_or(("ubuntu", image)))
+    }
+}
+
 /// An address of a node on a network.
 #[derive(Debug, Clone)]
 pub struct Address {

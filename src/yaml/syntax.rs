@@ -19,6 +19,9 @@ pub(super) fn diagnostic(error: &ScanError, text: &str, file: FileId) -> Diagnos
         start: u32::try_from(start).unwrap_or(u32::MAX),
         end: u32::try_from(end).unwrap_or(u32::MAX),
     };
+    // The scanner names the start of the value that such a line would continue.
+    let tab = matches!(error.kind(), ErrorKind::TabInPlainScalar).then(|| tab_before_text(text, start)).flatten();
+    let (start, span) = tab.map_or((start, span), |at| (at, place(text, file, at, 1)));
     if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
         return too_deep(span);
     }
@@ -41,21 +44,39 @@ pub(super) fn diagnostic(error: &ScanError, text: &str, file: FileId) -> Diagnos
 pub(super) fn unusual_break(text: &str, file: FileId) -> Option<Diagnostic> {
     let at = text.find(['\u{85}', '\u{2028}', '\u{2029}'])?;
     let found = text[at..].chars().next()?;
-    let line_start = text[..at].rfind('\n').map_or(0, |at| at + 1);
-    let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let span = Span {
-        file,
-        line: narrow(text[..at].matches('\n').count() + 1),
-        column: narrow(text[line_start..at].chars().count() + 1),
-        start: narrow(at),
-        end: narrow(at + found.len_utf8()),
-    };
+    let span = place(text, file, at, found.len_utf8());
     let name = u32::from(found);
     Some(
         Diagnostic::warning(UNUSUAL_BREAK, format!("the invisible character U+{name:04X}, which other tools read as the end of the line"))
             .at(span)
             .help("remove it, or write it as an escape sequence in a \"…\" value"),
     )
+}
+
+/// The first tab, behind the line of an offset, that stands before the text of its line.
+fn tab_before_text(text: &str, offset: usize) -> Option<usize> {
+    let mut at = offset;
+    for line in text[offset..].split_inclusive('\n') {
+        let blank = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line[..blank].find('\t').filter(|_| at > offset) {
+            return Some(at + tab);
+        }
+        at += line.len();
+    }
+    None
+}
+
+/// So many bytes of a text.
+fn place(text: &str, file: FileId, at: usize, bytes: usize) -> Span {
+    let line_start = text[..at].rfind('\n').map_or(0, |at| at + 1);
+    let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Span {
+        file,
+        line: narrow(text[..at].matches('\n').count() + 1),
+        column: narrow(text[line_start..at].chars().count() + 1),
+        start: narrow(at),
+        end: narrow(at + bytes),
+    }
 }
 
 /// The refusal of nesting beyond [`MAX_DEPTH`].

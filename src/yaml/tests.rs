@@ -164,6 +164,7 @@ fn problems_have_a_position_and_a_remedy() {
             "DD0001 site.yaml:1:5 a `: ` where no further key can start | quote the value if the colon belongs to it; else check the indentation of this line\n",
         ),
         ("a:\n\tb: c\n", "DD0001 site.yaml:2:2 a tab where YAML allows only spaces | indent with spaces\n"),
+        ("a: é\n\tb: c\n", "DD0001 site.yaml:2:1 a tab where YAML allows only spaces | indent with spaces\n"),
         ("a: [1,\nb: 2\n", "DD0001 site.yaml:1:4 `[` is never closed | close it, or quote the value if the bracket belongs to it\n"),
         (
             "a: 'x\nb: 1\n",

@@ -25,11 +25,7 @@ fn lines(title: &str, found: &[Diagnostic], out: &mut String) {
     let _ = writeln!(out, "\n## {title}\n");
     let mut counted: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
     for found in found {
-        let severity = match found.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Info => "note",
-        };
+        let severity = found.severity.name();
         *counted.entry((severity, found.code.0, &found.message)).or_default() += 1;
     }
     if counted.is_empty() {

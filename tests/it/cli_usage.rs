@@ -205,7 +205,7 @@ fn boot_actions_of_a_node_can_be_looked_at() {
     let action = "schema: drydock/BootAction/v1\nmetadata: {name: motd}\ndata:\n  signaling: false\n  assets:\n  - path: /etc/motd\n    type: file\n    \
                   permissions: '0644'\n    data_pipeline: [utf8_decode, template]\n    data: \"{{ node.hostname }} has {{ node.network.mgmt.ip }}, key {{ action.action_key }}\"\n  \
                   - {type: pkg_list, data: {htop: null, vim: '2:8.2'}}\n";
-    std::fs::write(dir.path().join("design/motd.yaml"), action).unwrap();
+    std::fs::write(dir.path().join("design/boot-actions.yaml"), action).unwrap();
     std::fs::write(dir.path().join("drydock.yaml"), "").unwrap();
     let run = |arguments: &[&str]| {
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_drydock")).arg("-C").arg(dir.path()).args(arguments).output().unwrap();
@@ -215,7 +215,7 @@ fn boot_actions_of_a_node_can_be_looked_at() {
     assert_eq!(code, Some(0), "{text}");
     for line in [
         "boot action motd: 2 assets, nothing is reported",
-        "  file /etc/motd 0644  design/motd.yaml:",
+        "  file /etc/motd 0644  design/boot-actions.yaml:",
         "    | control01 has 10.10.2.21, key ",
         "    htop (any version)",
         "    vim 2:8.2",

@@ -7,7 +7,7 @@ use std::path::Path;
 use drydock::document::{self, Read};
 use drydock::model::{Site, resolve};
 use drydock::yaml::SourceMap;
-use drydock::{check, diag::Diagnostic, diag::Severity};
+use drydock::{check, diag::Diagnostic};
 
 use crate::cli_support::Folder;
 
@@ -39,11 +39,7 @@ fn validate(text: &str) -> (Option<Site>, Vec<Diagnostic>) {
 
 /// `error[DD2107] rack9: rack `rack9` does not exist`: severity, code, the text that is pointed to, and the message.
 fn told(text: &str, found: &Diagnostic) -> String {
-    let severity = match found.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Info => "note",
-    };
+    let severity = found.severity.name();
     let place = found.span.map_or("", |span| &text[span.start as usize..span.end as usize]);
     let place = place.lines().next().unwrap_or("");
     format!("{severity}[{}] {place}: {}", found.code.0, found.message)

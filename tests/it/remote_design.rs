@@ -93,6 +93,27 @@ fn deckhand_is_asked_for_a_rendered_revision_with_its_secrets() {
 }
 
 #[test]
+fn who_is_refused_is_told_about_tokens() {
+    let server = Server::start("401 Unauthorized", String::new());
+    let of = |entry: String| run(&format!("design: [{entry}]\n"), &["validate", "--fetch"]);
+    let token = "token: {env: DESIGN_TOKEN}";
+    for (entry, remedy) in [
+        (format!("'{}/site.yaml'", server.url), "the server asks for a token: `design: [{url: …, token: {env: NAME}}]`"),
+        (format!("{{url: '{}/site.yaml', {token}}}", server.url), "`token` of this design was not accepted: check what it refers to"),
+        (
+            format!("'deckhand+{}/api/v1.0/revisions/7/rendered-documents'", server.url),
+            "Deckhand asks for a Keystone token: `design: [{deckhand: {url: …, revision: …, token: {env: NAME}}}]`",
+        ),
+        (format!("{{deckhand: {{url: '{}/api/v1.0', revision: 7, {token}}}}}", server.url), "it is a Keystone token that expires"),
+    ] {
+        let (code, text) = of(entry);
+        assert_eq!(code, Some(1), "{text}");
+        assert!(text.contains("401") && text.contains(remedy) && !text.contains("user name") && !text.contains("canary"), "{text}");
+    }
+    assert_eq!(server.asked().len(), 4);
+}
+
+#[test]
 fn an_answer_that_is_none_says_so_without_the_token() {
     let server = Server::start("403 Forbidden", "token canary-token has no role here".to_owned());
     let settings = format!("design: [{{url: '{}/site.yaml', token: {{env: DESIGN_TOKEN}}}}]\n", server.url);

@@ -91,7 +91,7 @@ fn every_rule_with_cases_has_a_good_twin() {
     let codes =
         |good: bool| -> BTreeSet<String> { cases().into_iter().filter(|case| case.is_good() == good).map(|case| case.code).collect() };
     let missing: Vec<String> = codes(false).difference(&codes(true)).cloned().collect();
-    assert_eq!(missing, ["DD2105", "DD2106"], "only names of nothing have no twin but the base design");
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn tools_get_paths_from_the_root_of_the_repository() {
     fs::create_dir(repository.path().join(".git")).unwrap();
     let run = |format: &str| repository.run(&["-C", "sites/dc1", "validate", "--format", format]).expect(0).stdout;
     assert!(run("github").starts_with("::warning file=sites/dc1/design/nodes.yaml,line="), "{}", run("github"));
-    assert!(run("github").ends_with("::notice title=drydock validate::1 warning\n"), "{}", run("github"));
+    assert!(run("github").contains("\n::notice title=drydock validate::1 warning%0Anot verified [DD3122]: the sizes of 6 disks (no build model: give one with --build FILE, or plan)%0A"), "{}", run("github"));
     assert!(run("junit").contains("<testsuite name=\"sites/dc1/design/nodes.yaml\""), "{}", run("junit"));
     let sarif: Value = serde_json::from_str(&run("sarif")).unwrap();
     let result = &sarif["runs"][0]["results"][0];
@@ -132,7 +132,7 @@ fn rules_are_silenced_with_a_reason_and_counted() {
     assert_eq!(value["diagnostics"].as_array().map(Vec::len), Some(0));
     let silenced = &value["silenced"][0];
     assert_eq!((silenced["code"].as_str(), silenced["reason"].as_str()), (Some("DD2107"), Some("racks come next quarter")));
-    assert!(site.run(&["validate", "--format", "github"]).expect(0).stdout.ends_with("::no problems, 1 silenced (DD2107)\n"));
+    assert!(site.run(&["validate", "--format", "github"]).expect(0).stdout.contains("::no problems, 1 silenced (DD2107)%0A"));
     // Paths on the command line are checked as strictly.
     site.run(&["validate", "design"]).expect(0).shows(&["no problems, 1 silenced"]);
     // Rendering is not the place to look at them either.
@@ -153,7 +153,7 @@ fn levels_are_raised_and_lowered_for_plans_too() {
     site.run(&["validate"]).expect(3).shows(&["error[DD2107]"]);
     site.run(&["plan"]).expect(3).says(&["error[DD2107]"]);
     let site = with_settings("rules: {dd2107: {level: info, reason: known}}");
-    site.run(&["validate", "--strict"]).expect(0).shows(&["info[DD2107]", "1 note\n"]);
+    site.run(&["validate", "--strict"]).expect(0).shows(&["info[DD2107]", "1 info\n"]);
     // An error that may be taken for less.
     let site = with_settings("rules: {DD2204: {level: warning, reason: the gateway is on the link}}");
     site.edit("design/networks.yaml", "gateway: 10.10.2.1", "gateway: 10.10.99.1");
@@ -250,4 +250,48 @@ fn what_cannot_be_read_is_said() {
     for format in ["json", "github", "sarif", "junit"] {
         assert_eq!(site.run(&["validate", "none.yaml", "--format", format]).expect(1).stdout, "");
     }
+}
+
+#[test]
+fn what_only_the_site_tells_is_checked_with_a_build_model_or_said_to_be_not_verified() {
+    let site = Folder::hello();
+    let without = [
+        "no problems\n",
+        "not verified [DD3122]: the sizes of 6 disks (no build model",
+        "not verified [DD5115]: image jammy, kernel hwe-22.04 (no",
+    ];
+    site.run(&["validate", "--strict"]).expect(0).shows(&without);
+    site.run(&["validate", "design"]).expect(0).shows(&without);
+    site.run(&["discover", "--out", "build.json"]).expect(0);
+    // The simulated MAAS has another image at first, and no machine.
+    let found = site.run(&["validate", "--build", "build.json"]).expect(0).shows(&[
+        "warning[DD5115]: the provisioner has no image `jammy`",
+        "--> design/profiles.yaml:",
+        "2 more inherit this",
+        "it first; the provisioner has `ubuntu/noble`",
+        "not verified [DD3122]: the sizes of 6 disks (the build model does not have them, or not their machines)",
+    ]);
+    assert!(!found.stdout.contains("not verified [DD5115]"), "{}", found.stdout);
+    site.run(&["validate", "--build", "build.json", "--strict"]).expect(3).shows(&["error[DD5115]"]);
+    site.edit("build.json", "\"series\":\"noble\"", "\"series\":\"jammy\"");
+    let kernel = "error[DD5115]: the provisioner's image `jammy` has no kernel `hwe-22.04`";
+    site.run(&["validate", "--build", "build.json"]).expect(3).shows(&[kernel]);
+    site.run(&["validate", "--build", "build.json", "design"]).expect(3).shows(&[kernel]);
+    let value = json(&site.run(&["validate", "--build", "build.json", "--format", "json"]).expect(3));
+    assert_eq!((value["valid"].as_bool(), value["diagnostics"][0]["code"].as_str()), (Some(false), Some("DD5115")));
+    site.edit("build.json", "hwe-24.04", "hwe-22.04");
+    site.run(&["validate", "--build", "build.json"]).expect(0).shows(&["no problems\n"]);
+    site.run(&["validate", "--build", "drydock.yaml"]).expect(1).says(&["not a build file"]);
+    site.run(&["validate", "--build", "none.json"]).expect(1).says(&["cannot read none.json"]);
+    site.run(&["validate", "--build", "build.json", "--explain", "DD5115"]).expect(64);
+}
+
+#[test]
+fn links_lead_where_the_settings_say() {
+    let site = with_settings("rule_pages: 'https://docs.example.net/{code}.html'");
+    let link = |arguments: &[&str]| json(&site.run(arguments).expect(0))["diagnostics"][0]["help_url"].clone();
+    assert_eq!(link(&["validate", "--format", "json"]), "https://docs.example.net/DD2107.html");
+    assert_eq!(link(&["validate", "--format", "json", "design"]), "https://docs.example.net/DD2107.html");
+    let sarif: Value = serde_json::from_str(&site.run(&["validate", "--format", "sarif"]).expect(0).stdout).unwrap();
+    assert_eq!(sarif["runs"][0]["tool"]["driver"]["rules"][0]["helpUri"], "https://docs.example.net/DD2107.html");
 }

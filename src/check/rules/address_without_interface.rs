@@ -1,5 +1,7 @@
 //! An address on a network that no interface of the node carries is not configured.
 
+use std::collections::HashSet;
+
 use crate::check::Findings;
 use crate::check::registry::Rule;
 use crate::diag::{Code, Severity};
@@ -16,9 +18,13 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
     for node in site.nodes.values().filter(|node| !node.incomplete) {
+        let carried: HashSet<&str> =
+            node.interfaces.values().flat_map(|interface| &interface.networks).map(|network| network.as_str()).collect();
         for network in node.addressing.iter().map(|address| &address.network) {
-            let carried = node.interfaces.values().any(|interface| interface.networks.contains(network));
-            if carried || node.oob.network.as_ref() == Some(network) || !site.networks.contains_key(&network.value) {
+            if carried.contains(network.as_str())
+                || node.oob.network.as_ref() == Some(network)
+                || !site.networks.contains_key(&network.value)
+            {
                 continue;
             }
             // A network of the BMC may be known by its link alone, where the node's management does not use it.

@@ -1,7 +1,6 @@
 //! Of two files at one path the later wins.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::check::Findings;
 use crate::check::registry::Rule;
@@ -28,12 +27,13 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
         }
     }
     for (path, placed) in by_path {
-        for (at, (action, asset)) in placed.iter().enumerate().skip(1) {
+        // The asset that each node got last.
+        let mut last: HashMap<&str, usize> = HashMap::new();
+        for (at, (action, asset)) in placed.iter().enumerate() {
             // Only the nearest one before it: of many the others are reported with theirs.
-            let Some(((first, other), node)) = placed[..at].iter().rev().find_map(|before| Some((*before, common(before.0, action)?)))
-            else {
-                continue;
-            };
+            let before = action.nodes.iter().rev().filter_map(|node| Some((*last.get(node.as_str())?, node))).max_by_key(|(at, _)| *at);
+            last.extend(action.nodes.iter().map(|node| (node.as_str(), at)));
+            let Some(((first, other), node)) = before.map(|(at, node)| (placed[at], node)) else { continue };
             let span = |asset: &Asset| asset.path.as_ref().map_or(asset.span.span, |path| path.span);
             let by = if first.name == action.name { "twice".to_owned() } else { format!("by `{}` and `{}`", first.name, action.name) };
             let found =
@@ -45,17 +45,4 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
             );
         }
     }
-}
-
-/// A node that gets both. Both lists are in order.
-fn common<'a>(a: &'a BootAction, b: &BootAction) -> Option<&'a str> {
-    let (mut left, mut right) = (a.nodes.iter().peekable(), b.nodes.iter().peekable());
-    while let (Some(one), Some(other)) = (left.peek(), right.peek()) {
-        match one.cmp(other) {
-            Ordering::Equal => return Some(one),
-            Ordering::Less => left.next(),
-            Ordering::Greater => right.next(),
-        };
-    }
-    None
 }

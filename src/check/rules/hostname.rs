@@ -13,6 +13,9 @@ pub(super) static RULE: Rule = Rule {
     check: Some(check),
 };
 
+/// Bad labels of one name that are reported.
+const MOST: usize = 5;
+
 fn check(site: &Site, findings: &mut Findings<'_>) {
     for node in site.nodes.values() {
         let name_span = |bad: &str| match &node.domain {
@@ -25,7 +28,7 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
                 findings.finding(format!("the full name of node `{}` has {} characters; 253 are allowed", node.name, node.fqdn.len()));
             findings.push(found.at(node.name.span).help("shorten the name or the DNS domain").resource(resource.clone()));
         }
-        for label in node.fqdn.split('.') {
+        let problem_of = |label: &str| {
             let problem = if label.is_empty() {
                 "has an empty label".to_owned()
             } else if label.len() > 63 {
@@ -35,8 +38,12 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
             } else if label.starts_with('-') || label.ends_with('-') {
                 format!("has the label `{label}` that starts or ends with a hyphen")
             } else {
-                continue;
+                return None;
             };
+            Some(problem)
+        };
+        let bad = node.fqdn.split('.').filter_map(|label| Some((label, problem_of(label)?)));
+        for (label, problem) in bad.take(MOST) {
             let found = findings.finding(format!("host name `{}` {problem}", node.fqdn)).at(name_span(label));
             findings.push(
                 found

@@ -1,5 +1,7 @@
 //! Sizes of huge pages are written as the kernel reads them (Documentation/admin-guide/kernel-parameters.txt, `hugepagesz`).
 
+use std::collections::{HashMap, HashSet};
+
 use crate::check::Findings;
 use crate::check::registry::Rule;
 use crate::diag::{Code, Severity};
@@ -21,11 +23,16 @@ fn check(site: &Site, findings: &mut Findings<'_>) {
             findings.push(found.at(pages.size.span).help(help).resource(format!("hardware_profile.{}", profile.name)));
         }
     }
+    let sizes: HashMap<&str, HashSet<&str>> = site
+        .hardware_profiles
+        .values()
+        .map(|profile| (profile.name.as_str(), profile.hugepages.values().map(|pages| pages.size.as_str()).collect()))
+        .collect();
     for node in site.nodes.values() {
         let Some(size) = node.platform.kernel_params.get("hugepagesz").filter(|size| !is_size(size)) else { continue };
         // A size that was taken from the hardware profile is reported there.
-        let profile = node.hardware_profile.as_ref().and_then(|name| site.hardware_profiles.get(&name.value));
-        if profile.is_some_and(|profile| profile.hugepages.values().any(|pages| pages.size == *size)) {
+        let profile = node.hardware_profile.as_ref().and_then(|name| sizes.get(name.as_str()));
+        if profile.is_some_and(|sizes| sizes.contains(size.as_str())) {
             continue;
         }
         let found = findings.finding(format!("`hugepagesz` is `{size}`, which the kernel does not know")).at(size.span);

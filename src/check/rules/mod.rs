@@ -1,5 +1,6 @@
 //! The rules, one per file, and their table.
 
+use super::known::Knowing;
 use super::registry::Rule;
 
 mod address_on_unknown_network;
@@ -21,6 +22,7 @@ mod default_routes;
 mod device_unused;
 mod device_used_twice;
 mod dhcp_without_server;
+mod disk_too_small;
 mod dns_domain;
 mod duplicate_address;
 mod duplicate_alias;
@@ -45,6 +47,7 @@ mod interface_without_nic;
 mod libvirt_uri;
 mod libvirt_without_mac;
 mod malformed_uuid;
+mod missing_image;
 mod missing_root;
 mod mount_point;
 mod mtu_above_link;
@@ -105,7 +108,7 @@ mod unused_data;
 mod unused_volume_group;
 mod volumes_too_large;
 
-/// All rules over a model, in the order of codes.
+/// All rules over a model, and over a model with facts, in the order of codes.
 pub(super) static RULES: &[&Rule] = &[
     &unknown_hardware_profile::RULE,
     &unknown_oob_network::RULE,
@@ -178,6 +181,7 @@ pub(super) static RULES: &[&Rule] = &[
     &volumes_too_large::RULE,
     &malformed_uuid::RULE,
     &several_boot_disks::RULE,
+    &disk_too_small::RULE,
     &oob_incomplete::RULE,
     &libvirt_uri::RULE,
     &libvirt_without_mac::RULE,
@@ -203,8 +207,16 @@ pub(super) static RULES: &[&Rule] = &[
     &cpu_set::RULE,
     &hugepage_size::RULE,
     &unknown_pxe_interface::RULE,
+    &missing_image::RULE,
     &authorized_key::RULE,
     &tag_definition::RULE,
     &repository::RULE,
     &duplicate_tag_definition::RULE,
+];
+
+/// Those of them that need facts.
+pub(super) static KNOWING: &[Knowing] = &[
+    Knowing { rule: &small_root::RULE, check: small_root::check_on_disks, subject: |_, _| None },
+    Knowing { rule: &disk_too_small::RULE, check: disk_too_small::check, subject: disk_too_small::subject },
+    Knowing { rule: &missing_image::RULE, check: missing_image::check, subject: missing_image::subject },
 ];

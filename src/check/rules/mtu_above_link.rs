@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 /// What a link has that says nothing.
-const USUAL: u32 = 1500;
+pub(super) const USUAL: u32 = 1500;
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
     for network in site.networks.values() {

@@ -16,8 +16,17 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
+    if site.boot_actions.is_empty() {
+        // Once, not for each node. A part of a design, without a Region, may have them elsewhere.
+        if !site.nodes.is_empty() && site.name.span.is_somewhere() {
+            let found = findings.finding("the design has no boot action, so its nodes get nothing beyond their images").at(site.name.span);
+            let help = "add a BootAction document, or silence this rule with the reason";
+            findings.push(found.help(help).resource(format!("region.{}", site.name)));
+        }
+        return;
+    }
     // A filter that is wrong may be meant for them.
-    if site.boot_actions.is_empty() || site.boot_actions.values().any(|action| action.incomplete) {
+    if site.boot_actions.values().any(|action| action.incomplete) {
         return;
     }
     let served: HashSet<&str> = site.boot_actions.values().flat_map(|action| action.nodes.iter().map(String::as_str)).collect();

@@ -17,9 +17,13 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(site: &Site, findings: &mut Findings<'_>) {
     for (name, (node, nic)) in unserved(site) {
-        let message = format!("network `{name}` has neither a DHCP range nor a relay, and node `{}` boots from it", node.name);
+        let has = match site.networks[name].dhcp_relay {
+            None => "neither a DHCP range nor a relay",
+            Some(_) => "a DHCP relay and no DHCP range",
+        };
+        let message = format!("network `{name}` has {has}, and node `{}` boots from it", node.name);
         let found = findings.finding(message).at(site.networks[name].name.span).label(nic.span, "the NIC that boots");
-        let help = "add a range of type `dhcp` or `dhcp_relay.upstream_target`, or correct `pxe_interface`";
+        let help = "add a range of type `dhcp`: nothing else is handed out, relayed or not; or correct `pxe_interface`";
         findings.push(found.help(help).resource(format!("network.{name}")));
     }
 }
@@ -29,7 +33,7 @@ pub(super) fn is_served(network: &Network) -> bool {
     network.has_dhcp_range() || network.lacks_ranges || network.dhcp_relay.as_ref().is_some_and(|relay| relay.upstream_target.is_some())
 }
 
-/// Networks that nodes boot from and nobody serves, each with one of the nodes and its NIC.
+/// Networks that nodes boot from and the provisioner does not serve, because it has no range there, each with one of the nodes and its NIC.
 pub(super) fn unserved(site: &Site) -> BTreeMap<&str, (&Node, &Text)> {
     let mut unserved = BTreeMap::new();
     for node in site.nodes.values().filter(|node| node.oob.kind.is_some_and(|kind| kind.value != OobType::Manual)) {
@@ -42,7 +46,8 @@ pub(super) fn unserved(site: &Site) -> BTreeMap<&str, (&Node, &Text)> {
             site.networks.get(&link.native_network.as_ref()?.value)
         });
         let networks: Vec<&Network> = networks.collect();
-        if let Some(network) = networks.first().filter(|_| !networks.iter().any(|network| is_served(network))) {
+        if let Some(network) = networks.first().filter(|_| !networks.iter().any(|network| network.has_dhcp_range() || network.lacks_ranges))
+        {
             unserved.entry(network.name.as_str()).or_insert((node, nic));
         }
     }

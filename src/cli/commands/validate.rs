@@ -6,11 +6,12 @@ use crate::check;
 use crate::cli::args::{Sources, Validate};
 use crate::cli::exit::Exit;
 use crate::cli::ops::design::{self, Checked, Network};
-use crate::cli::ops::{repository, rule_page};
+use crate::cli::ops::{build_file, repository, rule_page, state};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
-use crate::config::{self, ConfigError, DesignEntry};
+use crate::config::{self, ConfigError, DesignEntry, Settings};
 use crate::diag::has_errors;
+use crate::diff::{self, Memory};
 use crate::report::diagnostics::{self, Report, Style};
 
 /// Runs the command.
@@ -20,12 +21,30 @@ pub async fn run(args: &Validate, from: &Sources, printer: &Printer) -> anyhow::
         return Ok(Exit::Done);
     }
     let format = diagnostics::format(printer.format_name()).ok_or_else(|| Problem::usage("there is no such format"))?;
-    let mut checked = if args.paths.is_empty() { of_folder(from).await? } else { of_paths(&args.paths, from, printer).await? };
+    let build = args.build.as_deref().map(build_file::read).transpose()?;
+    let (settings, mut checked) = if args.paths.is_empty() { of_folder(from).await? } else { of_paths(&args.paths, from, printer).await? };
+    let unverified = match (&checked.site, &build) {
+        (Some(site), Some(build)) => {
+            // A design on the command line is not that of the folder's state.
+            let memory = if args.paths.is_empty() { state::memory(&settings, &site.name.value)? } else { Memory::default() };
+            let known = diff::known(site, build, &memory);
+            let mut found = check::run_knowing(site, &known);
+            let unverified = check::unverified(site, Some(&known));
+            checked.sensitive.mask(&mut found);
+            checked.silenced.extend(settings.rules.judge(&mut found));
+            checked.diagnostics.extend(found);
+            unverified
+        }
+        (Some(site), None) => check::unverified(site, None),
+        (None, _) => Vec::new(),
+    };
     let raised = args.strict.then(|| check::raise_warnings(&mut checked.diagnostics));
-    let settings = Path::new(config::SETTINGS_FILE).exists().then(|| config::SETTINGS_FILE.to_owned());
-    let fallback = settings.or_else(|| checked.map.files().first().map(|file| file.path.clone()));
+    let of_folder = Path::new(config::SETTINGS_FILE).exists().then(|| config::SETTINGS_FILE.to_owned());
+    let fallback = of_folder.or_else(|| checked.map.files().first().map(|file| file.path.clone()));
     let report = Report {
         silenced: &checked.silenced,
+        unverified: &unverified,
+        pages: settings.rule_pages.as_deref(),
         raised,
         site: checked.site.as_ref(),
         paths: repository::paths(fallback),
@@ -41,7 +60,7 @@ pub async fn run(args: &Validate, from: &Sources, printer: &Printer) -> anyhow::
 }
 
 /// The design of the folder.
-async fn of_folder(from: &Sources) -> anyhow::Result<Checked> {
+async fn of_folder(from: &Sources) -> anyhow::Result<(Settings, Checked)> {
     let settings = design::settings(from)?;
     // The simulated section is decoded late, and wrong settings should be seen here.
     settings.simulate::<crate::sim::SimOptions>()?;
@@ -49,11 +68,11 @@ async fn of_folder(from: &Sources) -> anyhow::Result<Checked> {
     if let Some(site) = checked.site.as_ref().filter(|_| !has_errors(&checked.diagnostics)) {
         design::expect_name(&settings, site, &checked.map)?;
     }
-    Ok(checked)
+    Ok((settings, checked))
 }
 
-/// A design that is named on the command line. Of the folder's settings only what they say about rules matters.
-async fn of_paths(paths: &[String], from: &Sources, printer: &Printer) -> anyhow::Result<Checked> {
+/// A design that is named on the command line. Of the folder's settings only what they say about rules and their pages matters.
+async fn of_paths(paths: &[String], from: &Sources, printer: &Printer) -> anyhow::Result<(Settings, Checked)> {
     let entries = paths.iter().map(|text| DesignEntry::from_argument(text)).collect::<Result<Vec<_>, _>>().map_err(Problem::usage)?;
     if entries.iter().filter(|entry| **entry == DesignEntry::Stdin).count() > 1 {
         return Err(Problem::usage("`-` is given twice").help("standard input can be read once").into());
@@ -63,9 +82,10 @@ async fn of_paths(paths: &[String], from: &Sources, printer: &Printer) -> anyhow
     }
     let mut settings = config::parse("", config::SETTINGS_FILE, Path::new("."))?;
     match config::load(Path::new(".")) {
-        Ok(of_folder) => settings.rules = of_folder.rules,
+        Ok(of_folder) => (settings.rules, settings.rule_pages) = (of_folder.rules, of_folder.rule_pages),
         Err(ConfigError::Missing { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    design::check_entries(&settings, &entries, from, Network::only_if_asked(from)).await
+    let checked = design::check_entries(&settings, &entries, from, Network::only_if_asked(from)).await?;
+    Ok((settings, checked))
 }

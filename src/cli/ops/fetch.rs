@@ -6,6 +6,7 @@ use super::design::Network;
 use crate::cli::problem::Problem;
 use crate::config::{Settings, UrlEntry};
 use crate::driver::http::{HttpClient, HttpOptions, Request, Url, shown_url};
+use crate::driver::{DriverError, ErrorClass};
 use crate::secret;
 use crate::source::{Entry, MAX_FILE_BYTES};
 
@@ -16,6 +17,21 @@ pub enum Service {
     Plain,
     /// Deckhand, which gives documents that it has rendered.
     Deckhand,
+}
+
+/// Servers of designs know tokens, and neither users nor keys.
+fn with_remedy(error: DriverError, token: bool, service: Service) -> DriverError {
+    if error.class != ErrorClass::Credentials {
+        return error;
+    }
+    error.hint(match (service, token) {
+        (Service::Plain, false) => "the server asks for a token: `design: [{url: …, token: {env: NAME}}]`",
+        (Service::Plain, true) => "`token` of this design was not accepted: check what it refers to, when it expires, and what it may read",
+        (Service::Deckhand, false) => "Deckhand asks for a Keystone token: `design: [{deckhand: {url: …, revision: …, token: {env: NAME}}}]`",
+        (Service::Deckhand, true) => {
+            "`token` of this design was not accepted: it is a Keystone token that expires (`openstack token issue` makes one), of a user who may read documents"
+        }
+    })
 }
 
 /// Fetches a text.
@@ -47,7 +63,7 @@ pub async fn text(settings: &Settings, from: &UrlEntry, service: Service, networ
         }
         .secret(token);
     }
-    let answer = HttpClient::new(options)?.send(request).await?.ok()?;
+    let answer = HttpClient::new(options)?.send(request).await?.ok().map_err(|error| with_remedy(error, from.token.is_some(), service))?;
     let text = String::from_utf8(answer.body).map_err(|_| Problem::new(format!("{}: not UTF-8 text", shown_url(&url))))?;
     let mut name = url;
     name.set_query(None);

@@ -9,7 +9,6 @@ use crate::action::params::{BootMediaParams, NetworkResource, RepositoryParams, 
 use crate::action::{ActionKind, Effect};
 use crate::build::Fact;
 use crate::diff::attributes::{Class, Draft, PresentMap, WantedMap, created, differences, want};
-use crate::diff::platform::image;
 use crate::diff::xpath::syntax_error;
 use crate::diff::{HeldBack, Operation};
 
@@ -226,8 +225,8 @@ impl Builder<'_> {
     pub(super) fn images(&mut self) {
         let mut wanted_images = BTreeMap::new();
         for node in self.site.nodes.values() {
-            if let Some(text) = &node.platform.image {
-                wanted_images.entry(image(&text.value)).or_insert(text.span);
+            if let (Some((os, series)), Some(text)) = (node.platform.system(), &node.platform.image) {
+                wanted_images.entry((os.to_owned(), series.to_owned())).or_insert(text.span);
             }
         }
         for ((os, series), span) in wanted_images {

@@ -2,7 +2,7 @@
 
 use super::text::Style;
 use super::{Paths, github, json, junit, sarif, text};
-use crate::check::Silenced;
+use crate::check::{Silenced, Unverified};
 use crate::diag::{Diagnostic, Severity};
 use crate::model::Site;
 use crate::yaml::SourceMap;
@@ -33,10 +33,14 @@ pub struct Report<'a> {
     pub diagnostics: &'a [Diagnostic],
     /// What the settings silence.
     pub silenced: &'a [Silenced],
+    /// What no rule could look at, because it takes facts that are not at hand.
+    pub unverified: &'a [Unverified],
     /// Warnings that count as errors because `--strict` says so.
     pub raised: Option<usize>,
     /// What the design means, if it could be read.
     pub site: Option<&'a Site>,
+    /// URL of the pages of rules, with `{code}`.
+    pub pages: Option<&'a str>,
     /// How files are named for tools that look at the whole repository.
     pub paths: Paths,
     /// How text looks.
@@ -48,7 +52,18 @@ pub struct Report<'a> {
 impl<'a> Report<'a> {
     /// A report without anything special.
     pub fn new(map: &'a SourceMap, diagnostics: &'a [Diagnostic]) -> Self {
-        Self { map, diagnostics, silenced: &[], raised: None, site: None, paths: Paths::default(), style: Style::default(), verbose: false }
+        Self {
+            map,
+            diagnostics,
+            silenced: &[],
+            unverified: &[],
+            raised: None,
+            site: None,
+            pages: None,
+            paths: Paths::default(),
+            style: Style::default(),
+            verbose: false,
+        }
     }
 
     /// Whether the design can be planned from.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::groups::{Group, groups};
 use super::place::{in_order, place, title};
-use super::summary::counts;
+use super::summary::{counts, unverified};
 use super::{Format, Report};
 use crate::diag::Severity;
 use crate::report::clean;
@@ -28,7 +28,8 @@ fn write(report: &Report<'_>) -> String {
     if !silenced.is_empty() {
         let _ = write!(summary, " ({})", silenced.into_iter().collect::<Vec<_>>().join(", "));
     }
-    let _ = writeln!(out, "::notice title=drydock validate::{}", data(&summary));
+    let last: Vec<String> = std::iter::once(summary).chain(unverified(report)).map(|line| data(&line)).collect();
+    let _ = writeln!(out, "::notice title=drydock validate::{}", last.join("%0A"));
     out
 }
 

@@ -20,11 +20,11 @@ fn write(report: &Report<'_>) -> String {
 
 /// The report as a value: everything by file and line, and nothing grouped. What a diagnostic does not have is `null`.
 pub fn to_json(report: &Report<'_>) -> Value {
-    let found: Vec<Value> = in_order(report.map, report.diagnostics).into_iter().map(|d| diagnostic(report.map, d)).collect();
+    let found: Vec<Value> = in_order(report.map, report.diagnostics).into_iter().map(|d| diagnostic(report, d)).collect();
     let reasons = report.silenced.iter().map(|silenced| (&silenced.diagnostic, &silenced.reason));
     let silenced: Vec<Value> = reasons
         .map(|(d, reason)| {
-            let mut value = diagnostic(report.map, d);
+            let mut value = diagnostic(report, d);
             value["reason"] = json!(reason);
             value
         })
@@ -40,10 +40,14 @@ pub fn to_json(report: &Report<'_>) -> Value {
         "infos": report.count(Severity::Info),
         "diagnostics": found,
         "silenced": silenced,
+        "unverified": report.unverified.iter().map(|left| {
+            json!({"code": left.code.0, "title": title(left.code), "what": left.what, "why": left.why, "help_url": help_url(report, left.code)})
+        }).collect::<Vec<_>>(),
     })
 }
 
-fn diagnostic(map: &SourceMap, d: &Diagnostic) -> Value {
+fn diagnostic(report: &Report<'_>, d: &Diagnostic) -> Value {
+    let map = report.map;
     let rule = check::rule(d.code.0);
     let mut value = located(map, d.span);
     let fields = json!({
@@ -55,9 +59,10 @@ fn diagnostic(map: &SourceMap, d: &Diagnostic) -> Value {
         "message": d.message,
         "note": d.note,
         "help": d.help,
-        "help_url": help_url(d.code),
+        "help_url": help_url(report, d.code),
         "resource": d.resource,
         "also": d.also,
+        "also_unnamed": d.unnamed,
         "labels": d.labels.iter().map(|label| {
             let mut value = located(map, Some(label.span));
             value["text"] = json!(label.text);

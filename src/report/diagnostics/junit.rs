@@ -1,6 +1,7 @@
 //! JUnit XML, which most CI servers show as tests: a test suite for each file, and one for what stands in no file.
 //!
-//! Errors are failures. Warnings and notes are tests that pass and say something; what the settings silence is skipped. A file without errors has a test that
+//! Errors are failures. Warnings and notes are tests that pass and say something; what the settings silence is skipped, and so is
+//! what no rule could look at. A file without errors has a test that
 //! passes, and so has a design without errors, so that it is never a report without tests.
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use super::groups::{Group, groups};
 use super::place::{in_order, place};
 use super::summary::{counts, lines};
 use super::{Format, Report};
+use crate::check::Unverified;
 use crate::diag::{Diagnostic, Severity};
 use crate::report::clean;
 
@@ -38,6 +40,9 @@ fn write(report: &Report<'_>) -> String {
     for silenced in report.silenced {
         let name = file(report, &silenced.diagnostic);
         suites.entry(name.clone()).or_default().skip(report, &name, &silenced.diagnostic, &silenced.reason);
+    }
+    for left in report.unverified {
+        suites.entry(NOWHERE.to_owned()).or_default().not_run(left);
     }
     let valid = report.count(Severity::Error) == 0;
     for (name, suite) in &mut suites {
@@ -112,6 +117,14 @@ impl Suite {
             let _ = writeln!(self.cases, "      <system-out>{}: {text}</system-out>", found.severity.name());
         }
         self.cases.push_str("    </testcase>\n");
+    }
+
+    /// What nobody looked at is a test that did not run.
+    fn not_run(&mut self, left: &Unverified) {
+        self.skipped += 1;
+        self.open(NOWHERE, &format!("{} {}", left.code.0, left.what), false);
+        let _ =
+            writeln!(self.cases, ">\n      <skipped message=\"{}\"/>\n    </testcase>", escaped(&format!("not verified: {}", left.why)));
     }
 
     fn skip(&mut self, report: &Report<'_>, suite: &str, found: &Diagnostic, reason: &str) {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::Report;
 use crate::check;
 use crate::diag::{Code, Diagnostic};
 use crate::yaml::{SourceMap, Span};
@@ -61,12 +62,13 @@ pub(super) fn title(code: Code) -> &'static str {
     check::rule(code.0).map_or("", |rule| rule.title)
 }
 
-/// Where a rule is explained: a URL, or a path in drydock's repository as long as the package names none.
-pub(super) fn help_url(code: Code) -> String {
+/// Where a rule is explained: a URL, or a path among drydock's own files where neither settings nor package name one.
+pub(super) fn help_url(report: &Report<'_>, code: Code) -> String {
     let page = format!("docs/rules/{}.md", code.0);
-    match env!("CARGO_PKG_REPOSITORY") {
-        "" => page,
-        repository => format!("{repository}/blob/v{}/{page}", env!("CARGO_PKG_VERSION")),
+    match (report.pages, env!("CARGO_PKG_REPOSITORY")) {
+        (Some(pages), _) => pages.replace("{code}", code.0),
+        (None, "") => page,
+        (None, repository) => format!("{repository}/blob/v{}/{page}", env!("CARGO_PKG_VERSION")),
     }
 }
 

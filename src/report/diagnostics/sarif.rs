@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::place::{help_url, in_order, place, title};
+use super::summary::unverified;
 use super::{Format, Report};
 use crate::check;
 use crate::diag::{Code, Diagnostic, Severity};
@@ -31,7 +32,7 @@ fn to_sarif(report: &Report<'_>) -> Value {
     for (at, place) in index.values_mut().enumerate() {
         *place = at;
     }
-    let rules: Vec<Value> = index.keys().map(|code| rule(*code)).collect();
+    let rules: Vec<Value> = index.keys().map(|code| rule(report, *code)).collect();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let results: Vec<Value> = found
         .iter()
@@ -48,6 +49,12 @@ fn to_sarif(report: &Report<'_>) -> Value {
             value
         })
         .collect();
+    let notifications: Vec<Value> = report
+        .unverified
+        .iter()
+        .zip(unverified(report))
+        .map(|(left, text)| json!({"level": "note", "message": {"text": text}, "associatedRule": {"id": left.code.0}}))
+        .collect();
     let mut driver = json!({
         "name": "drydock",
         "version": env!("CARGO_PKG_VERSION"),
@@ -63,7 +70,7 @@ fn to_sarif(report: &Report<'_>) -> Value {
         "version": "2.1.0",
         "runs": [{
             "tool": {"driver": driver},
-            "invocations": [{"executionSuccessful": true}],
+            "invocations": [{"executionSuccessful": true, "toolExecutionNotifications": notifications}],
             "columnKind": "unicodeCodePoints",
             "originalUriBaseIds": {"SRCROOT": {"description": {"text": "the root of the repository"}}},
             "results": results,
@@ -79,7 +86,7 @@ fn level(severity: Severity) -> &'static str {
     }
 }
 
-fn rule(code: Code) -> Value {
+fn rule(report: &Report<'_>, code: Code) -> Value {
     let rule = check::rule(code.0);
     let page = check::page(code).unwrap_or_default();
     let mut value = json!({
@@ -88,7 +95,7 @@ fn rule(code: Code) -> Value {
         "help": {"text": page, "markdown": page},
         "defaultConfiguration": {"level": level(rule.map_or(Severity::Error, |rule| rule.severity))},
     });
-    let url = help_url(code);
+    let url = help_url(report, code);
     if url.contains("://") {
         value["helpUri"] = json!(url);
     }

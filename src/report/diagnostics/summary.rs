@@ -13,7 +13,7 @@ pub fn summary(diagnostics: &[Diagnostic]) -> String {
         let n = diagnostics.iter().filter(|d| d.severity == severity).count();
         (n > 0).then(|| counted(n, one))
     };
-    let parts: Vec<String> = [count(Severity::Error, "error"), count(Severity::Warning, "warning"), count(Severity::Info, "note")]
+    let parts: Vec<String> = [count(Severity::Error, "error"), count(Severity::Warning, "warning"), count(Severity::Info, "info")]
         .into_iter()
         .flatten()
         .collect();
@@ -40,6 +40,11 @@ pub(super) fn lines(report: &Report<'_>) -> String {
         let _ = writeln!(text, "  {} ×{times} silenced in drydock.yaml: {}", code.0, clean(reason));
     }
     text
+}
+
+/// What was not verified, one line each, without a word that comes from the design or its settings in front.
+pub(super) fn unverified(report: &Report<'_>) -> Vec<String> {
+    report.unverified.iter().map(|left| format!("not verified [{}]: {} ({})", left.code.0, clean(&left.what), clean(&left.why))).collect()
 }
 
 pub(super) fn counted(n: usize, one: &str) -> String {

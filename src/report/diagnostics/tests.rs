@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{FORMATS, Paths, Report, Style, format, render, render_short};
-use crate::check::Silenced;
+use crate::check::{Silenced, Unverified};
 use crate::diag::{Code, Diagnostic};
 use crate::yaml::{SourceMap, Span};
 
@@ -166,6 +166,44 @@ fn sarif_has_the_structure_of_the_standard() {
     assert_eq!(nowhere["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "sites/dc%201/drydock.yaml");
     let suppressed: Vec<_> = results.iter().filter(|result| result.get("suppressions").is_some()).collect();
     assert_eq!((suppressed.len(), &suppressed[0]["suppressions"][0]["justification"]), (1, &Value::from("later")));
+}
+
+#[test]
+fn links_lead_to_the_pages_that_the_settings_name() {
+    let (map, diagnostics) = found();
+    let pages = Some("https://docs.example.net/rules/{code}.html");
+    let of = |pages| {
+        let report = Report { pages, ..Report::new(&map, &diagnostics) };
+        let [json, sarif] = ["json", "sarif"].map(|name| serde_json::from_str::<Value>(&written(name, &report)).expect("JSON"));
+        (json["diagnostics"][0]["help_url"].clone(), sarif["runs"][0]["tool"]["driver"]["rules"][0]["helpUri"].clone())
+    };
+    let (json, sarif) = of(pages);
+    assert_eq!(json, "https://docs.example.net/rules/DD5101.html");
+    assert_eq!(sarif, "https://docs.example.net/rules/DD2107.html");
+    let (json, sarif) = of(None);
+    assert_eq!(json, "docs/rules/DD5101.md");
+    assert_eq!(sarif, Value::Null, "SARIF takes URLs alone");
+}
+
+#[test]
+fn what_was_not_verified_is_in_every_format_and_counts_for_nothing() {
+    let map = SourceMap::default();
+    let left = [Unverified { code: Code("DD5115"), what: "image j<&\u{1b}".to_owned(), why: "no build model".to_owned() }];
+    let report = Report { unverified: &left, ..Report::new(&map, &[]) };
+    for name in ["json", "github", "sarif", "junit"] {
+        let text = written(name, &report);
+        assert!(text.contains("DD5115") && text.contains("no build model") && !text.contains('\u{1b}'), "{name}: {text}");
+    }
+    let json: Value = serde_json::from_str(&written("json", &report)).expect("JSON");
+    assert_eq!((json["infos"].as_u64(), json["unverified"][0]["why"].as_str()), (Some(0), Some("no build model")));
+    let github = written("github", &report);
+    assert_eq!(github.lines().count(), 1, "{github}");
+    let sarif: Value = serde_json::from_str(&written("sarif", &report)).expect("JSON");
+    let notification = &sarif["runs"][0]["invocations"][0]["toolExecutionNotifications"][0];
+    assert_eq!((notification["level"].as_str(), sarif["runs"][0]["results"].as_array().map(Vec::len)), (Some("note"), Some(0)));
+    let junit = written("junit", &report);
+    let document = roxmltree::Document::parse(&junit).expect("XML");
+    assert_eq!((document.root_element().attribute("failures"), document.root_element().attribute("skipped")), (Some("0"), Some("1")));
 }
 
 #[test]

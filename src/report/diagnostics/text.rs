@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::groups::{Group, groups};
 use super::place::{boundary, in_order};
-use super::summary::{counted, lines, summary};
+use super::summary::{counted, lines, summary, unverified};
 use super::{Format, Report};
 use crate::diag::{Code, Diagnostic, Severity};
 use crate::document::Heads;
@@ -63,6 +63,10 @@ fn write(report: &Report<'_>) -> String {
     text.push_str(&lines(report));
     if let Some(site) = report.site.filter(|_| report.is_valid()) {
         text.push_str(&contents(site));
+        for line in unverified(report) {
+            text.push_str(&line);
+            text.push('\n');
+        }
     }
     text
 }
