@@ -258,6 +258,9 @@ pub struct VlanValues {
     pub mtu: u32,
     /// Name.
     pub name: String,
+    /// Space, if the settings say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub space: Option<String>,
 }
 
 /// How DHCP reaches a VLAN.
@@ -410,6 +413,9 @@ pub struct PowerSettings {
     pub address: String,
     /// Power type (`ipmi`, `redfish`).
     pub kind: String,
+    /// Whether user and password are set although type and address are right: the provisioner cannot use the BMC with those that it has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub renew: bool,
 }
 
 /// `configure_hardware`: how a machine is commissioned.
@@ -635,12 +641,21 @@ pub struct ApplyNodePlatform {
     pub hostname: String,
     /// The tag that carries the node's kernel parameters, and the parameters; `None` if the design has none.
     pub kernel_params: Option<KernelParams>,
+    /// The oldest kernel that the provisioner may start it with, if the settings say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_kernel: Option<String>,
+    /// Resource pool (created if missing), if the settings say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
     /// Owner data keys of ours to remove.
     pub remove_owner_data: Vec<String>,
     /// Static tags of ours that it shall no longer have.
     pub remove_tags: Vec<String>,
     /// Owner data to set.
     pub set_owner_data: BTreeMap<String, String>,
+    /// Availability zone (created if missing), if the settings say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 /// Kernel parameters of one node.
@@ -663,6 +678,10 @@ pub struct DeployNode {
     pub os: String,
     /// Series.
     pub series: String,
+    /// What the node gets of its boot actions, in words with a digest; the document itself, which may hold secrets, is read from the design when it is
+    /// needed. `None` gives it nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_data: Option<String>,
 }
 
 /// `destroy_node`.

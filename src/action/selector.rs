@@ -150,6 +150,11 @@ impl Selector {
         self.matches(item) && says(&self.root, item)
     }
 
+    /// Whether what it selects depends on stages.
+    pub fn asks_stage(&self) -> bool {
+        asks_stage(&self.root)
+    }
+
     /// Node names that stand in it without wildcard, so that a name that no node has can be reported.
     pub fn node_names(&self) -> Vec<&str> {
         let mut names = Vec::new();
@@ -170,6 +175,15 @@ fn says(expr: &Expr, item: &Selectable<'_>) -> bool {
         Expr::Term { key: Key::Stage, pattern } => pattern == item.stage,
         Expr::Any | Expr::Term { .. } | Expr::Effect(..) | Expr::Not(_) => false,
         Expr::And(a, b) | Expr::Or(a, b) => says(a, item) || says(b, item),
+    }
+}
+
+fn asks_stage(expr: &Expr) -> bool {
+    match expr {
+        Expr::Term { key, .. } => *key == Key::Stage,
+        Expr::Any | Expr::Effect(..) => false,
+        Expr::Not(e) => asks_stage(e),
+        Expr::And(a, b) | Expr::Or(a, b) => asks_stage(a) || asks_stage(b),
     }
 }
 

@@ -249,6 +249,10 @@ pub(super) fn machine(id: &str, mac: &str, status: MachineStatus) -> Machine {
         os: String::new(),
         series: String::new(),
         kernel: None,
+        min_kernel: None,
+        power_error: false,
+        pool: None,
+        zone: None,
         tags: Vec::new(),
         owner_data: BTreeMap::new(),
     }

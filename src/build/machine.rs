@@ -116,6 +116,9 @@ pub struct MachineInterface {
     pub mac: Option<String>,
     /// Bus address (`0000:00:03.0`), for NICs whose hardware inventory is known.
     pub bus: Option<String>,
+    /// What its hardware is called (`82540EM Gigabit Ethernet Controller`), if it is a NIC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub product: Option<String>,
     /// Provisioner id of its VLAN.
     pub vlan: Option<u64>,
     /// Effective MTU.
@@ -278,6 +281,9 @@ pub struct Machine {
     pub commissioning: Option<u64>,
     /// Power state as the provisioner believes.
     pub power: PowerState,
+    /// Whether the provisioner reports that it cannot tell: its BMC does not answer it, or refuses its credentials.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub power_error: bool,
     /// Power type (`ipmi`, `redfish`, `manual`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power_type: Option<String>,
@@ -320,6 +326,15 @@ pub struct Machine {
     pub series: String,
     /// Kernel (`hwe-22.04`).
     pub kernel: Option<String>,
+    /// The oldest kernel that it may be started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_kernel: Option<String>,
+    /// Resource pool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<String>,
+    /// Availability zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// Tags, sorted.
     pub tags: Vec<String>,
     /// Owner data (workload annotations).

@@ -128,6 +128,9 @@ pub struct Vlan {
     pub relay_vlan: Option<u64>,
     /// System id of the primary rack controller.
     pub primary_rack: Option<String>,
+    /// Space, if it is in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub space: Option<String>,
 }
 
 /// A subnet.

@@ -392,6 +392,19 @@ pub struct State {
 pub enum StateCommand {
     /// Bindings, generations and what was applied last
     Show,
+    /// What commissioning found out about a node, with history: hardware inventory, neighbours, outputs of scripts
+    Hardware(StateHardware),
+}
+
+/// `drydock state hardware`.
+#[derive(Debug, Args)]
+pub struct StateHardware {
+    /// The node: `node.NAME`
+    #[arg(value_name = "NODE")]
+    pub node: String,
+    /// Print the newest of this name (`lshw`) instead of the list
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
 }
 
 /// `drydock adopt`.

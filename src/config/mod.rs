@@ -1,11 +1,12 @@
 //! Settings: `drydock.yaml` of a site folder.
 //!
 //! In: the text of `drydock.yaml`. Out: [`Settings`], or problems with `file:line:column` and what to do. Unknown keys are errors with a suggestion;
-//! secrets are references that [`crate::secret`] resolves, never values. Imports `action`, `check`, `plan` and `yaml`.
+//! secrets are references that [`crate::secret`] resolves, never values. Imports `action`, `check`, `diff`, `plan` and `yaml`.
 
 mod design;
 mod error;
 mod load;
+mod machines;
 mod rules;
 mod schema;
 mod types;
@@ -17,6 +18,7 @@ mod tests;
 pub use design::{DesignEntry, PeglegEntry, UrlEntry};
 pub use error::{ConfigError, Problem};
 pub use load::{DEFAULT_STATE, SETTINGS_FILE, load, parse};
+pub use machines::{MachineRule, NodeSelector};
 pub use schema::settings_schema;
 pub use types::{
     BootModeSetting, Credentials, Drivers, FailureLimit, Guards, IpmiPrivilege, IpmiSettings, LibvirtSettings, LimitSettings, MaasSettings,

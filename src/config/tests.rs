@@ -266,3 +266,17 @@ fn rules_have_a_level_and_a_reason() {
     // Whatever is wrong comes at once.
     assert_eq!(read("rules: {DD2201: {level: off, reason: a}, DD9: {level: off, reason: a}}").unwrap_err().lines().count(), 2);
 }
+
+#[test]
+fn machines_are_placed_by_the_first_entry_that_says_it() {
+    let text = "drivers: {maas: {machines: [{nodes: 'rack=r1 && !tag=x', pool: a}, {pool: b, zone: z}]}}";
+    let settings = read(text).unwrap();
+    let placements: Vec<_> = settings.drivers.maas.machines.iter().map(super::MachineRule::placement).collect();
+    assert_eq!((placements[0].pool.as_deref(), placements[1].zone.as_deref()), (Some("a"), Some("z")));
+    for (rule, said) in
+        [("{nodes: 'stage=ready', pool: a}", "cannot depend on the stage"), ("{nodes: 'rack=', pool: a}", "selector"), ("{pol: a}", "pol")]
+    {
+        let error = read(&format!("drivers: {{maas: {{machines: [{rule}]}}}}")).unwrap_err();
+        assert!(error.contains(said), "{error}");
+    }
+}

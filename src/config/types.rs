@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::machines::MachineRule;
 use super::rules::Rules;
 use super::{DesignEntry, Minutes, TimeSpan};
 use crate::action::ActionKind;
@@ -93,6 +94,10 @@ pub struct MaasSettings {
     pub delete_released: bool,
     /// How machines are commissioned.
     pub commissioning: CommissioningSettings,
+    /// Pool, zone and oldest kernel of machines; of each the first entry that selects the node and says it.
+    pub machines: Vec<MachineRule>,
+    /// Spaces of networks: name of the space → names of networks, whose VLANs are put into it.
+    pub spaces: BTreeMap<String, Vec<String>>,
 }
 
 /// `drivers.maas.commissioning:`. What is not given is MAAS' own choice.

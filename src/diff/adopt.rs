@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::identity::{self, Match};
 use super::memory::Memory;
 use super::node::{selectable, stage_of};
-use super::{Stage, platform};
+use super::{Placement, Stage, platform};
 use crate::action::Selector;
 use crate::build::{Binding, Build, Machine, MachineStatus};
 use crate::model::{Node, Site};
@@ -104,7 +104,7 @@ fn in_words(machine: &Machine) -> String {
 fn adoption(node: &Node, machine: &Machine, binding: Binding) -> Adoption {
     let name = &node.name.value;
     // What the design wants and the machine has is ours from now on: it goes when the design no longer has it.
-    let (mut params, _) = platform::wanted(node, None);
+    let (mut params, _) = platform::wanted(node, Placement::default(), None);
     params.add_tags.retain(|t| machine.tags.contains(t));
     params.set_owner_data.retain(|k, v| machine.owner_data.get(k) == Some(v));
     params.kernel_params = None;

@@ -10,7 +10,7 @@ use super::node::{self, Context, NodeWork, selectable};
 use super::site::{self, SiteComparison};
 use super::{Blocked, Change, HeldBack, NodeStage, NotManaged, Orphan, Policy, Stage, networking, orphans, removal};
 use crate::build::{Binding, Build, Fact};
-use crate::model::{Node, Site};
+use crate::model::{Node, Site, assets};
 use crate::yaml::SourceMap;
 
 /// Everything a comparison says.
@@ -36,7 +36,7 @@ pub struct Comparison {
     pub nodes: BTreeMap<String, NodeStage>,
     /// Identity of every node with work.
     pub bindings: BTreeMap<String, Binding>,
-    /// What of the machines is not as their hardware profiles say; nothing that drydock changes.
+    /// What of the machines is not as their hardware profiles say, and rack controllers that do not work; nothing that drydock changes.
     pub warnings: Vec<String>,
     /// Why the plan is refused as a whole.
     pub refused: Vec<String>,
@@ -139,6 +139,8 @@ pub fn compare(site: &Site, sources: &SourceMap, build: &Build, memory: &Memory,
     let hardware = Hardware::compare(site, &identities, policy);
     out.not_managed = not_managed(site, &site_part, &hardware);
     out.warnings = hardware.warnings();
+    let racks = provisioner.and_then(|p| p.racks.known()).into_iter().flatten();
+    out.warnings.extend(racks.filter(|r| !r.healthy).map(|r| format!("rack controller {}: {}", r.hostname, r.problems.join(", "))));
     out.site = SiteComparison { removals, ..site_part };
     if policy.goal.destroys() {
         out.site.steps.clear();
@@ -247,7 +249,15 @@ fn not_managed(site: &Site, site_part: &SiteComparison, hardware: &Hardware) -> 
         out.entry(what.to_owned()).or_default().insert(resource);
     };
     for action in site.boot_actions.values().filter(|a| !a.nodes.is_empty()) {
-        note("boot actions", format!("bootaction.{}", action.name.value));
+        let resource = || format!("bootaction.{}", action.name.value);
+        // What an action lacks to be given, it lacks for all of its nodes.
+        let node = action.nodes.first().and_then(|n| site.nodes.get(n));
+        let left_out = node.map(|n| assets::delivery(site, n).left_out).unwrap_or_default();
+        match left_out.iter().find(|(name, _)| *name == action.name.value) {
+            Some((_, why)) => note(why.what(), resource()),
+            None if action.signaling.value => note("reports of boot actions", resource()),
+            None => {}
+        }
     }
     for rack in site.racks.values().filter(|r| !r.tor_switches.is_empty()) {
         note("switch ports", format!("rack.{}", rack.name.value));

@@ -35,6 +35,7 @@ table! {
     "fabric" "name" Online "", "name of the link's fabric; a found one is renamed";
     "vlan" "name" Online "", "name of a tagged VLAN";
     "vlan" "mtu" Online "", "MTU of the VLAN: the largest of its networks', else the link's";
+    "vlan" "space" Online "", "space, where `drivers.maas.spaces` says one";
     "subnet" "name" Online "", "name of the network's subnet";
     "subnet" "cidr" Online "", "address block; identifies the subnet";
     "subnet" "vlan" Online "", "VLAN of the subnet; refused while a machine is configured on it";
@@ -57,10 +58,12 @@ table! {
     "repository" "disabled_components" Online "", "components that are switched off (main and ports archives)";
     "repository" "arches" Online "", "architectures";
     "repository" "key" Online "", "signing key";
+    "repository" "enabled" Online "", "whether it is used; one of the design that somebody switched off is switched on";
     "image" "image" Online "", "boot image of a node: selected at a boot source and imported";
     "node" "stage" Install "", "where the node is and shall be";
     "node" "image" Redeploy AGAIN, "operating system and series";
     "node" "kernel" Redeploy AGAIN, "kernel (`ga-…`, `hwe-…`)";
+    "node" "user_data" Redeploy AGAIN, "files, units and packages of its boot actions, by digest; a change inside a file that holds a secret is not seen";
     "node" "disks" Destroy "", "whether a release erases the disks";
     "node" "record" Destroy "", "whether the provisioner keeps the record of a released machine";
     "node/networking" "*.members" Redeploy AGAIN, "NICs of an interface, by bus address or name";
@@ -78,11 +81,15 @@ table! {
     "node/storage" "*.kind" Redeploy AGAIN, "a volume group that the design does not have";
     "node/platform" "hostname" Online "", "host name: the node's name";
     "node/platform" "domain" Online "", "DNS domain: that of the primary network";
+    "node/platform" "pool" Online "", "resource pool, where `drivers.maas.machines` says one";
+    "node/platform" "zone" Online "", "availability zone, where `drivers.maas.machines` says one";
+    "node/platform" "min_kernel" Online "", "the oldest kernel that MAAS may start it with, where `drivers.maas.machines` says one; the next deployment uses it";
     "node/platform" "tags.*" Online "", "static tags; those of others are left alone";
     "node/platform" "owner_data.*" Online "", "owner data; keys of others are left alone";
     "node/kernel_params" "kernel_params" Redeploy AGAIN, "kernel parameters, carried by the tag `NODE_kp`";
     "node/power_settings" "type" Online "", "power type in the provisioner, where `manage_power` is set";
     "node/power_settings" "address" Online "", "BMC address in the provisioner; user and password are set with it";
+    "node/power_settings" "credentials" Online "", "user and password, where MAAS reports that it cannot use the BMC and drydock can";
     "node/boot" "boot_source" Online "", "a boot override left at the BMC";
     "node/power" "power" Reboot "somebody switched it off", "a deployed node that is off";
 }

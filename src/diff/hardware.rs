@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Policy;
 use super::identity::{Match, NodeIdentity};
 use super::node::selectable;
-use crate::build::Machine;
+use crate::build::{Machine, same_bus_address};
 use crate::model::{HardwareProfile, Node, Site};
 
 /// Nodes whose machines differ, and what is not known.
@@ -44,15 +44,11 @@ impl Hardware {
         let bios = firmware.bios_version.or_else(|| bmc.and_then(|b| b.bios_version.clone()));
         let vendor = firmware.vendor.or_else(|| bmc.and_then(|b| b.manufacturer.clone()));
         let same = |a: &str, b: &str| a.trim().eq_ignore_ascii_case(b.trim());
-        // `HP` and `HP Inc.` are one vendor.
-        let alike = |a: &str, b: &str| {
-            let (a, b) = (a.trim().to_ascii_lowercase(), b.trim().to_ascii_lowercase());
-            a.contains(&b) || b.contains(&a)
-        };
         let wanted = |t: &Option<crate::model::Text>| t.as_ref().map(|t| t.value.clone());
         self.text(node, profile, "BIOS version", wanted(&profile.bios_version), bios, same);
         self.text(node, profile, "boot mode", wanted(&profile.boot_mode), firmware.boot_mode, same);
         self.text(node, profile, "vendor", wanted(&profile.vendor), vendor, alike);
+        self.devices(node, profile, machine);
         for (name, set) in &profile.cpu_sets {
             let highest = set.value.split([',', '-']).filter_map(|n| n.trim().trim_start_matches('^').parse::<u32>().ok()).max();
             if highest.is_some_and(|cpu| cpu >= machine.cpus) {
@@ -64,6 +60,31 @@ impl Hardware {
             if needed.is_some_and(|bytes| bytes > machine.memory_mib.saturating_mul(1 << 20)) {
                 let what = format!("its huge pages {name} ({} × {})", pages.count.value, pages.size.value);
                 self.note(node, profile, &what, format!("{} MiB of memory", machine.memory_mib));
+            }
+        }
+    }
+
+    /// What the profile's aliases name: that it is there, and called what the profile calls it.
+    fn devices(&mut self, node: &Node, profile: &HardwareProfile, machine: &Machine) {
+        for (name, alias) in &profile.device_aliases {
+            let address = &alias.address.value;
+            let at = |bus: &Option<String>| bus.as_ref().is_some_and(|b| same_bus_address(b, address));
+            let nics = || machine.interfaces.iter().filter(|i| i.bus.is_some()).map(|i| (&i.bus, &i.product));
+            let disks = || machine.disks.iter().filter(|d| d.bus.is_some()).map(|d| (&d.bus, &d.model));
+            let (found, nothing) = match alias.bus_type.value.as_str() {
+                "pci" => (nics().chain(disks()).find(|(bus, _)| at(bus)), "no NIC or disk there"),
+                "scsi" => (disks().find(|(bus, _)| at(bus)), "no disk there"),
+                _ => continue,
+            };
+            let place = format!("{} {address}", alias.bus_type.value);
+            match (found, &alias.dev_type) {
+                // Without an inventory nothing is known of addresses.
+                (None, _) if nics().chain(disks()).next().is_none() => {}
+                (None, _) => self.note(node, profile, &format!("{name} is at {place}"), nothing.to_owned()),
+                (Some((_, Some(is))), Some(wanted)) if !alike(&wanted.value, is) => {
+                    self.note(node, profile, &format!("{name} at {place} is `{}`", wanted.value), format!("`{is}` there"));
+                }
+                _ => {}
             }
         }
     }
@@ -107,6 +128,12 @@ impl Hardware {
         };
         self.differences.iter().flat_map(|(says, all)| all.iter().map(|(found, nodes)| line(says, found, nodes))).collect()
     }
+}
+
+/// Whether two names are of one thing: `HP` and `HP Inc.` are one vendor.
+fn alike(a: &str, b: &str) -> bool {
+    let (a, b) = (a.trim().to_ascii_lowercase(), b.trim().to_ascii_lowercase());
+    a.contains(&b) || b.contains(&a)
 }
 
 /// `1G`, `2M`, `2048k`, as the kernel reads `hugepagesz`.

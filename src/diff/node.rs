@@ -89,6 +89,14 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// What the design and the settings say of a node's platform.
+    fn platform(&self, node: &Node) -> (ApplyNodePlatform, WantedMap) {
+        let name = &node.name.value;
+        // No rule asks for a stage.
+        let placed = self.policy.placement(&selectable(node, Stage::Unknown).as_ref());
+        platform::wanted(node, placed, self.memory.last_applied.get(&format!("node.{name}/platform")))
+    }
+
     /// An attribute that the design does not set.
     fn plain(&self, path: &str, before: &Value, after: &Value, effect: Effect, reason: &str) -> Arc<AttributeChange> {
         let (before, after) = (Some(before), Some(after));
@@ -219,7 +227,6 @@ fn is_commissioned(stage: Stage) -> bool {
 
 /// `effect` is that of attributes of a machine that is not deployed.
 fn aspects(cx: &Context<'_>, node: &Node, machine: Option<&Machine>, now: Stage, effect: Effect) -> Result<Aspects, String> {
-    let name = &node.name.value;
     let known = machine.filter(|_| is_commissioned(now));
     let class = |of| if now == Stage::Deployed { Class::Of(of) } else { Class::All(effect) };
     let compare = |of, wanted: &WantedMap, present: Option<PresentMap>| match present {
@@ -238,8 +245,7 @@ fn aspects(cx: &Context<'_>, node: &Node, machine: Option<&Machine>, now: Stage,
             (!attributes.is_empty()).then_some((params, attributes))
         }
     };
-    let last = cx.memory.last_applied.get(&format!("node.{name}/platform"));
-    let (mut platform_params, mut platform_wanted) = platform::wanted(node, last);
+    let (mut platform_params, mut platform_wanted) = cx.platform(node);
     if unknown_tags(cx, node).is_some() {
         platform_params.kernel_params = None;
         platform_wanted.remove("kernel_params");
@@ -282,8 +288,16 @@ fn change(resource: String, node: &str, operation: Operation, attributes: Vec<Ar
 }
 
 /// Power settings at the provisioner that differ, and how that is shown.
-fn power_settings(cx: &Context<'_>, node: &Node, machine: Option<&Machine>, class: Class<'_>) -> Option<(PowerSettings, Change)> {
-    let wanted = platform::wanted_power(node).filter(|_| cx.policy.manage_power)?;
+fn power_settings(
+    cx: &Context<'_>,
+    node: &Node,
+    identity: &NodeIdentity<'_>,
+    machine: Option<&Machine>,
+    class: Class<'_>,
+) -> Option<(PowerSettings, Change)> {
+    let mut wanted = platform::wanted_power(node).filter(|_| cx.policy.manage_power)?;
+    // The design's credentials work: its BMC has just been read with them.
+    wanted.renew = identity.bmc.is_some() && machine.is_some_and(|m| m.power_error);
     let (attributes, present) = platform::power_attributes(node, &wanted, machine);
     let differing = differences(&attributes, &present, cx.pool, class);
     let operation = if machine.is_some() { Operation::Update } else { Operation::Create };
@@ -329,7 +343,7 @@ fn advance(
         Ok(a) => a,
         Err(reason) => return stuck(name, now, reason, "correct the device aliases of its hardware profile, or the machine".into()),
     };
-    let deploy = if target == Stage::Deployed { platform::wanted_deploy(node) } else { None };
+    let deploy = if target == Stage::Deployed { platform::wanted_deploy(cx.site, node) } else { None };
     if target == Stage::Deployed && deploy.is_none() {
         return stuck(name, now, "the design names no image for it".into(), "set platform.image in its host profile".into());
     }
@@ -354,11 +368,11 @@ fn advance(
     let operation = if in_use { Operation::Replace } else { Operation::Create };
     let identify = now == Stage::Absent
         || machine.is_some_and(|m| m.hostname != *name || node.domain.as_ref().is_some_and(|d| !m.domain.eq_ignore_ascii_case(&d.value)));
-    // Disks of an allocated machine cannot be changed; released, it is ready again. A release that is under way is waited for.
+    // Disks and name of an allocated machine cannot be changed; released, it is ready again. A release that is under way is waited for.
     let release = matches!(now, Stage::FailedDeployment | Stage::Releasing | Stage::FailedReleasing)
-        || (now == Stage::Allocated && aspects.storage.is_some());
+        || (now == Stage::Allocated && (aspects.storage.is_some() || machine.is_some_and(|m| m.hostname != *name)));
     let before_ready = matches!(now, Stage::Absent | Stage::Enlisted | Stage::Commissioning | Stage::FailedCommissioning);
-    let settings = power_settings(cx, node, machine, Class::All(effect));
+    let settings = power_settings(cx, node, identity, machine, Class::All(effect));
     let work = NodeWork {
         now,
         target,
@@ -370,11 +384,7 @@ fn advance(
         networking: aspects.networking.as_ref().map(|(p, _)| Json::of(p)),
         storage: aspects.storage.as_ref().map(|(p, _)| Json::of(p)),
         // A release drops owner data, so all of it is set again.
-        platform: if release {
-            Some(Json::of(&platform::wanted(node, cx.memory.last_applied.get(&format!("node.{name}/platform"))).0))
-        } else {
-            aspects.platform.as_ref().map(|(p, _)| Json::of(p))
-        },
+        platform: if release { Some(Json::of(&cx.platform(node).0)) } else { aspects.platform.as_ref().map(|(p, _)| Json::of(p)) },
         deploy,
         release: release.then(DestroyNode::default),
         delete_record: false,
@@ -428,6 +438,9 @@ fn image_attributes(node: &Node, deploy: &DeployNode, wanted: &mut WantedMap) {
     if let (Some(kernel), Some(text)) = (&deploy.kernel, &node.platform.kernel) {
         want(wanted, "kernel", kernel.as_str(), text.span);
     }
+    if let Some(shown) = &deploy.user_data {
+        want(wanted, "user_data", shown.as_str(), Span::NOWHERE);
+    }
 }
 
 /// A deployed node: what differs is either changed online or needs a new deployment.
@@ -460,13 +473,19 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
         }
         platform_params = Some(params);
     }
-    let wanted_deploy = platform::wanted_deploy(node);
+    let wanted_deploy = platform::wanted_deploy(cx.site, node);
     if let (Some(d), Some(m)) = (&wanted_deploy, machine) {
         let mut wanted = WantedMap::new();
         image_attributes(node, d, &mut wanted);
         let mut have = PresentMap::from([("image".to_owned(), json!(format!("{}/{}", m.os, m.series)))]);
         if d.kernel.is_some() {
             have.insert("kernel".into(), m.kernel.as_ref().map_or(Value::Null, |k| json!(k)));
+        }
+        match m.owner_data.get(platform::MARK_USER_DATA) {
+            // Deployed by somebody else, or before it was marked: what it was given is not known.
+            None => drop(wanted.remove("user_data")),
+            Some(given) if given == platform::NO_USER_DATA => {}
+            Some(given) => drop(have.insert("user_data".into(), json!(given))),
         }
         let attributes = differences(&wanted, &have, cx.pool, Class::Of("node"));
         if !attributes.is_empty() {
@@ -530,7 +549,7 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
             hint: "make the provisioner answer, then plan again".into(),
         });
     }
-    let settings = power_settings(cx, node, machine, Class::Of("node/power_settings"));
+    let settings = power_settings(cx, node, identity, machine, Class::Of("node/power_settings"));
     online.extend(settings.as_ref().map(|(_, c)| c.clone()));
     let confirmed = !matches!(identity.found, Match::Machine { confirmed: false, .. });
     let allowed = !redeploy.is_empty() && cx.policy.allows(Effect::Redeploy, &selection.as_ref());
@@ -557,7 +576,6 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
         return NodeComparison { now, then: now, work: None, changes, held_back, blocked };
     }
     let effect = changes.iter().map(|c| c.effect).max().unwrap_or(Effect::None);
-    let full_platform = || platform::wanted(node, cx.memory.last_applied.get(&format!("node.{name}/platform"))).0;
     let work = NodeWork {
         now,
         target,
@@ -571,7 +589,7 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
         storage: if do_redeploy { storage::wanted(cx.site, node).map(|(p, _)| Json::of(&p)) } else { None },
         // A release drops owner data, so a new deployment sets the platform again.
         platform: if do_redeploy {
-            Some(Json::of(&full_platform()))
+            Some(Json::of(&cx.platform(node).0))
         } else if changes.iter().any(|c| c.resource.ends_with("/platform")) {
             // The kernel parameters stay as they are while their change is held back.
             platform_params.map(|mut p| {

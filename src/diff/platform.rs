@@ -4,16 +4,22 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::Placement;
 use super::attributes::{PresentMap, WantedMap, want};
 use super::memory::LastApplied;
 use crate::action::params::{ApplyNodePlatform, DeployNode, KernelParams, PowerSettings};
 use crate::build::{Machine, TagFacts};
-use crate::model::{Node, OobType};
+use crate::model::{Node, OobType, Site, assets};
+use crate::yaml::Span;
 
 /// Owner-data keys that drydock itself sets on a machine.
 pub const MARK_SITE: &str = "drydock.site";
 /// The action that deployed it.
 pub const MARK_ACTION: &str = "drydock.action";
+/// What it was given with its deployment, in words with a digest.
+pub const MARK_USER_DATA: &str = "drydock.user_data";
+/// Its value where it was given nothing.
+pub const NO_USER_DATA: &str = "none";
 
 /// Name of the tag that carries a node's kernel parameters.
 pub(super) fn kernel_tag(node: &str) -> String {
@@ -49,22 +55,27 @@ pub(super) fn wanted_power(node: &Node) -> Option<PowerSettings> {
         OobType::Redfish => "redfish",
         OobType::Libvirt | OobType::Manual => return None,
     };
-    Some(PowerSettings { kind: kind.to_owned(), address: node.oob.address.as_ref()?.value.to_string() })
+    Some(PowerSettings { kind: kind.to_owned(), address: node.oob.address.as_ref()?.value.to_string(), renew: false })
 }
 
-/// Power settings that differ, as attributes.
+/// Power settings that differ, as attributes. Credentials are not read back: `renew` says that those of the provisioner do not work.
 pub(super) fn power_attributes(node: &Node, wanted: &PowerSettings, machine: Option<&Machine>) -> (WantedMap, PresentMap) {
     let (mut attributes, mut present) = (WantedMap::new(), PresentMap::new());
     want(&mut attributes, "type", wanted.kind.as_str(), node.oob.kind.as_ref().map_or(node.span, |k| k.span));
     want(&mut attributes, "address", wanted.address.as_str(), node.oob.address.as_ref().map_or(node.span, |a| a.span));
+    if wanted.renew {
+        want(&mut attributes, "credentials", "as in the design", node.oob.credential.as_ref().map_or(node.span, |c| c.span));
+        present.insert("credentials".into(), json!("the provisioner cannot use the BMC with those that it has"));
+    }
     present.extend(machine.and_then(|m| m.power_type.as_ref()).map(|t| ("type".to_owned(), json!(t))));
     present.extend(machine.and_then(|m| m.bmc_address.as_ref()).map(|a| ("address".to_owned(), json!(a))));
     (attributes, present)
 }
 
-pub(super) fn wanted_deploy(node: &Node) -> Option<DeployNode> {
+pub(super) fn wanted_deploy(site: &Site, node: &Node) -> Option<DeployNode> {
     let (os, series) = node.platform.system()?;
-    Some(DeployNode { os: os.to_owned(), series: series.to_owned(), kernel: node.platform.kernel.as_ref().map(|k| k.value.clone()) })
+    let kernel = node.platform.kernel.as_ref().map(|k| k.value.clone());
+    Some(DeployNode { os: os.to_owned(), series: series.to_owned(), kernel, user_data: assets::delivery(site, node).shown })
 }
 
 /// What was applied last and the design no longer has: it is ours to remove.
@@ -78,8 +89,14 @@ fn no_longer<'a>(last: Option<&'a LastApplied>, key: &str) -> Vec<&'a str> {
 }
 
 /// Parameters and attributes that the design wants.
-pub(super) fn wanted(node: &Node, last: Option<&LastApplied>) -> (ApplyNodePlatform, WantedMap) {
+pub(super) fn wanted(node: &Node, placed: Placement, last: Option<&LastApplied>) -> (ApplyNodePlatform, WantedMap) {
     let mut attributes = WantedMap::new();
+    let Placement { pool, zone, min_kernel, nodes: _ } = placed;
+    for (path, value) in [("pool", &pool), ("zone", &zone), ("min_kernel", &min_kernel)] {
+        if let Some(value) = value {
+            want(&mut attributes, path, value.as_str(), Span::NOWHERE);
+        }
+    }
     let name = &node.name.value;
     want(&mut attributes, "hostname", name.as_str(), node.name.span);
     if let Some(domain) = &node.domain {
@@ -112,8 +129,11 @@ pub(super) fn wanted(node: &Node, last: Option<&LastApplied>) -> (ApplyNodePlatf
         add_tags: tags,
         remove_tags,
         kernel_params,
+        min_kernel,
+        pool,
         set_owner_data: owner_data,
         remove_owner_data,
+        zone,
     };
     (params, attributes)
 }
@@ -124,6 +144,16 @@ pub(super) fn present(machine: &Machine, wanted: &ApplyNodePlatform, tags: &BTre
     out.insert("hostname".into(), json!(machine.hostname));
     if wanted.domain.is_some() {
         out.insert("domain".into(), json!(machine.domain));
+    }
+    let placed = [
+        ("pool", &machine.pool, &wanted.pool),
+        ("zone", &machine.zone, &wanted.zone),
+        ("min_kernel", &machine.min_kernel, &wanted.min_kernel),
+    ];
+    for (path, now, wanted) in placed {
+        if let (Some(now), Some(_)) = (now, wanted) {
+            out.insert(path.into(), json!(now));
+        }
     }
     for tag in &machine.tags {
         if wanted.add_tags.contains(tag) || wanted.remove_tags.contains(tag) {

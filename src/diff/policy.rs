@@ -62,6 +62,19 @@ pub struct Release {
     pub delete_record: bool,
 }
 
+/// What machines get at the provisioner that no design document has a field for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// Which nodes; `None` is all.
+    pub nodes: Option<Selector>,
+    /// Resource pool.
+    pub pool: Option<String>,
+    /// Availability zone.
+    pub zone: Option<String>,
+    /// The oldest kernel that they may be started with.
+    pub min_kernel: Option<String>,
+}
+
 /// What a plan is asked for and what it may do.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -79,6 +92,10 @@ pub struct Policy {
     pub commission: ConfigureHardware,
     /// Whether power type and BMC address at the provisioner are the design's.
     pub manage_power: bool,
+    /// Pools, zones and oldest kernels of machines.
+    pub placements: Vec<Placement>,
+    /// Spaces by the networks whose VLANs are put into them.
+    pub spaces: BTreeMap<String, String>,
     /// Time limits in seconds that differ from the defaults: what has taken longer is stuck.
     pub timeouts_s: BTreeMap<ActionKind, u32>,
     /// Whether the provisioner serves this site alone, so that region-wide things may be changed.
@@ -98,6 +115,8 @@ impl Policy {
             release: Release::default(),
             commission: ConfigureHardware::default(),
             manage_power: false,
+            placements: Vec::new(),
+            spaces: BTreeMap::new(),
             timeouts_s: BTreeMap::new(),
             owns_region: false,
             max_absent_percent: 10,
@@ -107,6 +126,17 @@ impl Policy {
     /// Whether a node is to be released and bootstrapped from scratch.
     pub(crate) fn replaces(&self, node: &Selectable<'_>) -> bool {
         matches!(self.goal, Goal::PrepareNodes | Goal::DeployNodes) && self.replace.as_ref().is_some_and(|s| s.matches(node))
+    }
+
+    /// Where a node is placed: of each value the first that is said for it.
+    pub(crate) fn placement(&self, node: &Selectable<'_>) -> Placement {
+        let mut out = Placement::default();
+        for p in self.placements.iter().filter(|p| p.nodes.as_ref().is_none_or(|s| s.matches(node))) {
+            out.pool = out.pool.or_else(|| p.pool.clone());
+            out.zone = out.zone.or_else(|| p.zone.clone());
+            out.min_kernel = out.min_kernel.or_else(|| p.min_kernel.clone());
+        }
+        out
     }
 
     /// Whether an effect on a node was allowed: by its class or a higher one.

@@ -453,7 +453,7 @@ impl<'a> Planner<'a> {
             if *origin != Origin::Created || wanted || self.gone_vlans.contains_key(&vlan.id) {
                 continue;
             }
-            let values = VlanValues { name: vlan.name.clone(), mtu: vlan.mtu };
+            let values = VlanValues { name: vlan.name.clone(), mtu: vlan.mtu, space: None };
             if !known.iter().any(|(_, _, f, v, after)| f == fabric && v == vid && *after == values) {
                 self.stay(resource, "it was changed by others");
                 continue;

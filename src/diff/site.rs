@@ -297,17 +297,25 @@ impl Builder<'_> {
         let mtu = members.iter().filter_map(|n| n.mtu.as_ref()).max().or(link.mtu.as_ref());
         let mtu_value = mtu.map_or_else(|| present.map_or(1500, |v| v.mtu), |m| m.value);
         want(&mut wanted, "mtu", mtu_value, mtu.map_or(link.name.span, |m| m.span));
-        let values = VlanValues { name: vlan_name, mtu: mtu_value };
+        let space = members.iter().find_map(|n| self.policy.spaces.get(&n.name.value)).cloned();
+        if let Some(space) = &space {
+            want(&mut wanted, "space", space.as_str(), crate::yaml::Span::NOWHERE);
+        }
+        let values = VlanValues { name: vlan_name, mtu: mtu_value, space };
         let (attributes, before) = match present {
             Some(v) => {
                 let mut have = PresentMap::from([("mtu".to_owned(), Value::from(v.mtu))]);
                 if vid != 0 {
                     have.insert("name".into(), Value::from(v.name.as_str()));
                 }
-                (differences(&wanted, &have, self.pool, Class::Of("vlan")), Some(VlanValues { name: v.name.clone(), mtu: v.mtu }))
+                if let (Some(now), Some(_)) = (&v.space, &values.space) {
+                    have.insert("space".into(), Value::from(now.as_str()));
+                }
+                let before = VlanValues { name: v.name.clone(), mtu: v.mtu, space: v.space.clone() };
+                (differences(&wanted, &have, self.pool, Class::Of("vlan")), Some(before))
             }
             // A new fabric comes with an untagged VLAN of 1500 bytes.
-            None if vid == 0 && mtu_value == 1500 => (Vec::new(), None),
+            None if vid == 0 && mtu_value == 1500 && values.space.is_none() => (Vec::new(), None),
             None => (created(&wanted, self.pool, Effect::Online, None), None),
         };
         let p = params(&NetworkResource::Vlan { fabric: link_name.clone(), vid, after: values, before });

@@ -141,6 +141,7 @@ impl Core {
                 method: String::new(),
                 path: String::new(),
                 op: None,
+                fields: Vec::new(),
                 status: 0,
                 effects: Vec::new(),
             };

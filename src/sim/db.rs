@@ -30,6 +30,12 @@ pub struct MaasSite {
     pub static_routes: BTreeMap<i64, StaticRoute>,
     /// Spaces.
     pub spaces: BTreeMap<i64, Space>,
+    /// Availability zones.
+    #[serde(default)]
+    pub zones: BTreeMap<i64, Group>,
+    /// Resource pools.
+    #[serde(default)]
+    pub pools: BTreeMap<i64, Group>,
     /// Domains.
     pub domains: BTreeMap<i64, Domain>,
     /// Tags in order of creation.
@@ -190,6 +196,17 @@ pub struct StaticRoute {
 /// A space.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Space {
+    /// Id.
+    pub id: i64,
+    /// Name.
+    pub name: String,
+    /// Description.
+    pub description: String,
+}
+
+/// A zone or pool that machines are in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Group {
     /// Id.
     pub id: i64,
     /// Name.
@@ -491,6 +508,9 @@ pub struct Node {
     pub skip_storage: bool,
     /// User data given with the deployment: its length, and the digest of its bytes.
     pub user_data: Option<(usize, String)>,
+    /// The same as it was given.
+    #[serde(default)]
+    pub user_data_text: Option<String>,
     /// When the running operation has failed.
     pub timeout_at: Option<u64>,
     /// When a release is finished.

@@ -95,6 +95,14 @@ impl Form {
         Self(out)
     }
 
+    /// Names of its parameters but the operation, in order and once each.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.0.iter().map(|(k, _)| k.clone()).filter(|k| k != "op").collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// The last value of a parameter.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find(|(k, _)| k == name).map(|(_, v)| v.as_str())

@@ -75,6 +75,7 @@ pub(crate) fn new_node(machine: &Machine, system_id: &str, hostname: &str) -> No
         skip_networking: false,
         skip_storage: false,
         user_data: None,
+        user_data_text: None,
         timeout_at: None,
         release_due: None,
         events: Vec::new(),

@@ -10,6 +10,7 @@ use super::inventory;
 use super::names;
 use super::options::MachineFault;
 use super::physics::{self, Power};
+use super::render;
 use super::world::{Installed, World};
 
 /// The subnet from whose dynamic range MAAS' DHCP gives addresses to untagged frames of a wire.
@@ -86,7 +87,8 @@ pub(crate) fn address(number: u128, v6: bool) -> IpAddr {
 pub(crate) fn maas_power(core: &mut Core, id: &str, command: Power) -> bool {
     let Some(name) = core.machine_of(id).map(str::to_owned) else { return false };
     let has_bmc = core.world.machines.get(&name).is_some_and(|m| m.bmc.is_some());
-    if !has_bmc || core.faults.is_permanent(&name, MachineFault::BmcUnreachable) {
+    let let_in = core.world.nodes.get(id).is_some_and(|n| render::is_let_in(&core.world, n));
+    if !has_bmc || !let_in || core.faults.is_permanent(&name, MachineFault::BmcUnreachable) {
         return false;
     }
     if matches!(command, Power::On | Power::Cycle) {
@@ -302,6 +304,7 @@ pub(crate) fn forget_deployment(n: &mut Node) {
     n.netboot = true;
     n.error_description.clear();
     n.user_data = None;
+    n.user_data_text = None;
     n.timeout_at = None;
     n.release_due = None;
     for link in n.interfaces.values_mut().flat_map(|i| &mut i.links) {

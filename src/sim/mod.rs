@@ -33,8 +33,8 @@ mod xpath;
 mod tests;
 
 pub use db::{
-    BlockDevice, BootResource, BootSource, Domain, Fabric, Filesystem, Interface, IpRange, Link, LogEvent, MaasSite, Node, Partition,
-    Repository, Selection, Space, StaticRoute, Status, Subnet, Tag, Token, Vlan, VolumeGroup,
+    BlockDevice, BootResource, BootSource, Domain, Fabric, Filesystem, Group, Interface, IpRange, Link, LogEvent, MaasSite, Node,
+    Partition, Repository, Selection, Space, StaticRoute, Status, Subnet, Tag, Token, Vlan, VolumeGroup,
 };
 pub use error::SimError;
 pub use generate::generate;

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::model::{Network, RangeKind, Site};
 
 use super::core::Core;
-use super::db::{BootSource, Domain, Interface, IpRange, Link, Repository, Selection, Status, Subnet, Token};
+use super::db::{BootSource, Domain, Group, Interface, IpRange, Link, Repository, Selection, Status, Subnet, Token};
 use super::generate::{native, rack_address};
 use super::inventory;
 use super::lifecycle;
@@ -34,7 +34,7 @@ const DEFAULT_SERIES: &str = "noble";
 /// Writes MAAS' database as it is after installation: what a rack controller sees on its own interfaces, and defaults.
 pub(crate) fn furnish(world: &mut World, site: &Site) {
     let seed = world.meta.options.seed;
-    for (kind, first) in [("fabric", 0), ("vlan", 5001), ("domain", 1), ("repository", 3), ("event", 1)] {
+    for (kind, first) in [("fabric", 0), ("vlan", 5001), ("domain", 1), ("repository", 3), ("event", 1), ("zone", 2), ("pool", 1)] {
         world.meta.next_id.insert(kind.to_owned(), first);
     }
     let db = &mut world.site;
@@ -49,6 +49,8 @@ pub(crate) fn furnish(world: &mut World, site: &Site) {
             admin,
         })
         .collect();
+    db.zones.insert(1, Group { id: 1, name: "default".into(), description: String::new() });
+    db.pools.insert(0, Group { id: 0, name: "default".into(), description: "Default pool".into() });
     db.domains.insert(0, Domain { id: 0, name: "maas".into(), authoritative: true, ttl: None });
     for (id, name, url, arches) in [
         (1, "main_archive", "http://archive.ubuntu.com/ubuntu", vec!["amd64", "i386"]),

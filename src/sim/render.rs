@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::db::{
-    BlockDevice, BootResource, BootSource, Domain, Fabric, Filesystem, Interface, IpRange, Link, Node, Partition, Repository, Selection,
-    Space, StaticRoute, Subnet, Tag, Vlan, VolumeGroup,
+    BlockDevice, BootResource, BootSource, Domain, Fabric, Filesystem, Interface, IpRange, Link, MaasSite, Node, Partition, Repository,
+    Selection, Space, StaticRoute, Subnet, Tag, Vlan, VolumeGroup,
 };
 use super::region::RELEASES;
 use super::sizes;
@@ -12,7 +12,7 @@ use super::world::World;
 
 mod node;
 
-pub(crate) use node::{controller, fqdn, is_ready_or_allocated, machine, power_state};
+pub(crate) use node::{controller, fqdn, is_let_in, is_ready_or_allocated, machine, power_state};
 
 pub(crate) const API: &str = "/MAAS/api/2.0";
 
@@ -115,6 +115,18 @@ pub(crate) fn static_route(w: &World, r: &StaticRoute) -> Value {
         "id": r.id,
         "resource_uri": uri(&format!("static-routes/{}", r.id)),
     })
+}
+
+/// An availability zone. One that is not there is the default one, as in worlds that were made before there were others.
+pub(crate) fn zone(site: &MaasSite, id: i64) -> Value {
+    let (id, name, description) = site.zones.get(&id).map_or((1, "default", ""), |z| (z.id, &z.name, &z.description));
+    json!({ "name": name, "description": description, "id": id, "resource_uri": uri(&format!("zones/{name}")) })
+}
+
+/// A resource pool.
+pub(crate) fn pool(site: &MaasSite, id: i64) -> Value {
+    let (id, name, description) = site.pools.get(&id).map_or((0, "default", "Default pool"), |p| (p.id, &p.name, &p.description));
+    json!({ "name": name, "description": description, "id": id, "resource_uri": uri(&format!("resourcepool/{id}")) })
 }
 
 pub(crate) fn space(w: &World, s: &Space) -> Value {

@@ -20,7 +20,7 @@ use crate::redact::Secret;
 use super::core::Core;
 use super::error::SimError;
 use super::fault::Target;
-use super::http::{Reply, Request};
+use super::http::{Form, Reply, Request};
 use super::listen::{Loopback, Switch};
 use super::options::{Durability, FaultRule, MachineFault, Moment, SimOptions};
 use super::store::{RequestRecord, Store, read};
@@ -364,6 +364,7 @@ impl Service {
             method: request.method.to_string(),
             path: request.path.to_owned(),
             op,
+            fields: if self.machine.is_none() { Form::from_body(request.headers, request.body).names() } else { Vec::new() },
             status: reply.status,
             effects: Vec::new(),
         });
@@ -376,7 +377,7 @@ impl Service {
 
 /// The `op` of a MAAS request.
 fn maas_operation(request: &Request<'_>) -> Option<String> {
-    super::http::Form::from_query(request.query).get("op").map(str::to_owned)
+    Form::from_query(request.query).get("op").map(str::to_owned)
 }
 
 fn respond(reply: Reply, head: bool) -> Response<Body> {

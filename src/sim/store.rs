@@ -51,6 +51,9 @@ pub struct RequestRecord {
     pub path: String,
     /// The `op` of a MAAS request, the reset type of a BMC's.
     pub op: Option<String>,
+    /// Names of the form's fields, in order of name. Their values may be secret, and are not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<String>,
     /// Status of the answer.
     pub status: u16,
     /// What it did: `power_on compute01`, `deploy compute01`, `create fabric dc1`.

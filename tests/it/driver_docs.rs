@@ -14,9 +14,12 @@ const DOC: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/drivers/maas.md");
 fn table() -> String {
     let mut out = String::from("| resource | attribute | what it is | changing it | calls |\n|---|---|---|---|---|\n");
     for row in EFFECTS {
+        // What is said of the attribute itself goes before what is said of all of its resource.
+        let own = CALLS.iter().any(|c| c.resource == row.resource && c.attribute == row.attribute);
+        let said = if own { row.attribute } else { "*" };
         let calls: Vec<String> = CALLS
             .iter()
-            .filter(|c| c.resource == row.resource && (c.attribute == "*" || c.attribute == row.attribute))
+            .filter(|c| c.resource == row.resource && c.attribute == said)
             .flat_map(|c| c.calls)
             .map(|c| format!("`{c}`"))
             .collect();
@@ -45,8 +48,11 @@ fn the_table_in_the_documentation_is_that_of_the_code() {
 }
 
 /// `nodes/abc123/interfaces/12/` as the table writes it.
-fn shape(method: &str, path: &str, op: Option<&str>) -> String {
-    const WORDS: [&str; 21] = [
+pub(crate) fn shape(method: &str, path: &str, op: Option<&str>) -> String {
+    const WORDS: [&str; 24] = [
+        "spaces",
+        "zones",
+        "resourcepools",
         "machines",
         "nodes",
         "tags",

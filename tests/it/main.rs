@@ -7,6 +7,7 @@
 mod accepted;
 mod address_ranges;
 mod adopt;
+mod attribute_cases;
 mod check_cases;
 mod cli_apply;
 mod cli_endpoints;
@@ -60,4 +61,5 @@ mod simulated_worlds;
 mod slow_answers;
 mod stages;
 mod support;
+mod user_data;
 mod validate_output;

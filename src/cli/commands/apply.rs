@@ -103,6 +103,7 @@ async fn finish(
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
     let store: std::sync::Arc<dyn Store> = state::open(&design.settings, &design.site.name.value)?;
+    drivers.give_user_data(design, &plan);
     let work = Work { plan, resume: None, parallelism: options.parallelism, json: options.json };
     let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
     let closed = drivers.close().await;

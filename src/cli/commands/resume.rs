@@ -33,6 +33,7 @@ pub async fn run(args: &Resume, from: &Sources, printer: &Printer, interrupts: &
     let plan = state::plan(store.as_ref(), &row.id)?;
     let drivers = Drivers::for_plan(&design, &plan, printer).await?;
     let store: Arc<dyn Store> = store;
+    drivers.give_user_data(&design, &plan);
     let work = Work { plan, resume: Some(&row.id), parallelism: args.parallelism, json: args.json };
     let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
     let closed = drivers.close().await;

@@ -1,26 +1,65 @@
-//! `drydock state show`: what the state remembers.
+//! `drydock state show`: what the state remembers; `drydock state hardware`: what commissioning found out.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::json;
 
-use crate::cli::args::{Format, Sources, State, StateCommand};
+use crate::cli::args::{Format, Sources, State, StateCommand, StateHardware};
 use crate::cli::exit::Exit;
 use crate::cli::ops::{design, state};
 use crate::cli::output::Printer;
+use crate::cli::problem::Problem;
 use crate::diff::{Memory, Origin};
 use crate::report::clean;
+use crate::report::time::instant;
+use crate::store::{BuildDatum, SqliteStore, Store as _};
 
 /// Runs the command.
 pub async fn run(args: &State, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
-    let StateCommand::Show = args.command;
     let settings = design::settings(from)?;
     let site = design::site_name(&settings, from).await?;
+    if let StateCommand::Hardware(wanted) = &args.command {
+        return hardware(wanted, state::existing(&settings, &site)?.as_deref(), printer);
+    }
     let memory = state::memory(&settings, &site)?;
     printer.result(&match printer.format() {
         Format::Json => format!("{:#}\n", json!({"site": site, "memory": memory})),
         Format::Text => text(&site, &memory),
     })?;
+    Ok(Exit::Done)
+}
+
+/// What commissioning found out about a node, newest first.
+fn hardware(wanted: &StateHardware, store: Option<&SqliteStore>, printer: &Printer) -> anyhow::Result<Exit> {
+    let node = wanted.node.strip_prefix("node.").unwrap_or(&wanted.node);
+    let mut found = store.map(|s| s.build_data(node)).transpose()?.unwrap_or_default();
+    if found.is_empty() {
+        return Err(Problem::new(format!("nothing is kept of the hardware of `{node}`"))
+            .help("it is collected when a node is commissioned by `drydock apply`; `drydock state show` lists the nodes that are known")
+            .into());
+    }
+    if let Some(name) = &wanted.name {
+        let names: BTreeSet<String> = found.iter().map(|d| d.name.clone()).collect();
+        found.retain(|d| d.name == *name);
+        found.truncate(1);
+        if found.is_empty() {
+            let known = names.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(Problem::new(format!("nothing called `{name}` is kept of `{node}`")).help(format!("there are: {known}")).into());
+        }
+    }
+    let out = match (printer.format(), &wanted.name) {
+        (Format::Json, _) => {
+            let entry = |d: &BuildDatum| json!({"name": d.name, "at": instant(d.at_ms / 1000), "run": d.run, "text": d.text});
+            format!("{:#}\n", json!({"node": node, "data": found.iter().map(entry).collect::<Vec<_>>()}))
+        }
+        (Format::Text, Some(_)) => found.into_iter().map(|d| d.text).collect(),
+        (Format::Text, None) => found.iter().fold(String::new(), |mut out, d| {
+            let _ = writeln!(out, "{}  {}  {} bytes  run {}", instant(d.at_ms / 1000), clean(&d.name), d.text.len(), clean(&d.run));
+            out
+        }),
+    };
+    printer.result(&out)?;
     Ok(Exit::Done)
 }
 

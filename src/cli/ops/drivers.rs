@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use super::design::Design;
 use super::oob::{self, Oob, SIMULATED_POLL};
 use super::simulated::{self, Simulated};
-use crate::action::{Action, DriverRole};
+use crate::action::{Action, ActionKind, DriverRole};
 use crate::apply;
 use crate::build::Binding;
 use crate::cli::output::Printer;
@@ -17,6 +17,7 @@ use crate::config::Transport;
 use crate::driver::http::HttpOptions;
 use crate::driver::maas::{MaasDriver, MaasOptions};
 use crate::driver::{Driver as _, NodeDriver, OobDriver};
+use crate::model::assets;
 use crate::plan::Plan;
 use crate::secret;
 
@@ -78,6 +79,16 @@ impl Drivers {
         let maas = MaasDriver::new(options)?;
         let oob = oob::connect(design, pinned, simulated.as_ref()).await?;
         Ok(Self { maas: Arc::new(maas), oob, simulated })
+    }
+
+    /// Gives the provisioner what the nodes of a plan get with their deployment. It may hold secrets, so it is in no plan, and is made from the design.
+    pub fn give_user_data(&self, design: &Design, plan: &Plan) {
+        let deployed = plan.actions.iter().filter(|a| a.kind == ActionKind::DeployNode).filter_map(|a| a.node.as_ref());
+        let given = deployed.filter_map(|name| {
+            let delivery = assets::delivery(&design.site, design.site.nodes.get(name)?);
+            Some((name.clone(), (delivery.shown?, delivery.document?)))
+        });
+        self.maas.give_user_data(given.collect());
     }
 
     /// The driver of a node's BMC.

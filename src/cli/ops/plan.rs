@@ -11,6 +11,7 @@ use crate::cli::args::{PlanOptions, Review};
 use crate::cli::exit::Exit;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
+use crate::config::MachineRule;
 use crate::diff::{self, Goal, Memory, Policy, Stage};
 use crate::plan::{self, Inputs, Plan};
 use crate::report::{self, Next, TextOptions, Verdict};
@@ -47,6 +48,8 @@ pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptio
         goal,
         timeouts_s: timeouts.clone(),
         manage_power: maas.manage_power,
+        placements: maas.machines.iter().map(MachineRule::placement).collect(),
+        spaces: spaces(design)?,
         target,
         allow,
         replace,
@@ -66,6 +69,26 @@ pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptio
         timeouts_s: &timeouts,
         warnings: &design.warnings,
     })?)
+}
+
+/// Spaces by network, from the settings.
+fn spaces(design: &Design) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut out = BTreeMap::new();
+    for (space, networks) in &design.settings.drivers.maas.spaces {
+        for network in networks {
+            let at = format!("{}: drivers.maas.spaces.{space}", design.settings.shown);
+            if !design.site.networks.contains_key(network) {
+                let near = design.site.networks.keys().min_by_key(|n| strsim::osa_distance(n, network));
+                let help = near.map_or_else(|| "the design has no networks".to_owned(), |n| format!("did you mean `{n}`?"));
+                return Err(Problem::new(format!("the design has no network `{network}`")).at(at).help(help).into());
+            }
+            if let Some(other) = out.insert(network.clone(), space.clone()) {
+                let message = format!("network `{network}` is in two spaces, {other} and {space}");
+                return Err(Problem::new(message).at(at).help("name it once; a VLAN is in one space").into());
+            }
+        }
+    }
+    Ok(out)
 }
 
 /// A selector that a command was given, with names that the site has.

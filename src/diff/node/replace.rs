@@ -28,7 +28,7 @@ pub(super) fn replaced(
         let reason = format!("it is to be replaced, and its BMC could not be read to confirm which machine it is: {why}");
         return stuck(name, now, reason, "make the BMC answer, then plan again".into());
     }
-    let deploy = if target == Stage::Deployed { platform::wanted_deploy(node) } else { None };
+    let deploy = if target == Stage::Deployed { platform::wanted_deploy(cx.site, node) } else { None };
     if target == Stage::Deployed && deploy.is_none() {
         return stuck(name, now, "the design names no image for it".into(), "set platform.image in its host profile".into());
     }
@@ -93,7 +93,6 @@ fn everything(cx: &Context<'_>, node: &Node, effect: Effect) -> Aspects {
     let (params, wanted) = networking::wanted(cx.site, node);
     let networking = (!params.interfaces.is_empty()).then(|| (params, known(&wanted)));
     let storage = storage::wanted(cx.site, node).map(|(params, wanted)| (params, known(&wanted)));
-    let last = cx.memory.last_applied.get(&format!("node.{}/platform", node.name.value));
-    let (params, wanted) = platform::wanted(node, last);
+    let (params, wanted) = cx.platform(node);
     Aspects { networking, storage, platform: Some((params, created(&wanted, cx.pool, effect, None))) }
 }

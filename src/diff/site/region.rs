@@ -178,7 +178,9 @@ impl Builder<'_> {
             let attributes = match &before {
                 None => created(&wanted, self.pool, Effect::Online, None),
                 Some(b) => {
-                    let have: PresentMap = repository_attributes(b).into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+                    let mut have: PresentMap = repository_attributes(b).into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+                    want(&mut wanted, "enabled", true, repository.name.span);
+                    have.insert("enabled".into(), present.is_some_and(|p| p.enabled).into());
                     differences(&wanted, &have, self.pool, Class::Of("repository"))
                 }
             };

@@ -21,6 +21,7 @@ macro_rules! calls {
 
 calls! {
     "fabric" "*" ["POST fabrics/", "PUT fabrics/{}/", "DELETE fabrics/{}/"];
+    "vlan" "space" ["POST spaces/", "POST fabrics/{}/vlans/", "PUT fabrics/{}/vlans/{}/"];
     "vlan" "*" ["POST fabrics/{}/vlans/", "PUT fabrics/{}/vlans/{}/", "DELETE fabrics/{}/vlans/{}/"];
     "subnet" "*" ["POST subnets/", "PUT subnets/{}/", "DELETE subnets/{}/"];
     "range" "*" ["POST ipranges/", "PUT subnets/{}/", "DELETE ipranges/{}/"];
@@ -34,6 +35,7 @@ calls! {
     "node" "stage" ["PUT machines/{}/", "POST machines/{}/ commission", "POST machines/ allocate", "POST machines/{}/ deploy"];
     "node" "image" ["POST machines/ allocate", "POST machines/{}/ set_workload_annotations", "POST machines/{}/ deploy"];
     "node" "kernel" ["POST machines/{}/ deploy"];
+    "node" "user_data" ["POST machines/{}/ set_workload_annotations", "POST machines/{}/ deploy"];
     "node" "disks" ["POST machines/{}/ release"];
     "node" "record" ["DELETE machines/{}/"];
     "node/power_settings" "*" ["PUT machines/{}/"];
@@ -52,6 +54,9 @@ calls! {
     "node/storage" "*.kind" ["POST machines/{}/ set_storage_layout"];
     "node/platform" "hostname" ["PUT machines/{}/"];
     "node/platform" "domain" ["PUT machines/{}/"];
+    "node/platform" "pool" ["POST resourcepools/", "PUT machines/{}/"];
+    "node/platform" "zone" ["POST zones/", "PUT machines/{}/"];
+    "node/platform" "min_kernel" ["PUT machines/{}/"];
     "node/platform" "tags.*" ["POST tags/", "POST tags/{}/ update_nodes"];
     "node/platform" "owner_data.*" ["POST machines/ allocate", "POST machines/{}/ set_workload_annotations"];
     "node/kernel_params" "kernel_params" ["POST tags/", "PUT tags/{}/", "POST tags/{}/ update_nodes", "POST machines/{}/ deploy"];

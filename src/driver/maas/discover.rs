@@ -54,6 +54,9 @@ impl Api {
             rack_images: false,
             user: false,
             machines: false,
+            spaces: false,
+            pools: false,
+            zones: false,
         };
         let (lists, machines) = tokio::join!(self.lists(needs), self.machines());
         let Lists {
@@ -71,6 +74,9 @@ impl Api {
             rack_images: _,
             user: _,
             machines: _,
+            spaces: _,
+            pools: _,
+            zones: _,
         } = lists;
         let images = fact(images);
         Ok(Provisioner {

@@ -1,7 +1,7 @@
 //! The driver: batches of observations, beginnings, discovery.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -38,7 +38,11 @@ pub(super) const NAME: &str = "maas";
 pub struct MaasDriver {
     api: Api,
     options: MaasOptions,
+    user_data: Arc<OnceLock<UserData>>,
 }
+
+/// By node: what plans say of it, and the document in base64, as MAAS takes it.
+type UserData = BTreeMap<String, (String, Secret)>;
 
 /// The parameters of a call, decoded.
 #[derive(Debug, Clone)]
@@ -95,7 +99,8 @@ impl Wanted {
             Self::SshKey(_) => Needs { ssh_keys: true, ..none },
             Self::Repository(_) => Needs { repositories: true, ..none },
             Self::BootMedia(_) => Needs { images: true, selections: true, rack_images: true, ..none },
-            Self::Tag(_) | Self::Platform(_) => Needs { tags: true, ..none },
+            Self::Tag(_) => Needs { tags: true, ..none },
+            Self::Platform(p) => Needs { tags: true, pools: p.pool.is_some(), zones: p.zone.is_some(), ..none },
             Self::Remove(r) => removal::needs(r),
             Self::Networking(_) => Needs { fabrics: true, subnets: true, ..none },
             Self::Destroy(_) => Needs { racks: true, ..none },
@@ -124,7 +129,13 @@ impl MaasDriver {
     /// When the URL, the API key or the HTTP settings cannot be used.
     pub fn new(options: MaasOptions) -> Result<Self, DriverError> {
         let api = Api::new(&options.url, &options.api_key, options.http.clone(), options.max_requests)?;
-        Ok(Self { api, options })
+        Ok(Self { api, options, user_data: Arc::default() })
+    }
+
+    /// What nodes are given with their deployment: by node what plans say of it, and the document in base64. It is known when a plan is carried out; a
+    /// second time changes nothing.
+    pub fn give_user_data(&self, by_node: BTreeMap<String, (String, Secret)>) {
+        let _ = self.user_data.set(by_node);
     }
 
     /// Reads what a batch needs: each list once, machines once, and what only single machines answer.
@@ -148,7 +159,15 @@ impl MaasDriver {
             lists.user = self.api.shared_user().await;
         }
         let credentials = self.options.bmc_credentials.clone();
-        let mut out = Batch { lists, machines, stored: BTreeMap::new(), inventoried: BTreeMap::new(), bmcs: BTreeMap::new(), credentials };
+        let mut out = Batch {
+            lists,
+            machines,
+            stored: BTreeMap::new(),
+            inventoried: BTreeMap::new(),
+            bmcs: BTreeMap::new(),
+            user_data: Arc::clone(&self.user_data),
+            credentials,
+        };
         let mut tasks = JoinSet::new();
         for (call, wanted) in batch {
             let Ok(Some(found)) = out.machine(call) else { continue };
@@ -156,8 +175,13 @@ impl MaasDriver {
             let id = found.machine.id.clone();
             match wanted {
                 Wanted::Storage(_) => tasks.spawn(async move { (id, Answer::Stored(Box::new(api.complete_storage(&found).await))) }),
-                Wanted::Identify(IdentifyNode { power: Some(_), .. }) => {
-                    tasks.spawn(async move { (id.clone(), Answer::Bmc(api.bmc_address(&id).await)) })
+                Wanted::Identify(IdentifyNode { power: Some(p), .. }) => {
+                    let renew = p.renew;
+                    tasks.spawn(async move {
+                        let works = async { !renew || api.bmc_works(&id).await };
+                        let (address, works) = tokio::join!(api.bmc_address(&id), works);
+                        (id, Answer::Bmc(MaasBmc { address, works }))
+                    })
                 }
                 Wanted::Interrogate => tasks.spawn(async move {
                     let details = api.details(&id).await;
@@ -169,7 +193,7 @@ impl MaasDriver {
         while let Some(joined) = tasks.join_next().await {
             match joined {
                 Ok((id, Answer::Stored(machine))) => drop(out.stored.insert(id, *machine)),
-                Ok((id, Answer::Bmc(address))) => drop(out.bmcs.insert(id, address)),
+                Ok((id, Answer::Bmc(bmc))) => drop(out.bmcs.insert(id, bmc)),
                 Ok((id, Answer::Inventoried(yes))) => drop(out.inventoried.insert(id, yes)),
                 // A task that did not end leaves its machine unread.
                 Err(_) => {}
@@ -183,8 +207,8 @@ impl MaasDriver {
     async fn act(&self, calls: &[ApiCall], then: Begun) -> Result<Begun, DriverError> {
         for call in calls {
             match self.api.change(call).await {
-                // Another node's branch made the tag after we looked. What it holds is for the observation that follows.
-                Err(error) if call.path == TAGS && error.class == ErrorClass::Rejected && error.message.contains(TAG_EXISTS) => {}
+                // Another branch made it after we looked. What it holds is for the observation that follows.
+                Err(error) if SHARED.contains(&&*call.path) && error.class == ErrorClass::Rejected && error.message.contains(EXISTS) => {}
                 outcome => drop(outcome?),
             }
         }
@@ -218,17 +242,24 @@ impl MaasDriver {
     }
 }
 
-/// Where tags are made.
-const TAGS: &str = "tags/";
+/// Where things are made that branches of several nodes make when they are missing.
+const SHARED: [&str; 4] = ["tags/", "resourcepools/", "zones/", "spaces/"];
 
-/// What MAAS answers to a second tag of the same name.
-const TAG_EXISTS: &str = "Tag with this Name already exists";
+/// What MAAS answers to a second one of the same name.
+const EXISTS: &str = "with this Name already exists";
 
 /// What a task of [`MaasDriver::read`] brings.
 enum Answer {
     Stored(Box<Result<Machine, DriverError>>),
     Inventoried(Result<bool, DriverError>),
-    Bmc(Option<String>),
+    Bmc(MaasBmc),
+}
+
+/// A BMC as MAAS has it.
+struct MaasBmc {
+    address: Option<String>,
+    /// Whether MAAS can use it; not asked where that does not matter.
+    works: bool,
 }
 
 /// Everything that a batch of calls is decided from.
@@ -239,13 +270,20 @@ struct Batch {
     stored: BTreeMap<String, Result<Machine, DriverError>>,
     /// Whether the hardware inventory can be read.
     inventoried: BTreeMap<String, Result<bool, DriverError>>,
-    /// BMC addresses as MAAS has them, where they are to be set.
-    bmcs: BTreeMap<String, Option<String>>,
+    /// BMCs as MAAS has them, where they are to be set.
+    bmcs: BTreeMap<String, MaasBmc>,
+    /// What nodes get with their deployment, in words and as a document in base64.
+    user_data: Arc<OnceLock<UserData>>,
     /// User and password of BMCs by node.
     credentials: BTreeMap<String, (String, Secret)>,
 }
 
 impl Batch {
+    /// What a call's node is to be given.
+    fn given(&self, call: &Call) -> Option<&(String, Secret)> {
+        self.user_data.get()?.get(call.node.as_ref()?)
+    }
+
     /// The machine a call's node is bound to, as MAAS lists it now. Refuses one that contradicts the binding.
     fn machine(&self, call: &Call) -> Result<Option<&Found>, DriverError> {
         let bound = &call.binding;
@@ -269,7 +307,7 @@ impl Batch {
             Wanted::Networking(p) => networking::targets(p, machine()?, &self.lists).map(drop),
             Wanted::Storage(p) => storage::plan(read(&self.stored, &machine()?.id)?, p).map(drop),
             Wanted::Platform(p) => prerequisites::platform(p, machine()?, &self.lists),
-            Wanted::Deploy(p) => prerequisites::deploy(p, machine()?, &self.lists),
+            Wanted::Deploy(p) => prerequisites::deploy(p, machine()?, &self.lists, self.given(call)),
             _ => Ok(()),
         }
     }
@@ -295,9 +333,13 @@ impl Batch {
             Wanted::Tag(p) => site_actions::tag(p, lists),
             Wanted::Remove(p) => removal::decide(p, lists),
             Wanted::Identify(p) => {
-                let address = found.and_then(|f| self.bmcs.get(&f.machine.id)).and_then(Option::as_deref);
-                let credentials = call.node.as_ref().and_then(|n| self.credentials.get(n));
-                Ok(machine_actions::identify(p, found, machine_actions::Power { address, credentials }))
+                let bmc = found.and_then(|f| self.bmcs.get(&f.machine.id));
+                let power = machine_actions::Power {
+                    address: bmc.and_then(|b| b.address.as_deref()),
+                    works: bmc.is_none_or(|b| b.works),
+                    credentials: call.node.as_ref().and_then(|n| self.credentials.get(n)),
+                };
+                Ok(machine_actions::identify(call, p, found, power))
             }
             Wanted::Commission(p) => Ok(machine_actions::commission(call, p, there()?)),
             Wanted::Interrogate => {
@@ -333,7 +375,7 @@ impl Batch {
                 }
             }
             Wanted::Platform(p) => machine_actions::platform(call, p, &there()?.machine, lists),
-            Wanted::Deploy(p) => Ok(machine_actions::deploy(call, p, there()?)),
+            Wanted::Deploy(p) => Ok(machine_actions::deploy(call, p, there()?, self.given(call))),
             Wanted::Destroy(p) => machine_actions::destroy(call, *p, found, lists),
             Wanted::Delete => Ok(machine_actions::delete(found)),
         }
@@ -478,6 +520,9 @@ impl NodeDriver for MaasDriver {
     }
 
     async fn build_data(&self, machine: &str) -> Result<BTreeMap<String, String>, DriverError> {
-        self.api.details(machine).await
+        let (details, scripts) = tokio::join!(self.api.details(machine), self.api.script_outputs(machine));
+        let mut data = details?;
+        data.extend(scripts?);
+        Ok(data)
     }
 }

@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use super::client::{Api, ApiCall};
 use super::together::{Answer, Together};
 use super::wire::{
-    WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireRackImages, WireRange, WireRepository, WireRoute,
-    WireSelection, WireSshKey, WireSubnet, WireTag, images,
+    WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireName, WireRackImages, WireRange, WireRepository,
+    WireRoute, WireSelection, WireSshKey, WireSubnet, WireTag, images,
 };
 use crate::build::{
     AddressRange, BootSelection, DomainFacts, Fabric, Image, Machine, PackageRepository, RackController, SshKey, StaticRoute, Subnet,
@@ -38,6 +38,9 @@ pub(super) struct SharedLists {
     racks: Arc<Together<(), Vec<RackController>>>,
     user: Arc<Together<(), User>>,
     machines: Arc<Together<(), Vec<Machine>>>,
+    spaces: Arc<Together<(), Vec<WireName>>>,
+    pools: Arc<Together<(), Vec<WireName>>>,
+    zones: Arc<Together<(), Vec<WireName>>>,
 }
 
 impl SharedLists {
@@ -59,6 +62,9 @@ impl SharedLists {
             racks: one(),
             user: one(),
             machines: one(),
+            spaces: one(),
+            pools: one(),
+            zones: one(),
         }
     }
 }
@@ -80,6 +86,9 @@ pub(super) struct Needs {
     pub(super) rack_images: bool,
     pub(super) user: bool,
     pub(super) machines: bool,
+    pub(super) spaces: bool,
+    pub(super) pools: bool,
+    pub(super) zones: bool,
 }
 
 impl Needs {
@@ -100,6 +109,9 @@ impl Needs {
             rack_images: self.rack_images | o.rack_images,
             user: self.user | o.user,
             machines: self.machines | o.machines,
+            spaces: self.spaces | o.spaces,
+            pools: self.pools | o.pools,
+            zones: self.zones | o.zones,
         }
     }
 }
@@ -151,6 +163,9 @@ pub(super) struct Lists {
     pub(super) rack_images: Slot<Vec<RackImages>>,
     pub(super) user: Slot<User>,
     pub(super) machines: Slot<Vec<Machine>>,
+    pub(super) spaces: Slot<Vec<WireName>>,
+    pub(super) pools: Slot<Vec<WireName>>,
+    pub(super) zones: Slot<Vec<WireName>>,
 }
 
 impl Api {
@@ -195,6 +210,9 @@ impl Api {
             rack_images,
             user,
             machines,
+            spaces,
+            pools,
+            zones,
         ) = tokio::join!(
             self.list::<WireFabric, _>(needs.fabrics, "fabrics/", &shared.fabrics),
             self.list::<WireSubnet, _>(needs.subnets, "subnets/", &shared.subnets),
@@ -210,6 +228,9 @@ impl Api {
             async { if needs.rack_images { Some(self.rack_images().await.map(Arc::new)) } else { None } },
             self.shared(needs.user, &shared.user, |api| async move { api.user().await }),
             self.shared(needs.machines, &shared.machines, |api| async move { Ok(api.all_machines().await?.into_machines()) }),
+            self.list::<WireName, _>(needs.spaces, "spaces/", &shared.spaces),
+            self.list::<WireName, _>(needs.pools, "resourcepools/", &shared.pools),
+            self.list::<WireName, _>(needs.zones, "zones/", &shared.zones),
         );
         Lists {
             fabrics,
@@ -226,6 +247,9 @@ impl Api {
             rack_images,
             user,
             machines,
+            spaces,
+            pools,
+            zones,
         }
     }
 
@@ -323,6 +347,9 @@ getters! {
     racks: Vec<RackController>, "rack controllers";
     rack_images: Vec<RackImages>, "boot images of rack controllers";
     user: User, "users";
+    spaces: Vec<WireName>, "spaces";
+    pools: Vec<WireName>, "resource pools";
+    zones: Vec<WireName>, "zones";
     /// All machines, without what only each of them answers.
     machines: Vec<Machine>, "machines";
 }

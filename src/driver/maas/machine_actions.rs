@@ -16,6 +16,10 @@ use crate::redact::Secret;
 pub(super) const SITE_KEY: &str = "drydock.site";
 /// Annotation that holds the id of the action which deployed a machine.
 pub(super) const ACTION_KEY: &str = "drydock.action";
+/// Annotation that says what a machine was given with its deployment.
+const USER_DATA_KEY: &str = "drydock.user_data";
+/// Its value where that is nothing.
+const NO_USER_DATA: &str = "none";
 
 fn put(machine: &Machine) -> ApiCall {
     ApiCall::put(format!("machines/{}/", machine.id))
@@ -94,12 +98,14 @@ pub(super) fn foreign(site: &str, user: &str, adopted_from: Option<&str>, machin
 pub(super) struct Power<'a> {
     /// BMC address as MAAS has it.
     pub(super) address: Option<&'a str>,
+    /// Whether MAAS could just use the BMC; asked where credentials are to be set anew.
+    pub(super) works: bool,
     /// User and password of the node's BMC.
     pub(super) credentials: Option<&'a (String, Secret)>,
 }
 
 /// Gives an enlisted machine its name, and MAAS the way to its BMC.
-pub(super) fn identify(params: &IdentifyNode, found: Option<&Found>, power: Power<'_>) -> Decision {
+pub(super) fn identify(call: &Call, params: &IdentifyNode, found: Option<&Found>, power: Power<'_>) -> Decision {
     let Some(found) = found else {
         return Decision::InProgress("waiting for enlistment: MAAS has no machine with the node's MACs or UUID yet".to_owned());
     };
@@ -107,7 +113,17 @@ pub(super) fn identify(params: &IdentifyNode, found: Option<&Found>, power: Powe
     let hostname = machine.hostname != params.hostname;
     let domain = params.domain.as_ref().filter(|d| **d != machine.domain);
     let differs = |p: &&PowerSettings| machine.power_type.as_ref() != Some(&p.kind) || power.address != Some(p.address.as_str());
-    let settings = params.power.as_ref().filter(differs);
+    let refused = params.power.as_ref().filter(|p| p.renew && !power.works);
+    if let Some(settings) = refused.filter(|p| call.begun && !differs(p)) {
+        return Decision::Failed(
+            DriverError::new(
+                ErrorClass::Failed,
+                format!("MAAS cannot use the BMC at {} with the credentials of the design, which drydock has used", settings.address),
+            )
+            .hint("see whether rack controllers reach the BMC, and whether it lets the user in over what MAAS speaks"),
+        );
+    }
+    let settings = params.power.as_ref().filter(differs).or(refused);
     if !hostname && domain.is_none() && settings.is_none() {
         return Decision::Done(BTreeMap::from([("machine".to_owned(), machine.id.clone())]));
     }
@@ -193,8 +209,28 @@ pub(super) fn platform(call: &Call, params: &ApplyNodePlatform, machine: &Machin
     let mut calls = Vec::new();
     let hostname = (machine.hostname != params.hostname).then_some(&params.hostname);
     let domain = params.domain.as_ref().filter(|d| **d != machine.domain);
-    if hostname.is_some() || domain.is_some() {
-        calls.push(put(machine).with_some("hostname", hostname).with_some("domain", domain));
+    let other = |wanted: &Option<String>, now: &Option<String>| wanted.clone().filter(|w| now.as_ref() != Some(w));
+    let pool = other(&params.pool, &machine.pool);
+    if let Some(name) = &pool
+        && !lists.pools()?.iter().any(|p| p.name == *name)
+    {
+        calls.push(ApiCall::create("resourcepools/").with("name", name));
+    }
+    let zone = other(&params.zone, &machine.zone);
+    if let Some(name) = &zone
+        && !lists.zones()?.iter().any(|z| z.name == *name)
+    {
+        calls.push(ApiCall::create("zones/").with("name", name));
+    }
+    let kernel = other(&params.min_kernel, &machine.min_kernel);
+    let update = put(machine)
+        .with_some("hostname", hostname)
+        .with_some("domain", domain)
+        .with_some("pool", pool)
+        .with_some("zone", zone)
+        .with_some("min_hwe_kernel", kernel);
+    if !update.params.is_empty() {
+        calls.push(update);
     }
     let tags = lists.tags()?;
     let on_machine = |name: &str| machine.tags.iter().any(|t| t == name);
@@ -262,18 +298,30 @@ fn comment(action: &str) -> String {
 }
 
 /// Writes the operating system. The machine is marked with site and action before, so that afterwards it shows who deployed it.
-pub(super) fn deploy(call: &Call, params: &DeployNode, found: &Found) -> Decision {
+///
+/// `given` is what the design has for the node now: what of it plans say, and the document in base64.
+pub(super) fn deploy(call: &Call, params: &DeployNode, found: &Found, given: Option<&(String, Secret)>) -> Decision {
     use MachineStatus as S;
     let machine = &found.machine;
     let ours = machine.owner_data.get(SITE_KEY).is_some_and(|s| *s == call.site);
     let this = machine.owner_data.get(ACTION_KEY).is_some_and(|a| *a == call.action);
     let deploy = || {
-        post(machine, "deploy")
+        let deploy = post(machine, "deploy")
             .with("distro_series", format!("{}/{}", params.os, params.series))
             .with_some("hwe_kernel", params.kernel.as_ref())
-            .with("comment", comment(&call.action))
+            .with("comment", comment(&call.action));
+        match given.filter(|_| params.user_data.is_some()) {
+            Some((_, document)) => deploy.with_secret("user_data", document),
+            None => deploy,
+        }
     };
-    let mark = || post(machine, ANNOTATE).with(SITE_KEY, &call.site).with(ACTION_KEY, &call.action);
+    let mark = || {
+        let data = params.user_data.as_deref().unwrap_or(NO_USER_DATA);
+        post(machine, ANNOTATE).with(SITE_KEY, &call.site).with(ACTION_KEY, &call.action).with(USER_DATA_KEY, data)
+    };
+    if let (S::Ready | S::Allocated | S::FailedDeployment, Err(error)) = (machine.status, user_data(params, given)) {
+        return Decision::Failed(error);
+    }
     match machine.status {
         S::Ready => Decision::start([allocate(machine, &call.action), mark(), deploy()], "deploying"),
         S::Allocated if this => Decision::start([deploy()], "deploying"),
@@ -286,7 +334,7 @@ pub(super) fn deploy(call: &Call, params: &DeployNode, found: &Found) -> Decisio
             machine.owner.as_deref().unwrap_or("somebody")
         )),
         S::Deploying => Decision::InProgress(progress(found)),
-        S::Deployed if this => Decision::done(),
+        S::Deployed if this => deployed(params, machine),
         S::Deployed if ours && machine.os == params.os && machine.series == params.series => Decision::done(),
         S::Deployed if ours => Decision::precondition(format!(
             "machine {} is deployed already, with {}/{} by action {}",
@@ -311,9 +359,43 @@ pub(super) fn deploy(call: &Call, params: &DeployNode, found: &Found) -> Decisio
     }
 }
 
+/// Whether the design still gives a node what the plan says it gets.
+pub(super) fn user_data(params: &DeployNode, given: Option<&(String, Secret)>) -> Result<(), DriverError> {
+    match (&params.user_data, given) {
+        (None, _) => Ok(()),
+        (Some(planned), Some((now, _))) if planned == now => Ok(()),
+        (Some(planned), now) => Err(DriverError::new(
+            ErrorClass::Precondition,
+            format!(
+                "the node's boot actions are not those of the plan: planned were {planned}; the design has {}",
+                now.map_or("nothing for it", |(now, _)| now)
+            ),
+        )
+        .hint("make a new plan; to go on with this one, use the design that it was made from: `--ref COMMIT`")),
+    }
+}
+
+/// Whether a machine that MAAS has deployed runs what was asked for.
+fn deployed(params: &DeployNode, machine: &Machine) -> Decision {
+    let mut wrong = Vec::new();
+    if machine.os != params.os || machine.series != params.series {
+        wrong.push(format!("image {}/{} instead of {}/{}", machine.os, machine.series, params.os, params.series));
+    }
+    if let (Some(wanted), Some(is)) = (&params.kernel, &machine.kernel)
+        && wanted != is
+    {
+        wrong.push(format!("kernel {is} instead of {wanted}"));
+    }
+    if wrong.is_empty() {
+        return Decision::done();
+    }
+    let message = format!("machine {} is deployed, and not as asked: it has {}", machine.hostname, wrong.join(", "));
+    Decision::Failed(DriverError::new(ErrorClass::Failed, message).hint("make a new plan; see the installation log of the machine in MAAS"))
+}
+
 /// Writes the owner data of a machine again that are not drydock's own marks.
 pub(super) fn restore(machine: &Machine) -> Option<ApiCall> {
-    let data = machine.owner_data.iter().filter(|(key, _)| *key != SITE_KEY && *key != ACTION_KEY);
+    let data = machine.owner_data.iter().filter(|(key, _)| ![SITE_KEY, ACTION_KEY, USER_DATA_KEY].contains(&key.as_str()));
     let call = data.fold(post(machine, ANNOTATE), |call, (key, value)| call.with(key, value));
     (!call.params.is_empty()).then_some(call)
 }

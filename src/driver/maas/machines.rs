@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::client::{Api, ApiCall};
 use super::together::Answer;
-use super::wire::{Found, PowerAddress, WireMachine, WireVolumeGroup};
+use super::wire::{Found, PowerAddress, WireMachine, WirePowerState, WireScriptSet, WireVolumeGroup};
 use super::{bson, lshw};
 use crate::build::{Binding, Machine, VolumeGroupFacts, same_uuid};
 use crate::driver::{DriverError, ErrorClass};
@@ -180,6 +180,21 @@ impl Api {
         Ok(read.into_iter().map(|(name, bytes)| (name, String::from_utf8_lossy(&bytes).into_owned())).collect())
     }
 
+    /// Outputs of the scripts and tests of the latest commissioning: `commissioning/NAME`, `testing/NAME` → text.
+    pub(super) async fn script_outputs(&self, machine: &str) -> Result<BTreeMap<String, String>, DriverError> {
+        let mut out = BTreeMap::new();
+        for kind in ["commissioning", "testing"] {
+            let call = ApiCall::get(format!("nodes/{machine}/results/current-{kind}/")).with("include_output", true);
+            match self.fetch::<WireScriptSet>(&call).await {
+                Ok(set) => out.extend(set.into_outputs().map(|(name, text)| (format!("{kind}/{name}"), text))),
+                Err(error) if error.class == ErrorClass::Transient => return Err(error),
+                // There are none of that kind.
+                Err(_) => {}
+            }
+        }
+        Ok(out)
+    }
+
     /// BMC addresses by machine id. The answer holds every BMC's password; [`PowerAddress`] cannot.
     pub(super) async fn bmc_addresses(&self) -> Result<BTreeMap<String, String>, DriverError> {
         let all: BTreeMap<String, PowerAddress> = self.fetch(&ApiCall::get_op("machines/", "power_parameters")).await?;
@@ -189,6 +204,12 @@ impl Api {
     pub(super) async fn bmc_address(&self, machine: &str) -> Option<String> {
         let call = ApiCall::get_op(format!("machines/{machine}/"), "power_parameters");
         self.fetch::<PowerAddress>(&call).await.ok()?.host()
+    }
+
+    /// Whether MAAS can use a machine's BMC with what it has. It asks the BMC; without an answer it is taken for not working.
+    pub(super) async fn bmc_works(&self, machine: &str) -> bool {
+        let call = ApiCall::get_op(format!("machines/{machine}/"), "query_power_state");
+        self.fetch::<WirePowerState>(&call).await.is_ok_and(|power| power.state != "error")
     }
 
     /// Machines with everything: volume groups, bus addresses. A machine's details that cannot be read leave its bus addresses unknown;

@@ -13,7 +13,8 @@ use crate::driver::{DriverError, ErrorClass};
 pub(super) fn needs(resource: &NetworkResource) -> Needs {
     let none = Needs::default();
     match resource {
-        NetworkResource::Fabric { .. } | NetworkResource::Vlan { .. } => Needs { fabrics: true, ..none },
+        NetworkResource::Fabric { .. } => Needs { fabrics: true, ..none },
+        NetworkResource::Vlan { after, .. } => Needs { fabrics: true, spaces: after.space.is_some(), ..none },
         NetworkResource::Dhcp { .. } => Needs { fabrics: true, racks: true, ..none },
         NetworkResource::Subnet { .. } => Needs { fabrics: true, subnets: true, ..none },
         NetworkResource::Range { .. } => Needs { subnets: true, ranges: true, ..none },
@@ -82,29 +83,42 @@ fn fabric(name: &str, before: Option<&FabricBefore>, lists: &Lists) -> Result<De
 
 fn vlan(fabric: &str, vid: u16, after: &VlanValues, before: Option<&VlanValues>, lists: &Lists) -> Result<Decision, DriverError> {
     let fabric = lists.fabric(fabric)?;
+    let mut calls = Vec::new();
+    if let Some(space) = &after.space
+        && !lists.spaces()?.iter().any(|s| s.name == *space)
+    {
+        calls.push(ApiCall::create("spaces/").with("name", space));
+    }
     let Some(vlan) = fabric.vlans.iter().find(|v| v.vid == vid) else {
         return Ok(if before.is_some() || vid == 0 {
             Decision::precondition(format!("VLAN {vid} of fabric {} is no longer there", fabric.name))
         } else {
-            Decision::act([ApiCall::create(format!("fabrics/{}/vlans/", fabric.id))
-                .with("vid", vid)
-                .with("name", &after.name)
-                .with("mtu", after.mtu)])
+            let create = ApiCall::create(format!("fabrics/{}/vlans/", fabric.id)).with("vid", vid).with("name", &after.name);
+            calls.push(create.with("mtu", after.mtu).with_some("space", after.space.as_ref()));
+            Decision::act(calls)
         });
     };
-    if vlan.name == after.name && vlan.mtu == after.mtu {
+    let space = after.space.as_ref().filter(|s| vlan.space.as_ref() != Some(*s));
+    if vlan.name == after.name && vlan.mtu == after.mtu && space.is_none() {
         return Ok(Decision::done());
     }
     let mut drift = Drift::default();
     // A fabric that this plan creates comes with its untagged VLAN, which nobody has seen before.
-    let fresh = VlanValues { name: "untagged".to_owned(), mtu: 1500 };
+    let fresh = VlanValues { name: "untagged".to_owned(), mtu: 1500, space: None };
     let before = before.or_else(|| (vid == 0).then_some(&fresh));
     drift.check("name", &vlan.name, &after.name, before.map(|b| &b.name));
     drift.check("MTU", &vlan.mtu, &after.mtu, before.map(|b| &b.mtu));
+    if space.is_some() {
+        drift.check("space", &vlan.space, &after.space, before.map(|b| &b.space));
+    }
     Ok(drift.refusal(&format!("VLAN {vid} of fabric {}", fabric.name)).unwrap_or_else(|| {
-        Decision::act([vlan_put(fabric.id, vid)
-            .with_some("name", (vlan.name != after.name).then_some(&after.name))
-            .with_some("mtu", (vlan.mtu != after.mtu).then_some(after.mtu))])
+        calls.push(
+            vlan_put(fabric.id, vid)
+                .with_some("name", (vlan.name != after.name).then_some(&after.name))
+                .with_some("mtu", (vlan.mtu != after.mtu).then_some(after.mtu))
+                .with_some("space", space),
+        );
+        Decision::act(calls)
     }))
 }
 

@@ -1,10 +1,11 @@
 //! What a machine that is to be installed anew will need, looked for while it still has its operating system.
 
 use super::lists::Lists;
-use super::machine_actions::defined;
+use super::machine_actions::{defined, user_data};
 use crate::action::params::{ApplyNodePlatform, DeployNode};
 use crate::build::Machine;
 use crate::driver::{DriverError, ErrorClass};
+use crate::redact::Secret;
 
 fn missing(what: String) -> DriverError {
     DriverError::new(ErrorClass::Precondition, what)
@@ -26,8 +27,9 @@ pub(super) fn platform(params: &ApplyNodePlatform, machine: &Machine, lists: &Li
     Ok(())
 }
 
-/// Its image.
-pub(super) fn deploy(params: &DeployNode, machine: &Machine, lists: &Lists) -> Result<(), DriverError> {
+/// Its image, and what it is given.
+pub(super) fn deploy(params: &DeployNode, machine: &Machine, lists: &Lists, given: Option<&(String, Secret)>) -> Result<(), DriverError> {
+    user_data(params, given)?;
     let DeployNode { os, series, .. } = params;
     let arch = machine.architecture.split('/').next().unwrap_or_default();
     let same = |image: &&crate::build::Image| image.os == *os && image.series == *series && (arch.is_empty() || image.arch == arch);

@@ -6,6 +6,7 @@
 mod base64;
 mod context;
 mod data;
+mod delivery;
 mod location;
 mod pipeline;
 mod preview;
@@ -18,6 +19,7 @@ mod tests;
 
 pub use context::{ActionFacts, KNOWN_AT_DEPLOYMENT, SENSITIVE, unknown_name};
 pub use data::{Data, Failure, Form, Why};
+pub use delivery::{Delivery, LeftOut, delivery};
 pub use location::SCHEMES;
 pub use pipeline::{Line, MAX_BYTES, MAX_STEPS, Prepared, prepare};
 pub use preview::{ActionPreview, AssetPreview, Preview, Previewed, preview};

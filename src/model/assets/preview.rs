@@ -76,20 +76,31 @@ pub enum Previewed {
 /// No value that a secret document had a part in is shown.
 pub fn preview(site: &Site, node: &str) -> Option<Preview> {
     let node = site.nodes.get(node)?;
-    let is_secret = |span: Span| site.sensitive.covers(span);
-    let subject = Subject { node: node_value(site, node, Some(&is_secret)), is_secret: &is_secret };
-    let gets = |node: &Node, nodes: &[String]| nodes.contains(&node.name.value);
-    let actions = site.boot_actions.values().filter(|action| gets(node, &action.nodes)).map(|action| ActionPreview {
-        name: action.name.value.clone(),
-        signaling: action.signaling.value,
-        assets: action.assets.iter().map(|asset| subject.asset(asset)).collect(),
-    });
-    Some(Preview { node: node.name.value.clone(), actions: actions.collect() })
+    Some(Preview { node: node.name.value.clone(), actions: actions_of(site, node, false) })
+}
+
+/// The boot actions of a node; secrets are in them only if they are to be revealed.
+pub(super) fn actions_of(site: &Site, node: &Node, reveal: bool) -> Vec<ActionPreview> {
+    let gets = |nodes: &[String]| nodes.contains(&node.name.value);
+    let mut actions = site.boot_actions.values().filter(|action| gets(&action.nodes)).peekable();
+    if actions.peek().is_none() {
+        return Vec::new();
+    }
+    let is_secret = |span: Span| !reveal && site.sensitive.covers(span);
+    let subject = Subject { node: node_value(site, node, Some(&is_secret)), is_secret: &is_secret, reveal };
+    actions
+        .map(|action| ActionPreview {
+            name: action.name.value.clone(),
+            signaling: action.signaling.value,
+            assets: action.assets.iter().map(|asset| subject.asset(asset)).collect(),
+        })
+        .collect()
 }
 
 struct Subject<'a> {
     node: minijinja::Value,
     is_secret: &'a dyn Fn(Span) -> bool,
+    reveal: bool,
 }
 
 impl Subject<'_> {
@@ -148,7 +159,7 @@ impl Subject<'_> {
     }
 
     fn is_sensitive(&self, content: &Content) -> bool {
-        content.sensitive || content.origins.iter().any(|span| (self.is_secret)(*span))
+        !self.reveal && (content.sensitive || content.origins.iter().any(|span| (self.is_secret)(*span)))
     }
 
     fn text(&self, text: &str, span: Span) -> String {

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::call::{Answer, Call};
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use super::call::{Answer, Call, missing};
 use crate::sim::http::Reply;
 use crate::sim::world::Machine;
 
@@ -24,6 +27,32 @@ pub(super) fn details(call: &Call<'_>, id: &str) -> Answer {
     bytes.extend(elements);
     bytes.push(0);
     Ok(Reply::new(200, "application/bson", bytes))
+}
+
+/// The results of the latest scripts of a kind. Real ones have some twenty scripts; two show how they look.
+pub(super) fn results(call: &mut Call<'_>, id: &str, which: &str) -> Answer {
+    let ("GET", None) = call.signature() else { return Err(call.unrecognised(&["GET", "DELETE"])) };
+    let n = call.node(id)?;
+    let (kind, name, (set, status), scripts): (_, _, _, &[&str]) = match which {
+        "current-commissioning" => (0, "Commissioning", n.commissioning, &["20-maas-01-install-lldpd", "maas-support-info"]),
+        "current-testing" => (2, "Testing", n.testing, &["smartctl-validate"]),
+        _ => return Err(missing("ScriptSet")),
+    };
+    let Some(set) = set else { return Err(missing("ScriptSet")) };
+    let shown = |what: &str| base64::engine::general_purpose::STANDARD.encode(format!("{what} on {}\n", n.hostname));
+    let with_output = call.form.flag("include_output") == Some(true);
+    let results: Vec<Value> = scripts
+        .iter()
+        .enumerate()
+        .map(|(i, script)| {
+            let mut result = json!({ "id": i + 1, "name": script, "status": status, "status_name": if status == 2 { "Passed" } else { "Pending" }, "exit_status": if status == 2 { json!(0) } else { Value::Null } });
+            if with_output {
+                result["output"] = json!(if status == 2 { shown(script) } else { String::new() });
+            }
+            result
+        })
+        .collect();
+    Ok(Reply::json(&json!({ "id": set, "system_id": id, "type": kind, "type_name": name, "status": status, "results": results })))
 }
 
 fn escape(text: &str) -> String {

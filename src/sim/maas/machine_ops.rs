@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::call::{Answer, Call, FormErrors, bad_request, choices, conflict, deleted, form_error, id_of, invalid_choice, missing};
+use super::groups::Kind;
 use super::{details, machines};
 use crate::sim::db::{Node, Status};
 use crate::sim::http::Reply;
@@ -154,6 +155,9 @@ fn update(call: &mut Call<'_>, id: &str) -> Answer {
         if w.nodes.values().any(|o| o.hostname == h && o.domain == n.domain && o.system_id != n.system_id) {
             errors.add("hostname", format!("Node with hostname '{h}' already exists"));
         }
+        if h != n.hostname && n.status == Status::Allocated {
+            errors.add("hostname", format!("Can't change hostname to {h}: node is in use."));
+        }
         let label = |l: &str| !l.is_empty() && l.len() < 64 && l.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if !h.split('.').all(label) {
             errors.add("hostname", format!("Invalid hostname: Label cannot contain special characters: {h}."));
@@ -191,11 +195,13 @@ fn update(call: &mut Call<'_>, id: &str) -> Answer {
     if let Some(s) = f.get("swap_size") {
         n.swap_size = s.parse().ok();
     }
-    if let Some(z) = f.filled("zone").filter(|z| *z != "default") {
-        errors.add("zone", invalid_choice(z));
-    }
-    if let Some(p) = f.filled("pool").filter(|p| *p != "default") {
-        errors.add("pool", invalid_choice(p));
+    for (field, kind, target) in [("zone", Kind::Zone, &mut n.zone), ("pool", Kind::Pool, &mut n.pool)] {
+        if let Some(which) = f.filled(field) {
+            match kind.find(&w.site, which) {
+                Some(group) => *target = group.id,
+                None => errors.add(field, invalid_choice(which)),
+            }
+        }
     }
     errors.check()?;
     *call.node_mut(id)? = n;
@@ -288,7 +294,8 @@ fn deploy(call: &mut Call<'_>, id: &str) -> Result<(), Reply> {
         issues.add("storage", "Mount the root '/' filesystem to be able to deploy this node.");
     }
     issues.check()?;
-    let user_data = call.form.filled("user_data").map(|u| (u.len(), hex::encode(Sha256::digest(u.as_bytes()))));
+    let user_data_text = call.form.filled("user_data").map(str::to_owned);
+    let user_data = user_data_text.as_ref().map(|u| (u.len(), hex::encode(Sha256::digest(u.as_bytes()))));
     claim_addresses(call, id)?;
     let result = call.core.take_id("result");
     let user = call.user.clone();
@@ -301,6 +308,7 @@ fn deploy(call: &mut Call<'_>, id: &str) -> Result<(), Reply> {
     n.netboot = true;
     n.installation = Some(result);
     n.user_data = user_data;
+    n.user_data_text = user_data_text;
     n.error_description.clear();
     call.core.set_status(id, Status::Deploying, "Deploying");
     note(call, id, "deploy");
@@ -369,6 +377,7 @@ pub(super) fn release(call: &mut Call<'_>, id: &str) -> Result<(), Reply> {
     n.netboot = true;
     n.error_description.clear();
     n.user_data = None;
+    n.user_data_text = None;
     if on && call.node(id)?.power_type != "manual" {
         call.core.set_status(id, Status::Releasing, "Releasing");
         expect_end(call.core, id);

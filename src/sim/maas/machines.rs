@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::call::{Answer, Call, FormErrors, REQUIRED, conflict, form_error, invalid_choice, missing};
+use super::groups::Kind;
 use super::{machine_ops, tags};
 use crate::sim::db::{Interface, Status};
 use crate::sim::http::Reply;
@@ -97,8 +98,8 @@ fn listing(call: &mut Call<'_>) -> Reply {
             any("hostname", &|v| v == n.hostname || v.split_once('.').is_some_and(|(h, d)| h == n.hostname && d == domain))
                 && any("id", &|v| v == n.system_id)
                 && any("domain", &|v| v == domain)
-                && any("zone", &|v| v == "default")
-                && any("pool", &|v| v == "default")
+                && any("zone", &|v| Kind::Zone.find(&w.site, v).is_some_and(|g| g.id == n.zone))
+                && any("pool", &|v| Kind::Pool.find(&w.site, v).is_some_and(|g| g.id == n.pool))
                 && any("status", &|v| v.eq_ignore_ascii_case(n.status.name()))
                 && any("agent_name", &str::is_empty)
                 && f.all("tags").all(|v| n.tags.iter().any(|t| t == v))

@@ -143,24 +143,6 @@ fn date(ms: u64) -> String {
     )
 }
 
-pub(super) fn zones(call: &mut Call<'_>) -> Answer {
-    match call.signature() {
-        ("GET", None) => {
-            Ok(list(vec![json!({ "name": "default", "description": "", "id": 1, "resource_uri": "/MAAS/api/2.0/zones/default/" })]))
-        }
-        _ => Err(call.unrecognised(&["GET", "POST"])),
-    }
-}
-
-pub(super) fn pools(call: &mut Call<'_>) -> Answer {
-    match call.signature() {
-        ("GET", None) => Ok(list(vec![
-            json!({ "name": "default", "description": "Default pool", "id": 0, "resource_uri": "/MAAS/api/2.0/resourcepool/0/" }),
-        ])),
-        _ => Err(call.unrecognised(&["GET", "POST"])),
-    }
-}
-
 const KEY_TYPES: [&str; 6] = ["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-dss", "ssh-ed25519", "ssh-rsa"];
 
 pub(super) fn sshkeys(call: &mut Call<'_>) -> Answer {

@@ -7,6 +7,7 @@ mod auth;
 mod boot;
 mod call;
 mod details;
+mod groups;
 mod interface_forms;
 mod interfaces;
 mod links;

@@ -3,7 +3,8 @@
 use axum::http::Method;
 
 use super::call::{Answer, Call, id_of, missing, unrecognised};
-use super::{auth, boot, interfaces, machine_ops, machines, misc, network, ranges, storage, subnets, tags, volume_groups};
+use super::groups::{self, Kind};
+use super::{auth, boot, details, interfaces, machine_ops, machines, misc, network, ranges, storage, subnets, tags, volume_groups};
 use crate::sim::core::Core;
 use crate::sim::http::{Form, Reply, Request};
 use crate::sim::render::API;
@@ -56,8 +57,10 @@ fn dispatch(call: &mut Call<'_>, parts: &[&str]) -> Option<Answer> {
         ["account"] => misc::account(call),
         ["maas"] => misc::config(call),
         ["events"] => misc::events(call),
-        ["zones"] => misc::zones(call),
-        ["resourcepools"] => misc::pools(call),
+        ["zones"] => groups::groups(call, Kind::Zone),
+        ["zones", zone] => groups::group(call, Kind::Zone, zone),
+        ["resourcepools"] => groups::groups(call, Kind::Pool),
+        ["resourcepool", pool] => groups::group(call, Kind::Pool, pool),
         ["account", "prefs", "sshkeys"] => misc::sshkeys(call),
         ["account", "prefs", "sshkeys", key] => id(key, "SSHKey").and_then(|k| misc::sshkey(call, k)),
         ["domains"] => misc::domains(call),
@@ -94,6 +97,7 @@ fn dispatch(call: &mut Call<'_>, parts: &[&str]) -> Option<Answer> {
         }
         ["machines" | "nodes"] => machines::machines(call),
         ["machines" | "nodes", node] => machine_ops::machine(call, node),
+        ["nodes", node, "results", which] => details::results(call, node, which),
         ["nodes", _, "devices" | "results"] => Ok(super::call::list(Vec::new())),
         ["nodes", node, "interfaces"] => interfaces::interfaces(call, node),
         ["nodes", node, "interfaces", interface] => interfaces::interface(call, node, interface),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::{block_device, domain, interface, uri};
+use super::{block_device, domain, interface, pool, uri, zone};
 use crate::sim::db::{BlockDevice, Link, Node, Status};
 use crate::sim::inventory::boot_disk;
 use crate::sim::world::World;
@@ -16,10 +16,18 @@ pub(crate) fn fqdn(w: &World, n: &Node) -> String {
     format!("{}.{domain}", n.hostname)
 }
 
+/// Whether a machine's BMC lets MAAS in with the password that it has, if it drives one.
+pub(crate) fn is_let_in(w: &World, n: &Node) -> bool {
+    let bmc = n.machine.as_ref().and_then(|m| w.machines.get(m)).and_then(|m| m.bmc.as_ref());
+    let given = n.power_parameters.get("power_pass").and_then(Value::as_str);
+    n.power_type == "manual" || bmc.is_none_or(|b| given.is_none_or(|g| g == b.password))
+}
+
 /// Power as MAAS last saw it.
 pub(crate) fn power_state(w: &World, n: &Node) -> &'static str {
     let machine = n.machine.as_ref().and_then(|m| w.machines.get(m));
     match machine {
+        Some(_) if !is_let_in(w, n) => "error",
         Some(m) if n.power_type != "manual" => {
             if m.on {
                 "on"
@@ -157,8 +165,8 @@ fn apart_from_devices(w: &World, n: &Node) -> Value {
         "bcaches": [],
         "cache_sets": [],
         "special_filesystems": [],
-        "pool": { "name": "default", "description": "Default pool", "id": 0, "resource_uri": uri("resourcepool/0") },
-        "zone": { "name": "default", "description": "", "id": 1, "resource_uri": uri("zones/default") },
+        "pool": pool(&w.site, n.pool),
+        "zone": zone(&w.site, n.zone),
         "locked": n.locked,
         "distro_series": n.distro_series,
         "osystem": n.osystem,
@@ -238,7 +246,7 @@ pub(crate) fn controller(w: &World, kind: &str) -> Value {
         "architecture": null,
         "distro_series": "",
         "osystem": "",
-        "zone": { "name": "default", "description": "", "id": 1, "resource_uri": uri("zones/default") },
+        "zone": zone(&w.site, 1),
         "memory": 0,
         "description": "",
         "fqdn": "vm.maas",

@@ -30,6 +30,7 @@ pub(crate) fn before_first_apply(site: &Site) -> Build {
                 external_dhcp: None,
                 relay_vlan: None,
                 primary_rack: None,
+                space: None,
             }],
         });
         if upstream.is_none() {

@@ -31,6 +31,7 @@ fn lists() -> Lists {
         external_dhcp: None,
         relay_vlan: None,
         primary_rack: None,
+        space: None,
     };
     let fabrics = (1..=2).map(|f| Fabric { id: f, name: format!("f{f}"), vlans: VIDS.iter().map(|v| vlan(f, *v)).collect() }).collect();
     let subnets = (1..=2)
@@ -73,6 +74,7 @@ impl Model {
                 kind: InterfaceKind::Physical,
                 mac: Some(format!("52:54:00:00:00:0{i}")),
                 bus: None,
+                product: None,
                 vlan: Some(if booted { vlan_id(1, 0) } else { 90_000 + i }),
                 mtu: 1500,
                 parents: vec![],
@@ -119,6 +121,7 @@ impl Model {
             kind,
             mac: None,
             bus: None,
+            product: None,
             vlan: Some(vlan),
             mtu: 0,
             parents,

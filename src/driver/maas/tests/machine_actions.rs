@@ -104,7 +104,7 @@ async fn a_machine_is_found_by_its_macs_and_named() {
 
 #[tokio::test]
 async fn power_settings_are_sent_with_credentials_that_nothing_shows() {
-    let power = PowerSettings { address: "10.9.0.11".into(), kind: "redfish".into() };
+    let power = PowerSettings { address: "10.9.0.11".into(), kind: "redfish".into(), renew: false };
     let params = IdentifyNode { hostname: "compute01".into(), domain: None, power: Some(power) };
     let identify = call(ActionKind::IdentifyNode, &params);
     let named = |kind: &str| machine(0, "New", json!({"hostname": "compute01", "power_type": kind}));
@@ -215,7 +215,10 @@ async fn only_the_record_of_a_free_machine_is_deleted() {
 }
 
 fn deploy() -> Call {
-    call(ActionKind::DeployNode, &DeployNode { os: "ubuntu".into(), series: "noble".into(), kernel: Some("ga-24.04".into()) })
+    call(
+        ActionKind::DeployNode,
+        &DeployNode { os: "ubuntu".into(), series: "noble".into(), kernel: Some("ga-24.04".into()), user_data: None },
+    )
 }
 
 fn owned(action: &str) -> Value {
@@ -231,7 +234,7 @@ async fn a_machine_is_allocated_marked_and_deployed() {
     let (begun, sent) = changes(&server, &deploy()).await;
     assert_eq!(begun, Begun::Wait { reason: "deploying".into() });
     let last = "POST machines/xna7aq/ deploy distro_series=ubuntu/noble&hwe_kernel=ga-24.04&comment=drydock action a1b2";
-    let mark = "POST machines/xna7aq/ set_workload_annotations drydock.site=site1&drydock.action=a1b2";
+    let mark = "POST machines/xna7aq/ set_workload_annotations drydock.site=site1&drydock.action=a1b2&drydock.user_data=none";
     assert_eq!(sent, ["POST machines/ allocate system_id=xna7aq&comment=drydock action a1b2", mark, last]);
 
     // Stopped between the calls.
@@ -245,6 +248,73 @@ async fn a_machine_is_allocated_marked_and_deployed() {
     let error = failed(observe(&Server::start(vec![unmarked]).await, &deploy()).await);
     assert_eq!(error.class, ErrorClass::Precondition);
     assert!(error.message.contains("allocated to admin"), "{error}");
+}
+
+#[tokio::test]
+async fn user_data_is_sent_if_it_is_what_the_plan_says() {
+    let planned = "1 file, 99 bytes, SHA-256 0123";
+    let params = DeployNode { os: "ubuntu".into(), series: "noble".into(), kernel: None, user_data: Some(planned.into()) };
+    let deploy = call(ActionKind::DeployNode, &params);
+    let answers = vec![machine(4, "Ready", Value::Null), recorded("machines-allocate"), op("set_workload_annotations"), op("deploy")];
+    for (given, why) in [(None, "the design has nothing for it"), (Some("2 files, 100 bytes, SHA-256 4567"), "2 files")] {
+        let server = Server::start(answers.clone()).await;
+        let driver = server.driver();
+        driver.give_user_data(given.map(|g| ("node01".into(), (g.to_owned(), Secret::new("canary-data")))).into_iter().collect());
+        let error = driver.begin(&deploy).await.unwrap_err();
+        assert!(error.class == ErrorClass::Precondition && error.message.contains(why) && error.message.contains(planned), "{error}");
+        assert_eq!(driver.prerequisites(std::slice::from_ref(&deploy)).await.unwrap_err(), error, "it is said before anything is given up");
+        assert_eq!(server.changes(), []);
+    }
+    let server = Server::start(answers).await;
+    let driver = server.driver();
+    driver.give_user_data([("node01".into(), (planned.to_owned(), Secret::new("canary-data")))].into());
+    assert!(!format!("{driver:?}").contains("canary-data"));
+    driver.begin(&deploy).await.unwrap();
+    let sent: Vec<String> = server.changes().iter().map(said).collect();
+    assert!(sent[1].ends_with(&format!("&drydock.user_data={planned}")) && sent[2].ends_with("&user_data=canary-data"), "{sent:?}");
+}
+
+#[tokio::test]
+async fn what_is_deployed_has_to_be_what_was_asked_for() {
+    let observed = |change: Value| async move {
+        let mut machine_as = owned("a1b2");
+        machine_as.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        observe(&Server::start(vec![machine(6, "Deployed", machine_as)]).await, &deploy()).await
+    };
+    assert_eq!(observed(json!({"hwe_kernel": "ga-24.04"})).await, Observation::done());
+    assert_eq!(observed(json!({"hwe_kernel": null})).await, Observation::done(), "images of others have none that MAAS knows");
+    for (change, said) in [
+        (json!({"hwe_kernel": "hwe-24.04"}), "kernel hwe-24.04 instead of ga-24.04"),
+        (json!({"hwe_kernel": "ga-24.04", "distro_series": "jammy"}), "image ubuntu/jammy instead of ubuntu/noble"),
+    ] {
+        let error = failed(observed(change).await);
+        assert!(error.class == ErrorClass::Failed && error.message.contains(said), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_maas_cannot_use_are_set_anew_once() {
+    let power = PowerSettings { address: "10.9.0.11".into(), kind: "redfish".into(), renew: true };
+    let params = IdentifyNode { hostname: "compute01".into(), domain: None, power: Some(power) };
+    let identify = call(ActionKind::IdentifyNode, &params);
+    let server = |states: &[&str]| {
+        let mut answers = vec![
+            machine(6, "Deployed", json!({"hostname": "compute01", "power_type": "redfish"})),
+            Recorded::made("GET", "machines/xna7aq/", Some("power_parameters"), json!({"power_address": "10.9.0.11"})),
+            Recorded::made("PUT", "machines/xna7aq/", None, json!({"system_id": ID})),
+        ];
+        answers.extend(states.iter().map(|s| Recorded::made("GET", "machines/xna7aq/", Some("query_power_state"), json!({ "state": s }))));
+        Server::start(answers)
+    };
+    assert!(matches!(observe(&server(&["on"]).await, &identify).await, Observation::Done { .. }), "it works by now");
+    let server_that_learns = server(&["error", "on"]).await;
+    let driver = server_that_learns.driver_with(|o| drop(o.bmc_credentials.insert("node01".into(), ("root".into(), Secret::new("new")))));
+    assert_eq!(driver.begin(&identify).await.unwrap(), Begun::Complete);
+    assert_eq!(server_that_learns.changes().len(), 1);
+    assert!(matches!(driver.observe(std::slice::from_ref(&identify)).await[0], Ok(Observation::Done { .. })));
+    // They are not set over and over again.
+    let error = failed(observe(&server(&["error"]).await, &Call { begun: true, ..identify }).await);
+    assert!(error.class == ErrorClass::Failed && error.message.contains("MAAS cannot use the BMC at 10.9.0.11"), "{error}");
 }
 
 #[tokio::test]
@@ -327,6 +397,9 @@ async fn release_by_status() {
 #[tokio::test]
 async fn platform_sets_names_tags_parameters_and_data() {
     let params = ApplyNodePlatform {
+        min_kernel: None,
+        pool: None,
+        zone: None,
         hostname: "compute01".into(),
         domain: None,
         add_tags: vec!["fast".into(), "gpu".into()],

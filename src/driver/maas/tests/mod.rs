@@ -43,6 +43,10 @@ pub(super) fn blank_machine() -> Machine {
         os: String::new(),
         series: String::new(),
         kernel: None,
+        min_kernel: None,
+        power_error: false,
+        pool: None,
+        zone: None,
         tags: vec![],
         owner_data: std::collections::BTreeMap::new(),
     }

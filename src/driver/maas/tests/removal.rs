@@ -59,7 +59,7 @@ fn subnet() -> SiteRemoval {
 }
 
 fn vlan() -> SiteRemoval {
-    SiteRemoval::Vlan { fabric: "dc1".into(), vid: 100, before: VlanValues { name: "prod".into(), mtu: 9000 } }
+    SiteRemoval::Vlan { fabric: "dc1".into(), vid: 100, before: VlanValues { name: "prod".into(), mtu: 9000, space: None } }
 }
 
 fn fabric() -> SiteRemoval {

@@ -90,7 +90,7 @@ async fn creates_networks_with_the_recorded_parameters() {
     let fabric = NetworkResource::Fabric { name: "dc1".into(), before: None };
     begins_as("fabric-create", vec![fabrics(&[])], &fabric, &["description", "class_type"]).await;
 
-    let after = VlanValues { name: "prod".into(), mtu: 9000 };
+    let after = VlanValues { name: "prod".into(), mtu: 9000, space: None };
     let vlan = NetworkResource::Vlan { fabric: "dc1".into(), vid: 100, after, before: None };
     begins_as("vlan-create", vec![fabrics(&[recorded("fabric-create").body])], &vlan, &[]).await;
 
@@ -131,10 +131,15 @@ async fn what_is_there_is_done() {
         NetworkResource::Vlan {
             fabric: "dc1".into(),
             vid: 100,
-            after: VlanValues { name: "prod".into(), mtu: 9000 },
-            before: Some(VlanValues { name: "old".into(), mtu: 1500 }),
+            after: VlanValues { name: "prod".into(), mtu: 9000, space: None },
+            before: Some(VlanValues { name: "old".into(), mtu: 1500, space: None }),
         },
-        NetworkResource::Vlan { fabric: "fabric-0".into(), vid: 0, after: VlanValues { name: "untagged".into(), mtu: 1500 }, before: None },
+        NetworkResource::Vlan {
+            fabric: "fabric-0".into(),
+            vid: 0,
+            after: VlanValues { name: "untagged".into(), mtu: 1500, space: None },
+            before: None,
+        },
         NetworkResource::Subnet { cidr, after: prod(), before: None },
         NetworkResource::Range {
             subnet: cidr,
@@ -177,8 +182,8 @@ async fn what_somebody_else_changed_is_not_overwritten() {
             NetworkResource::Vlan {
                 fabric: "dc1".into(),
                 vid: 100,
-                after: VlanValues { name: "prod".into(), mtu: 1500 },
-                before: Some(VlanValues { name: "prod".into(), mtu: 4000 }),
+                after: VlanValues { name: "prod".into(), mtu: 1500, space: None },
+                before: Some(VlanValues { name: "prod".into(), mtu: 4000, space: None }),
             },
             "MTU is 9000, expected 4000 or 1500",
         ),
@@ -234,8 +239,12 @@ async fn updates_send_only_what_changes() {
     assert_eq!(server.changes()[0].form(), [("name".to_owned(), "pxe".to_owned())]);
 
     // A fabric of this plan comes with an untagged VLAN that no plan has seen.
-    let vlan =
-        NetworkResource::Vlan { fabric: "dc1".into(), vid: 0, after: VlanValues { name: "untagged".into(), mtu: 9100 }, before: None };
+    let vlan = NetworkResource::Vlan {
+        fabric: "dc1".into(),
+        vid: 0,
+        after: VlanValues { name: "untagged".into(), mtu: 9100, space: None },
+        before: None,
+    };
     let server = Server::start(vec![fabrics(&[dc1()]), recorded("vlan-create").at("PUT", "fabrics/9/vlans/0/", None)]).await;
     server.driver().begin(&call(ActionKind::CreateNetworkTemplate, &vlan)).await.unwrap();
     assert_eq!(server.changes()[0].form(), [("mtu".to_owned(), "9100".to_owned())]);

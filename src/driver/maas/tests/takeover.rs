@@ -15,6 +15,9 @@ use crate::driver::{Call, Driver, DriverError, ErrorClass, Observation};
 /// An action of every kind that changes a machine.
 fn actions() -> Vec<Call> {
     let platform = ApplyNodePlatform {
+        min_kernel: None,
+        pool: None,
+        zone: None,
         hostname: "compute01".into(),
         domain: None,
         add_tags: vec!["fast".into()],
@@ -23,7 +26,7 @@ fn actions() -> Vec<Call> {
         set_owner_data: BTreeMap::from([("rack".into(), "r1".into())]),
         remove_owner_data: vec![],
     };
-    let deploy = DeployNode { os: "ubuntu".into(), series: "noble".into(), kernel: None };
+    let deploy = DeployNode { os: "ubuntu".into(), series: "noble".into(), kernel: None, user_data: None };
     vec![
         call(ActionKind::IdentifyNode, &IdentifyNode { hostname: "compute01".into(), domain: None, power: None }),
         call(ActionKind::ConfigureHardware, &NoParams {}),
@@ -116,7 +119,7 @@ async fn without_an_answer_to_whose_it_is_nothing_is_decided() {
 #[tokio::test]
 async fn a_failed_deployment_that_is_not_ours_is_not_released_to_deploy() {
     let at = server(machine(11, "Failed deployment", json!({"owner": "admin"}))).await;
-    let deploy = call(ActionKind::DeployNode, &DeployNode { os: "ubuntu".into(), series: "noble".into(), kernel: None });
+    let deploy = call(ActionKind::DeployNode, &DeployNode { os: "ubuntu".into(), series: "noble".into(), kernel: None, user_data: None });
     let error = refusal(&at, &deploy).await;
     assert!(error.message.contains("is Failed deployment, and not by drydock for this site"), "{error}");
     assert_eq!(at.changes(), []);

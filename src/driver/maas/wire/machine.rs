@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use base64::Engine as _;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
@@ -77,6 +78,12 @@ pub(in super::super) struct WireMachine {
     #[serde(default)]
     hwe_kernel: Option<String>,
     #[serde(default)]
+    min_hwe_kernel: Option<String>,
+    #[serde(default)]
+    pool: Option<WireName>,
+    #[serde(default)]
+    zone: Option<WireName>,
+    #[serde(default)]
     tag_names: Vec<String>,
     #[serde(default)]
     owner_data: BTreeMap<String, String>,
@@ -84,9 +91,10 @@ pub(in super::super) struct WireMachine {
     workload_annotations: BTreeMap<String, String>,
 }
 
+/// Something of which only the name matters: a domain, pool, zone, space or disk.
 #[derive(Debug, Clone, Deserialize)]
-struct WireName {
-    name: String,
+pub(in super::super) struct WireName {
+    pub(in super::super) name: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -125,6 +133,8 @@ struct WireInterface {
     kind: String,
     #[serde(default)]
     mac_address: Option<String>,
+    #[serde(default)]
+    product: Option<String>,
     #[serde(default)]
     vlan: Option<WireId>,
     #[serde(default)]
@@ -227,6 +237,40 @@ struct WireFilesystem {
     mount_options: Option<String>,
     #[serde(default)]
     uuid: Option<String>,
+}
+
+/// `GET nodes/ID/results/current-commissioning/` with `include_output`.
+#[derive(Debug, Clone, Deserialize)]
+pub(in super::super) struct WireScriptSet {
+    #[serde(default)]
+    results: Vec<WireScriptResult>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct WireScriptResult {
+    name: String,
+    #[serde(default, deserialize_with = "nullable")]
+    status_name: String,
+    /// Standard output and error together, in base64.
+    #[serde(default, deserialize_with = "nullable")]
+    output: String,
+}
+
+impl WireScriptSet {
+    /// Name and output of each script; where a script said nothing, how it ended.
+    pub(in super::super) fn into_outputs(self) -> impl Iterator<Item = (String, String)> {
+        self.results.into_iter().map(|r| {
+            let bytes = base64::engine::general_purpose::STANDARD.decode(r.output.trim()).unwrap_or_default();
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            (r.name, if text.trim().is_empty() { r.status_name } else { text })
+        })
+    }
+}
+
+/// `op=query_power_state` of a machine.
+#[derive(Debug, Clone, Deserialize)]
+pub(in super::super) struct WirePowerState {
+    pub(in super::super) state: String,
 }
 
 /// `GET nodes/ID/volume-groups/`; the machine's own answer has ids only.
@@ -369,6 +413,7 @@ impl WireMachine {
                     Some("off") => PowerState::Off,
                     _ => PowerState::Unknown,
                 },
+                power_error: self.power_state.as_deref() == Some("error"),
                 power_type: text(self.power_type),
                 bmc_address: None,
                 owner: text(self.owner),
@@ -389,6 +434,9 @@ impl WireMachine {
                 os: self.osystem,
                 series: self.distro_series,
                 kernel: text(self.hwe_kernel),
+                min_kernel: text(self.min_hwe_kernel),
+                pool: self.pool.map(|p| p.name),
+                zone: self.zone.map(|z| z.name),
                 tags,
                 owner_data: annotations,
             },
@@ -414,6 +462,7 @@ impl From<WireInterface> for MachineInterface {
             kind,
             mac: text(w.mac_address).map(|m| m.to_ascii_lowercase()),
             bus: None,
+            product: text(w.product),
             vlan: w.vlan.map(|v| v.id),
             mtu: w.effective_mtu,
             parents,

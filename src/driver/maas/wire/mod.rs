@@ -8,7 +8,7 @@ mod machine;
 mod site;
 
 pub(super) use events::WireEvents;
-pub(super) use machine::{Found, WireMachine, WireVolumeGroup};
+pub(super) use machine::{Found, WireMachine, WireName, WirePowerState, WireScriptSet, WireVolumeGroup};
 pub(super) use site::{
     PowerAddress, WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireRackImages, WireRange, WireRepository,
     WireRoute, WireSelection, WireSshKey, WireSubnet, WireTag, WireUser, WireVersion, images,

@@ -49,6 +49,8 @@ pub(super) struct WireVlan {
     relay_vlan: Option<u64>,
     #[serde(default)]
     primary_rack: Option<String>,
+    #[serde(default)]
+    space: Option<String>,
 }
 
 impl From<WireFabric> for Fabric {
@@ -70,6 +72,8 @@ impl From<WireVlan> for Vlan {
             external_dhcp: text(w.external_dhcp),
             relay_vlan: w.relay_vlan,
             primary_rack: text(w.primary_rack),
+            // What is in no space is in one that is called so.
+            space: text(w.space).filter(|s| s != "undefined"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Boot actions of small sites.
 
+mod delivery;
 mod hostile;
 mod paid;
 mod pipelines;
