@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs all checks and tests, with their own set-up: formatting, lints (warnings are errors), licences where cargo-deny is installed,
-# unit and integration tests. Peers are installed by the tests that need them: sushy-tools into target/peers, Debian packages with apt-get.
+# unit and integration tests. Peers are installed by the tests that need them: sushy-tools and DMTF's validators into target/peers, Debian packages with apt-get.
 set -euo pipefail
 cd "$(dirname "$0")"
 if ! python3 -c 'import venv, ensurepip' 2>/dev/null; then

@@ -199,22 +199,7 @@ impl OobDriver for FakeSite {
 
 /// A BMC as a node's binding expects it.
 pub(super) fn bmc(uuid: &str, power: PowerState) -> Bmc {
-    Bmc {
-        driver: "fake".to_owned(),
-        address: "10.0.0.1".to_owned(),
-        system: "1".to_owned(),
-        uuid: Some(uuid.to_owned()),
-        guid: None,
-        serial: None,
-        manufacturer: None,
-        model: None,
-        bios_version: None,
-        macs: Vec::new(),
-        power,
-        boot: None,
-        reset_types: Vec::new(),
-        health: None,
-    }
+    Bmc { uuid: Some(uuid.to_owned()), power, ..Bmc::unread("fake", "10.0.0.1".to_owned(), "1".to_owned()) }
 }
 
 /// A machine at the provisioner.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Inventory;
+
 /// Power state of a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -76,6 +78,9 @@ pub struct Bmc {
     pub reset_types: Vec<String>,
     /// Health (`OK`, `Warning`, `Critical`).
     pub health: Option<String>,
+    /// Parts, health and events; absent where nobody asked, or the driver does not read them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<Inventory>,
 }
 
 impl Bmc {
@@ -96,6 +101,7 @@ impl Bmc {
             boot: None,
             reset_types: Vec::new(),
             health: None,
+            inventory: None,
         }
     }
 }

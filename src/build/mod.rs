@@ -5,12 +5,14 @@
 
 mod binding;
 mod bmc;
+mod inventory;
 mod machine;
 mod site;
 
 pub(crate) use binding::untied;
 pub use binding::{Binding, same_bus_address, same_uuid, uuid_key};
 pub use bmc::{Bmc, BmcHealth, BootEnabled, BootOverride, PowerState, Sensor};
+pub use inventory::{Drive, Inventory, LogEvent, MemoryModule, NicPort, Processor};
 pub use machine::{
     BondParameters, Disk, DiskKind, DiskPartition, FilesystemFacts, Firmware, InterfaceKind, LinkMode, LogicalVolumeFacts, Machine,
     MachineInterface, MachineStatus, SubnetLink, VolumeGroupFacts,

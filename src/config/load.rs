@@ -201,6 +201,12 @@ impl Settings {
         self.transport(ca_file.as_deref(), pinned_sha256, *insecure_skip_tls_verify, *allow_plain_http)
     }
 
+    /// Certificates of single BMCs, by address.
+    pub fn redfish_certificates(&self) -> impl Iterator<Item = (&str, Option<PathBuf>, &[String])> {
+        let given = &self.drivers.redfish.certificates;
+        given.iter().map(|(address, c)| (address.as_str(), c.ca_file.as_deref().map(|f| self.path(f)), c.pinned_sha256.as_slice()))
+    }
+
     /// How to connect to BMCs.
     pub fn redfish_transport(&self) -> Transport {
         let RedfishSettings { ca_file, pinned_sha256, insecure_skip_tls_verify, allow_plain_http, .. } = &self.drivers.redfish;
@@ -285,6 +291,13 @@ impl Checker<'_> {
         }
         for (address, url) in &redfish.endpoints {
             self.url(&["drivers", "redfish", "endpoints", address], url, redfish.allow_plain_http);
+        }
+        for (address, trust) in &redfish.certificates {
+            if trust.ca_file.is_none() && trust.pinned_sha256.is_empty() {
+                let route = ["drivers", "redfish", "certificates", address];
+                let message = format!("`{}` trusts no certificate", route.join("."));
+                self.push(&route, &message, "give `ca_file` or `pinned_sha256`, or leave the key out");
+            }
         }
     }
 

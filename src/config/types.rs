@@ -159,16 +159,30 @@ pub struct RedfishSettings {
     pub ca_file: Option<PathBuf>,
     /// SHA-256 fingerprints of server certificates that are accepted whatever they say.
     pub pinned_sha256: Vec<String>,
+    /// Certificates of single BMCs by the address that the design gives them, instead of those above.
+    pub certificates: BTreeMap<String, CertificateSettings>,
     /// Accept any certificate.
     pub insecure_skip_tls_verify: bool,
     /// Accept `http://` to hosts other than loopback.
     pub allow_plain_http: bool,
+    /// BMCs that are talked to at once; 128 if not given.
+    pub parallel: Option<std::num::NonZeroU16>,
     /// How often waiting actions are polled.
     pub poll_interval: Option<TimeSpan>,
     /// How long a request may take, with its repetitions.
     pub request_timeout: Option<TimeSpan>,
     /// Credentials of nodes whose documents give none.
     pub credentials: Option<Credentials>,
+}
+
+/// `drivers.redfish.certificates.ADDRESS:`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CertificateSettings {
+    /// PEM file with certificates to trust.
+    pub ca_file: Option<PathBuf>,
+    /// SHA-256 fingerprints that are accepted.
+    pub pinned_sha256: Vec<String>,
 }
 
 /// `drivers.ipmi:`.

@@ -1,4 +1,4 @@
-//! Machines that are switched by short commands (IPMI, libvirt): which action is which command, when it is done, when it is repeated.
+//! Machines whose power and boot source are levels (Redfish, IPMI, libvirt): which action is which command, when it is done, when it is repeated.
 //!
 //! In: a [`Managed`] machine per node. Out: the driver side of `set_node_boot`, `power_on_node` and `power_off_node`, with the meaning that
 //! [`super::power`] describes. One command at a time per machine; machines are worked on side by side.
@@ -15,7 +15,7 @@ use super::power::{self, Order, Power, Switch};
 use super::{Begun, Call, Driver, DriverError, ErrorClass, Observation, OobDriver};
 use crate::action::ActionKind;
 use crate::action::params::{BootTarget, PowerParams, SetNodeBoot};
-use crate::build::{Bmc, BmcHealth, BootOverride, PowerState};
+use crate::build::{Binding, Bmc, BmcHealth, BootOverride, Inventory, PowerState};
 
 /// A power command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,13 +46,48 @@ pub(super) struct Boot {
 }
 
 impl Boot {
-    fn is_set(&self, target: BootTarget, ordered: bool) -> bool {
+    pub(super) fn is_set(&self, target: BootTarget, ordered: bool) -> bool {
         let shown = match target {
             BootTarget::Pxe => self.pxe,
             BootTarget::Disk => self.disk,
         };
         shown == Shown::Yes || (ordered && shown == Shown::IfOrdered)
     }
+}
+
+/// What a look is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Want {
+    pub(super) power: bool,
+    pub(super) boot: bool,
+    /// It comes again soon, so what fails is not repeated.
+    pub(super) quick: bool,
+}
+
+/// What one look at a machine shows.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    /// Which machine it is, where that is seen with the rest; power and boot source are not in it.
+    pub(super) identity: Option<Bmc>,
+    pub(super) power: Option<Result<Power, DriverError>>,
+    pub(super) boot: Option<Result<Boot, DriverError>>,
+    /// What the machine has accepted and works on, in a few words.
+    pub(super) busy: Option<String>,
+    /// Why something that it had accepted came to nothing; told once.
+    pub(super) failed: Option<DriverError>,
+    /// When it was last started or reset, as the machine writes it.
+    pub(super) last_reset: Option<String>,
+}
+
+/// How an order to switch off was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Accepted {
+    /// It goes off.
+    Ordered,
+    /// The operating system was asked: there is no other way.
+    Asked,
+    /// It cannot be switched off, and was reset instead.
+    Reset,
 }
 
 /// A machine that can be asked and ordered. Every method is one exchange with it; none repeats an order.
@@ -73,14 +108,66 @@ pub(super) trait Managed: Send + Sync + 'static {
     /// Which machine it is; power and boot source are added by the caller.
     async fn identity(&self) -> Result<Bmc, DriverError>;
 
+    /// One look, with as few exchanges as it takes.
+    async fn look(&self, want: Want, binding: &Binding) -> Result<Look, DriverError> {
+        let _ = binding;
+        let power = if want.power { Some(self.power().await) } else { None };
+        let boot = if want.boot { Some(self.boot().await) } else { None };
+        Ok(Look { power, boot, ..Look::default() })
+    }
+
+    /// Everything that tells which machine it is, with power and boot source.
+    async fn interrogate(&self) -> Result<Bmc, DriverError> {
+        let mut bmc = self.identity().await?;
+        bmc.power = match self.power().await? {
+            Power::On => PowerState::On,
+            Power::Off => PowerState::Off,
+            Power::PoweringOn | Power::PoweringOff => PowerState::Changing,
+            Power::Unknown => PowerState::Unknown,
+        };
+        bmc.boot = match self.boot().await {
+            Ok(boot) => Some(boot.fact),
+            // It has no such thing.
+            Err(e) if e.class == ErrorClass::Rejected => None,
+            Err(e) => return Err(e),
+        };
+        Ok(bmc)
+    }
+
+    /// As much of it as tells power, and whether it is the bound machine.
+    async fn identify(&self, binding: &Binding) -> Result<Bmc, DriverError> {
+        let _ = binding;
+        self.interrogate().await
+    }
+
     /// Orders a change of power.
     async fn switch(&self, verb: Verb) -> Result<(), DriverError>;
+
+    /// Orders it off at once, or in whatever way there is; `asked` says that the operating system was asked before, and did not shut down in time.
+    async fn force_off(&self, asked: bool) -> Result<Accepted, DriverError> {
+        let _ = asked;
+        self.switch(Verb::Off).await.map(|()| Accepted::Ordered)
+    }
+
+    /// How many ways there are to set this boot source now.
+    fn boot_ways(&self, target: BootTarget) -> usize {
+        let _ = target;
+        Self::BOOT_WAYS
+    }
 
     /// Sets the boot source.
     async fn set_boot(&self, target: BootTarget, way: usize) -> Result<(), DriverError>;
 
     /// Firmware, sensors, events.
     async fn health(&self) -> Result<BmcHealth, DriverError>;
+
+    /// Parts, health and events; `None` where the driver does not read them.
+    async fn inventory(&self) -> Result<Option<Inventory>, DriverError> {
+        Ok(None)
+    }
+
+    /// Ends sessions.
+    async fn close(&self) {}
 }
 
 /// Times of a driver.
@@ -184,29 +271,34 @@ impl<M: Managed> Levels<M> {
     async fn observe_slot(&self, slot: &Slot<M>, calls: &[Call]) -> Vec<Result<Observation, DriverError>> {
         let mut orders = slot.orders.lock().await;
         let wants = |boot: bool| calls.iter().any(|c| (c.kind == ActionKind::SetNodeBoot) == boot);
-        let power = if wants(false) { Some(slot.machine.power().await) } else { None };
-        let boot = if wants(true) { Some(slot.machine.boot().await) } else { None };
-        calls.iter().map(|call| self.observe_call(slot, &mut orders, power.as_ref(), boot.as_ref(), call)).collect()
+        let want = Want { power: wants(false), boot: wants(true), quick: true };
+        let binding = calls.iter().map(|c| &c.binding).find(|b| b.uuid.is_some()).or(calls.first().map(|c| &c.binding));
+        match slot.machine.look(want, binding.unwrap_or(&Binding::default())).await {
+            Ok(look) => calls.iter().map(|call| self.observe_call(slot, &mut orders, &look, call)).collect(),
+            Err(e) => vec![Err(e); calls.len()],
+        }
     }
 
     fn observe_call(
         &self,
         slot: &Slot<M>,
         orders: &mut BTreeMap<String, Order>,
-        power: Option<&Result<Power, DriverError>>,
-        boot: Option<&Result<Boot, DriverError>>,
+        look: &Look,
         call: &Call,
     ) -> Result<Observation, DriverError> {
+        if let Some(seen) = &look.identity {
+            is_bound(slot, seen, call)?;
+        }
         let order = orders.get(&call.action);
-        let level = |switch| match power {
-            Some(Ok(power)) => power::observe(switch, *power, order, &slot.machine.context()),
+        let level = |switch| match &look.power {
+            Some(Ok(power)) => power::observe(switch, *power, order, look.last_reset.as_deref(), &slot.machine.context()),
             Some(Err(e)) => Err(e.clone()),
             None => Err(self.not_mine(call.kind)),
         };
         let seen = match call.kind {
             ActionKind::PowerOnNode => level(Switch::On)?,
             ActionKind::PowerOffNode => level(Switch::Off)?,
-            ActionKind::SetNodeBoot => match boot {
+            ActionKind::SetNodeBoot => match &look.boot {
                 Some(Ok(boot)) if boot.is_set(call.params::<SetNodeBoot>()?.target, order.is_some()) => Observation::done(),
                 Some(Ok(_)) if order.is_some_and(Order::is_open) => {
                     Observation::InProgress { detail: "the boot source was set and does not show yet".to_owned() }
@@ -217,7 +309,14 @@ impl<M: Managed> Levels<M> {
             },
             other => return Err(self.not_mine(other)),
         };
-        if matches!(seen, Observation::Done { .. }) {
+        let seen = match (seen, &look.busy, &look.failed) {
+            // What the BMC says of a task is worth less than the state that it shows.
+            (Observation::Done { .. }, ..) => Observation::done(),
+            (_, _, Some(error)) if order.is_some() => Observation::Failed(error.clone()),
+            (_, Some(detail), _) if order.is_some() => Observation::InProgress { detail: detail.clone() },
+            (seen, ..) => seen,
+        };
+        if matches!(seen, Observation::Done { .. } | Observation::Failed(_)) {
             orders.remove(&call.action);
         }
         Ok(seen)
@@ -235,33 +334,30 @@ impl<M: Managed> Levels<M> {
 
     async fn begin_slot(&self, slot: &Slot<M>, call: &Call) -> Result<Begun, DriverError> {
         let mut orders = slot.orders.lock().await;
-        let seen = slot.machine.identity().await?;
-        if let Some(why) = call.binding.contradicts_bmc(&seen) {
-            let node = call.node.as_deref().unwrap_or_default();
-            return Err(DriverError::new(ErrorClass::Precondition, format!("{}: {why}", slot.machine.context()))
-                .hint(format!("check the BMC address of node {node}; if the machine was replaced: `drydock rebind node.{node}`")));
-        }
+        let boots = call.kind == ActionKind::SetNodeBoot;
+        let mut look = slot.machine.look(Want { power: !boots, boot: boots, quick: false }, &call.binding).await?;
+        let seen = match look.identity.take() {
+            Some(seen) => seen,
+            None => slot.machine.identity().await?,
+        };
+        is_bound(slot, &seen, call)?;
+        let work = Work { slot, action: &call.action, orders: &mut orders };
         match call.kind {
-            ActionKind::SetNodeBoot => self.set_boot(slot, &mut orders, &call.action, call.params::<SetNodeBoot>()?.target).await,
-            ActionKind::PowerOnNode => self.switch(slot, &mut orders, &call.action, Switch::On, Duration::ZERO).await,
+            ActionKind::SetNodeBoot => self.set_boot(work, &look, call.params::<SetNodeBoot>()?.target).await,
+            ActionKind::PowerOnNode => self.switch(work, look, Switch::On, Duration::ZERO).await,
             ActionKind::PowerOffNode => {
                 let graceful = Duration::from_secs(u64::from(call.params::<PowerParams>()?.graceful_s));
-                self.switch(slot, &mut orders, &call.action, Switch::Off, graceful).await
+                self.switch(work, look, Switch::Off, graceful).await
             }
             other => Err(self.not_mine(other)),
         }
     }
 
-    async fn switch(
-        &self,
-        slot: &Slot<M>,
-        orders: &mut BTreeMap<String, Order>,
-        action: &str,
-        switch: Switch,
-        graceful: Duration,
-    ) -> Result<Begun, DriverError> {
+    async fn switch(&self, work: Work<'_, M>, look: Look, switch: Switch, graceful: Duration) -> Result<Begun, DriverError> {
+        let Work { slot, action, orders } = work;
         let wait = |reason: &str| Ok(Begun::Wait { reason: reason.to_owned() });
-        match (switch, slot.machine.power().await?) {
+        let power = look.power.ok_or_else(|| self.not_mine(ActionKind::PowerOnNode))??;
+        match (switch, power) {
             (Switch::On, Power::On) | (Switch::Off, Power::Off) => {
                 orders.remove(action);
                 return Ok(Begun::Complete);
@@ -269,48 +365,57 @@ impl<M: Managed> Levels<M> {
             (_, Power::PoweringOn) => return wait("the machine is powering on"),
             (_, Power::PoweringOff) => return wait("the machine is powering off"),
             (_, Power::Unknown) => {
-                power::observe(switch, Power::Unknown, None, &slot.machine.context())?;
+                power::observe(switch, Power::Unknown, None, None, &slot.machine.context())?;
             }
             _ => {}
         }
-        let before = orders.get(action).copied();
-        if before.is_some_and(|o| o.is_open()) {
+        if let Some(detail) = look.busy {
+            return Ok(Begun::Wait { reason: detail });
+        }
+        let before = orders.get(action).cloned();
+        if before.as_ref().is_some_and(Order::is_open) {
             return wait("it was ordered and is not confirmed yet");
         }
+        let settle = self.times.settle;
         if switch == Switch::On {
             slot.machine.switch(Verb::On).await?;
-            orders.insert(action.to_owned(), Order::within(self.times.settle));
+            orders.insert(action.to_owned(), Order::within(settle));
             return wait("power on is not confirmed yet");
         }
-        if !graceful.is_zero() && !before.is_some_and(|o| o.is_overdue()) {
+        let asked = before.as_ref().is_some_and(Order::is_overdue);
+        if !graceful.is_zero() && !asked {
             match slot.machine.switch(Verb::Shutdown).await {
                 Ok(()) => {
                     orders.insert(action.to_owned(), Order::graceful(graceful));
                     return wait("the operating system is shutting down");
                 }
-                // Soft-off is optional (IPMI 2.0, table 28-4), and not every machine listens to it.
+                // Soft-off is optional (IPMI 2.0, table 28-4), some BMCs advertise it and cannot do it, and not every machine listens to it.
                 Err(e) if e.class == ErrorClass::Rejected => {}
                 Err(e) => return Err(e),
             }
         }
-        slot.machine.switch(Verb::Off).await?;
-        orders.insert(action.to_owned(), Order::within(self.times.settle));
-        wait("power off is not confirmed yet")
+        let (order, reason) = match slot.machine.force_off(asked).await? {
+            Accepted::Ordered => (Order::within(settle), "power off is not confirmed yet"),
+            Accepted::Asked => (Order::graceful(settle), "the operating system is shutting down"),
+            Accepted::Reset => (Order::reset(look.last_reset, settle), "the machine cannot be switched off, and was reset instead"),
+        };
+        orders.insert(action.to_owned(), order);
+        wait(reason)
     }
 
-    async fn set_boot(
-        &self,
-        slot: &Slot<M>,
-        orders: &mut BTreeMap<String, Order>,
-        action: &str,
-        target: BootTarget,
-    ) -> Result<Begun, DriverError> {
-        if slot.machine.boot().await?.is_set(target, false) {
-            return Ok(Begun::Complete);
+    async fn set_boot(&self, work: Work<'_, M>, look: &Look, target: BootTarget) -> Result<Begun, DriverError> {
+        let Work { slot, action, orders } = work;
+        match &look.boot {
+            Some(Ok(boot)) if boot.is_set(target, false) => return Ok(Begun::Complete),
+            Some(Err(e)) => return Err(e.clone()),
+            _ => {}
+        }
+        if let Some(detail) = &look.busy {
+            return Ok(Begun::Wait { reason: detail.clone() });
         }
         let mut refused = None;
         let mut accepted = false;
-        for way in 0..M::BOOT_WAYS {
+        for way in 0..slot.machine.boot_ways(target) {
             match slot.machine.set_boot(target, way).await {
                 Ok(()) => {}
                 Err(e) if e.class == ErrorClass::Rejected => {
@@ -334,32 +439,41 @@ impl<M: Managed> Levels<M> {
         }
     }
 
-    /// Reads one machine completely.
-    async fn interrogate(&self, node: &str) -> Result<Bmc, DriverError> {
-        let slot = self.slot(Some(node), "interrogate")?;
-        let _orders = slot.orders.lock().await;
-        let mut bmc = slot.machine.identity().await?;
-        bmc.power = match slot.machine.power().await? {
-            Power::On => PowerState::On,
-            Power::Off => PowerState::Off,
-            Power::PoweringOn | Power::PoweringOff => PowerState::Changing,
-            Power::Unknown => PowerState::Unknown,
-        };
-        bmc.boot = match slot.machine.boot().await {
-            Ok(boot) => Some(boot.fact),
-            // It has no such thing.
-            Err(e) if e.class == ErrorClass::Rejected => None,
-            Err(e) => return Err(e),
-        };
-        Ok(bmc)
+    /// Something that is read of one machine while nothing else talks to it.
+    async fn turn(&self, node: &str, what: &str) -> Result<(&Slot<M>, tokio::sync::MutexGuard<'_, BTreeMap<String, Order>>), DriverError> {
+        let slot = self.slot(Some(node), what)?;
+        Ok((slot, slot.orders.lock().await))
     }
 
-    /// Firmware, sensors and events of one machine.
-    async fn health(&self, node: &str) -> Result<BmcHealth, DriverError> {
-        let slot = self.slot(Some(node), "health")?;
-        let _orders = slot.orders.lock().await;
-        slot.machine.health().await
+    /// Ends the sessions of all machines.
+    async fn close(self: &Arc<Self>) {
+        let mut tasks = JoinSet::new();
+        let names: Vec<String> = self.nodes.keys().cloned().collect();
+        for name in names {
+            let levels = Arc::clone(self);
+            tasks.spawn(async move {
+                if let Ok((slot, _turn)) = levels.turn(&name, "the end").await {
+                    slot.machine.close().await;
+                }
+            });
+        }
+        while tasks.join_next().await.is_some() {}
     }
+}
+
+/// One action on one machine, whose turn it is.
+struct Work<'a, M> {
+    slot: &'a Slot<M>,
+    action: &'a str,
+    orders: &'a mut BTreeMap<String, Order>,
+}
+
+/// Refuses a machine that is not the bound one.
+fn is_bound<M: Managed>(slot: &Slot<M>, seen: &Bmc, call: &Call) -> Result<(), DriverError> {
+    let Some(why) = call.binding.contradicts_bmc(seen) else { return Ok(()) };
+    let node = call.node.as_deref().unwrap_or_default();
+    Err(DriverError::new(ErrorClass::Precondition, format!("{}: {why}", slot.machine.context()))
+        .hint(format!("check the BMC address of node {node}; if the machine was replaced: `drydock rebind node.{node}`")))
 }
 
 /// A driver whose machines are [`Levels`], and which has nothing of its own to say about actions.
@@ -393,10 +507,22 @@ impl<T: Levelled> Driver for T {
 #[async_trait]
 impl<T: Levelled> OobDriver for T {
     async fn interrogate(&self, node: &str) -> Result<Bmc, DriverError> {
-        self.levels().interrogate(node).await
+        self.levels().turn(node, "interrogate").await?.0.machine.interrogate().await
+    }
+
+    async fn identify(&self, node: &str, binding: &Binding) -> Result<Bmc, DriverError> {
+        self.levels().turn(node, "identify").await?.0.machine.identify(binding).await
     }
 
     async fn health(&self, node: &str) -> Result<BmcHealth, DriverError> {
-        self.levels().health(node).await
+        self.levels().turn(node, "health").await?.0.machine.health().await
+    }
+
+    async fn inventory(&self, node: &str) -> Result<Option<Inventory>, DriverError> {
+        self.levels().turn(node, "inventory").await?.0.machine.inventory().await
+    }
+
+    async fn close(&self) {
+        self.levels().close().await;
     }
 }

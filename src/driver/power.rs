@@ -32,23 +32,30 @@ pub(super) enum Switch {
 }
 
 /// What this process has ordered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Order {
     /// Until when the old state is in progress.
     until: Instant,
     /// Whether the operating system was asked to shut down.
     graceful: bool,
+    /// The machine was reset instead of switched off; when it was last reset before, if it tells.
+    reset: Option<Option<String>>,
 }
 
 impl Order {
     /// An order that is confirmed within some time.
     pub(super) fn within(time: Duration) -> Self {
-        Self { until: Instant::now() + time, graceful: false }
+        Self { until: Instant::now() + time, graceful: false, reset: None }
     }
 
     /// The operating system was asked to shut down, and has this long for it.
     pub(super) fn graceful(time: Duration) -> Self {
-        Self { until: Instant::now() + time, graceful: true }
+        Self { until: Instant::now() + time, graceful: true, reset: None }
+    }
+
+    /// It was reset instead of switched off; `before` is its last reset before that.
+    pub(super) fn reset(before: Option<String>, time: Duration) -> Self {
+        Self { until: Instant::now() + time, graceful: false, reset: Some(before) }
     }
 
     /// Whether its time is not over.
@@ -63,8 +70,15 @@ impl Order {
 }
 
 /// What a machine's power state says about an action, given this process's order.
-pub(super) fn observe(switch: Switch, power: Power, order: Option<&Order>, context: &str) -> Result<Observation, DriverError> {
+pub(super) fn observe(
+    switch: Switch,
+    power: Power,
+    order: Option<&Order>,
+    last_reset: Option<&str>,
+    context: &str,
+) -> Result<Observation, DriverError> {
     let open = order.filter(|o| o.is_open());
+    let was_reset = order.and_then(|o| o.reset.as_ref());
     Ok(match (switch, power) {
         (Switch::On, Power::On) | (Switch::Off, Power::Off) => Observation::done(),
         (_, Power::PoweringOn) => Observation::InProgress { detail: "powering on".to_owned() },
@@ -72,6 +86,19 @@ pub(super) fn observe(switch: Switch, power: Power, order: Option<&Order>, conte
         (_, Power::Unknown) => {
             return Err(DriverError::new(ErrorClass::NotReady, format!("{context}: the BMC does not report the power state"))
                 .hint("it may still be starting; it is tried again"));
+        }
+        // A reset that shows is what switching off was for: whatever ran there runs no more.
+        (Switch::Off, Power::On) if was_reset.is_some_and(|before| last_reset.is_some() && before.as_deref() != last_reset) => {
+            Observation::done()
+        }
+        (Switch::Off, Power::On) if was_reset.is_some() && open.is_some() => {
+            Observation::InProgress { detail: "it was reset, since it cannot be switched off; not confirmed yet".to_owned() }
+        }
+        (Switch::Off, Power::On) if was_reset.is_some() => {
+            let what = "the machine cannot be switched off and was reset instead, and its last reset time does not show that";
+            Observation::Failed(
+                DriverError::new(ErrorClass::Inconclusive, format!("{context}: {what}")).hint("see whether it has started anew"),
+            )
         }
         (Switch::Off, Power::On) if open.is_some_and(|o| o.graceful) => {
             Observation::InProgress { detail: "the operating system was asked to shut down".to_owned() }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::action::{ActionKind, ErrorClass};
-use crate::build::{Binding, Bmc, BmcHealth, Endpoint, Machine, Provisioner};
+use crate::build::{Binding, Bmc, BmcHealth, Endpoint, Inventory, Machine, Provisioner};
 use crate::redact::Secret;
 
 /// An error of a driver: what, where, and what to do. Never holds a secret.
@@ -165,6 +165,12 @@ pub trait OobDriver: Driver {
     async fn health(&self, node: &str) -> Result<BmcHealth, DriverError> {
         let _ = node;
         Ok(BmcHealth::default())
+    }
+
+    /// Reads the machine's parts, its health and its event log (reads only); `None` where the driver does not read them. Slower than [`Self::interrogate`].
+    async fn inventory(&self, node: &str) -> Result<Option<Inventory>, DriverError> {
+        let _ = node;
+        Ok(None)
     }
 
     /// Ends sessions.

@@ -8,6 +8,7 @@ pub mod diagnostics;
 mod escape;
 mod explain;
 mod graph;
+pub mod machines;
 mod markdown;
 mod mask;
 mod names;

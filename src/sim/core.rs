@@ -50,6 +50,8 @@ pub(crate) struct Core {
     pub(crate) requests: Vec<RequestRecord>,
     /// Requests that this process has answered, reads included.
     pub(crate) answered: u64,
+    /// Requests that came to BMCs, by machine.
+    pub(crate) asked: BTreeMap<String, u64>,
     /// MAC to system id.
     macs: HashMap<String, String>,
     /// Machine to system id.
@@ -77,6 +79,7 @@ impl Core {
             effects: Vec::new(),
             requests: Vec::new(),
             answered: 0,
+            asked: BTreeMap::new(),
             macs: HashMap::new(),
             node_of: HashMap::new(),
             rendered: HashMap::new(),

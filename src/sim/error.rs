@@ -37,6 +37,12 @@ pub enum SimError {
         /// The folder.
         path: PathBuf,
     },
+    /// No certificate could be made for the BMCs.
+    #[error("simulated site: cannot make a certificate for the BMCs: {reason}")]
+    Certificate {
+        /// Why.
+        reason: String,
+    },
     /// A fault rule has a pattern that is no regular expression.
     #[error("simulate.faults: `{pattern}` is not a regular expression: {reason}")]
     Pattern {

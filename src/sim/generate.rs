@@ -93,7 +93,11 @@ fn machine(site: &Site, node: &Node, options: &SimOptions) -> Machine {
         boot_enabled: "Disabled".into(),
         boot_mode: "UEFI".into(),
         indicator: "Off".into(),
-        sessions: BTreeMap::new(),
+        logins: BTreeMap::new(),
+        accounts: BTreeMap::new(),
+        owner_etag: 1,
+        tasks: BTreeMap::new(),
+        log: Vec::new(),
         etag: 1,
     });
     let text = |t: Option<&crate::model::Text>, default: &str| t.map_or_else(|| default.to_owned(), |t| t.value.clone());
@@ -120,6 +124,7 @@ fn machine(site: &Site, node: &Node, options: &SimOptions) -> Machine {
         running: Running::Off,
         installed: None,
         timer: None,
+        last_reset: None,
     }
 }
 

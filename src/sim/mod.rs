@@ -7,6 +7,8 @@
 //!
 //! Imports [`crate::model`] and [`crate::redact`]; never [`crate::driver`].
 
+mod certificate;
+mod clock;
 mod core;
 mod db;
 mod error;
@@ -41,4 +43,6 @@ pub use generate::generate;
 pub use options::{Durability, FaultRule, Hardware, InitialState, MachineFault, Moment, SimOptions, Timing};
 pub use server::{Running, Server};
 pub use store::{RequestRecord, read_requests};
-pub use world::{Bmc, Disk, Event, Installed, Machine, Meta, Nic, Running as Activity, Timer, WORLD_FORMAT, Wire, World};
+pub use world::{
+    Account, Bmc, BmcEvent, Disk, Event, Installed, Login, Machine, Meta, Nic, Running as Activity, Task, Timer, WORLD_FORMAT, Wire, World,
+};

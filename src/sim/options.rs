@@ -117,6 +117,18 @@ pub struct Hardware {
     pub bmc_ignores_once: bool,
     /// The firmware boots from the network first where no override is set.
     pub network_boot_first: bool,
+    /// BMCs answer changes of power and boot source with tasks (202).
+    pub bmc_tasks: bool,
+    /// Members of a collection that a BMC gives at once; 0 is all.
+    pub bmc_page: u32,
+    /// Sessions that a BMC has room for; 0 is as many as anybody opens, and the oldest of 16 goes.
+    pub bmc_sessions: u32,
+    /// Reset types that BMCs have; without any, all that there are.
+    pub bmc_resets: Vec<String>,
+    /// BMCs list reset types in a resource of their own (`@Redfish.ActionInfo`).
+    pub bmc_action_info: bool,
+    /// BMCs speak HTTPS, with a certificate of their own.
+    pub bmc_tls: bool,
 }
 
 /// When effects reach the disk.
@@ -198,6 +210,8 @@ pub enum Moment {
     AfterEffect,
     /// When the answer is written (only for `kill`).
     AfterAnswer,
+    /// When the effect is durable and half of the answer's body is sent (only for `drop`).
+    MidAnswer,
 }
 
 /// How a machine misbehaves.
@@ -220,4 +234,20 @@ pub enum MachineFault {
     WrongCredentials,
     /// The machine never gets power: power commands are accepted without effect.
     LostPower,
+    /// The BMC shows the opposite of the power state.
+    BmcLiesAboutPower,
+    /// The BMC answers 204 to `Once` and keeps `Continuous`.
+    BmcIgnoresOnce,
+    /// The BMC forgets each session after one request.
+    BmcDropsSessions,
+    /// The BMC lists no system.
+    BmcListsNoSystem,
+    /// The BMC lists another system beside the machine.
+    BmcListsTwoSystems,
+    /// The BMC accepts resets as tasks, which fail.
+    BmcTaskFails,
+    /// The BMC has a certificate that nobody knows (with `hardware.bmc_tls`).
+    BmcWrongCertificate,
+    /// The first disk has failed.
+    FailedDrive,
 }

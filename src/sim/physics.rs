@@ -46,7 +46,7 @@ pub(crate) fn power(core: &mut Core, name: &str, command: Power) {
 
 /// Sets a BMC's boot override as a user or MAAS does.
 pub(crate) fn set_boot_override(core: &mut Core, name: &str, target: &str, enabled: &str) {
-    let ignores_once = core.world.meta.options.hardware.bmc_ignores_once;
+    let ignores_once = core.world.meta.options.hardware.bmc_ignores_once || core.faults.is_permanent(name, MachineFault::BmcIgnoresOnce);
     if let Some(bmc) = core.machine_mut(name).and_then(|m| m.bmc.as_mut()) {
         bmc.etag += 1;
         if enabled == "Disabled" || target == "None" {
@@ -88,6 +88,7 @@ pub(crate) fn misbehaves(core: &mut Core, name: &str, fault: MachineFault) -> bo
 
 /// Carries out what was due.
 pub(crate) fn happen(core: &mut Core, name: &str, event: Event) {
+    let now = core.now;
     match event {
         Event::PowerOn | Event::PowerCycle | Event::Reset => start(core, name),
         Event::PowerOff => {
@@ -96,6 +97,7 @@ pub(crate) fn happen(core: &mut Core, name: &str, event: Event) {
                 m.running = Running::Off;
                 if let Some(b) = &mut m.bmc {
                     b.etag += 1;
+                    b.note(now, "The system was switched off.");
                 }
             }
             lifecycle::powered_off(core, name);
@@ -130,11 +132,15 @@ pub(crate) fn happen(core: &mut Core, name: &str, event: Event) {
 }
 
 fn start(core: &mut Core, name: &str) {
+    let now = core.now;
     if let Some(m) = core.machine_mut(name) {
+        let text = if m.on { "The system was reset." } else { "The system was switched on." };
         m.on = true;
         m.running = Running::Booting;
+        m.last_reset = Some(now);
         if let Some(b) = &mut m.bmc {
             b.etag += 1;
+            b.note(now, text);
         }
     }
     let ms = core.world.meta.options.timing.post_ms;

@@ -360,6 +360,7 @@ fn foreign_machine(world: &World, name: &str) -> Machine {
         running: Running::OperatingSystem,
         installed: None,
         timer: None,
+        last_reset: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The servers: one listener for MAAS, one for each BMC, on loopback, for as long as a [`Running`] lives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -25,7 +25,7 @@ use super::listen::{Loopback, Switch};
 use super::options::{Durability, FaultRule, MachineFault, Moment, SimOptions};
 use super::store::{RequestRecord, Store, read};
 use super::world::World;
-use super::{generate, maas, redfish};
+use super::{certificate, generate, maas, redfish};
 
 /// Bodies are forms and small JSON; nobody uploads images here.
 const MAX_BODY: usize = 8 << 20;
@@ -37,6 +37,9 @@ struct Endpoints {
     key: String,
     bmcs: BTreeMap<String, u16>,
     addresses: BTreeMap<String, String>,
+    /// Whether the BMCs speak HTTPS.
+    #[serde(default)]
+    tls: bool,
 }
 
 /// Starts simulated sites.
@@ -54,6 +57,8 @@ pub struct Running {
     pub bmc_urls: BTreeMap<String, String>,
     /// The same by the BMC's address in the design.
     pub bmc_urls_by_address: BTreeMap<String, String>,
+    /// PEM of the certificate that the BMCs have, where they speak HTTPS.
+    pub bmc_certificate: Option<String>,
     own: Option<Own>,
 }
 
@@ -140,20 +145,23 @@ impl Server {
 /// Uses the servers of the process that has the world open.
 fn attach(dir: &Path) -> Result<Running, SimError> {
     let endpoints = read_endpoints(dir).ok_or_else(|| SimError::InUse { path: dir.to_owned() })?;
-    Ok(running(&endpoints, None))
+    let pem = std::fs::read_to_string(dir.join("bmc.pem")).ok().filter(|_| endpoints.tls);
+    Ok(running(&endpoints, pem, None))
 }
 
 fn read_endpoints(dir: &Path) -> Option<Endpoints> {
     serde_json::from_slice(&std::fs::read(dir.join("endpoints.json")).ok()?).ok()
 }
 
-fn running(e: &Endpoints, own: Option<Own>) -> Running {
+fn running(e: &Endpoints, bmc_certificate: Option<String>, own: Option<Own>) -> Running {
     let url = |port: u16| format!("http://127.0.0.1:{port}");
+    let bmc = |port: u16| format!("{}://127.0.0.1:{port}", if e.tls { "https" } else { "http" });
     Running {
         maas_url: format!("{}/MAAS", url(e.maas)),
         maas_api_key: Secret::new(e.key.clone()),
-        bmc_urls: e.bmcs.iter().map(|(n, p)| (n.clone(), url(*p))).collect(),
-        bmc_urls_by_address: e.addresses.iter().filter_map(|(a, n)| Some((a.clone(), url(*e.bmcs.get(n)?)))).collect(),
+        bmc_urls: e.bmcs.iter().map(|(n, p)| (n.clone(), bmc(*p))).collect(),
+        bmc_urls_by_address: e.addresses.iter().filter_map(|(a, n)| Some((a.clone(), bmc(*e.bmcs.get(n)?)))).collect(),
+        bmc_certificate,
         own,
     }
 }
@@ -175,12 +183,16 @@ async fn serve(core: Core, dir: Option<PathBuf>) -> Result<Running, SimError> {
     let unreachable: Vec<bool> = bmcs.iter().map(|(n, _)| core.faults.is_permanent(n, MachineFault::BmcUnreachable)).collect();
     let key = core.world.site.tokens.first().map_or_else(String::new, |t| format!("{}:{}:{}", t.consumer, t.token, t.secret));
     let lazy = core.world.meta.options.durability == Durability::Lazy;
+    let tls = core.world.meta.options.hardware.bmc_tls;
+    let (known, unknown) = if tls { (Some(certificate::make()?), Some(certificate::make()?)) } else { (None, None) };
+    let strange: BTreeSet<String> =
+        bmcs.iter().map(|b| &b.0).filter(|n| core.faults.is_permanent(n, MachineFault::BmcWrongCertificate)).cloned().collect();
     let core = Arc::new(Mutex::new(core));
     let own = Own { core: Arc::clone(&core), stop: CancellationToken::new(), tasks: TaskTracker::new() };
     let port = |l: &TcpListener| l.local_addr().map_or(0, |a| a.port());
     let maas = bind("MAAS", last.as_ref().map(|l| l.maas)).await?;
-    let mut endpoints = Endpoints { maas: port(&maas), key, bmcs: BTreeMap::new(), addresses: BTreeMap::new() };
-    own.spawn(maas, Service { core: Arc::clone(&core), machine: None });
+    let mut endpoints = Endpoints { maas: port(&maas), key, bmcs: BTreeMap::new(), addresses: BTreeMap::new(), tls };
+    own.spawn(Loopback::plain(maas), Service { core: Arc::clone(&core), machine: None });
     for ((name, address), dead) in bmcs.into_iter().zip(unreachable) {
         let listener = bind(&format!("the BMC of {name}"), last.as_ref().and_then(|l| l.bmcs.get(&name).copied())).await?;
         endpoints.bmcs.insert(name.clone(), port(&listener));
@@ -189,6 +201,14 @@ async fn serve(core: Core, dir: Option<PathBuf>) -> Result<Running, SimError> {
             // Its port is closed again: connections are refused.
             drop(listener);
         } else {
+            let certificate = if strange.contains(&name) { &unknown } else { &known };
+            let listener = match certificate {
+                Some(c) => {
+                    let what = format!("the BMC of {name}");
+                    Loopback::tls(listener, c.acceptor.clone()).map_err(|source| SimError::Listen { what, source })?
+                }
+                None => Loopback::plain(listener),
+            };
             own.spawn(listener, Service { core: Arc::clone(&core), machine: Some(name.into()) });
         }
     }
@@ -196,6 +216,10 @@ async fn serve(core: Core, dir: Option<PathBuf>) -> Result<Running, SimError> {
         let path = dir.join("endpoints.json");
         let text = serde_json::to_vec(&endpoints).unwrap_or_default();
         std::fs::write(&path, text).map_err(|source| SimError::File { action: "write", path, source })?;
+        if let Some(c) = &known {
+            let path = dir.join("bmc.pem");
+            std::fs::write(&path, &c.pem).map_err(|source| SimError::File { action: "write", path, source })?;
+        }
     }
     if lazy {
         let (core, stop) = (Arc::clone(&core), own.stop.clone());
@@ -206,14 +230,14 @@ async fn serve(core: Core, dir: Option<PathBuf>) -> Result<Running, SimError> {
             }
         });
     }
-    Ok(running(&endpoints, Some(own)))
+    Ok(running(&endpoints, known.map(|c| c.pem), Some(own)))
 }
 
 impl Own {
-    fn spawn(&self, listener: TcpListener, service: Service) {
+    fn spawn(&self, listener: Loopback, service: Service) {
         let stop = self.stop.clone();
         let app = Router::new().fallback(answer).with_state(service);
-        let serve = axum::serve(Loopback(listener), app.into_make_service_with_connect_info::<Switch>());
+        let serve = axum::serve(listener, app.into_make_service_with_connect_info::<Switch>());
         self.tasks.spawn(async move {
             tokio::select! {
                 _ = serve.into_future() => {}
@@ -250,6 +274,11 @@ impl Running {
     /// How many requests were answered by this process, reads included.
     pub fn answered(&self) -> u64 {
         self.own.as_ref().map_or(0, |own| lock(&own.core).answered)
+    }
+
+    /// How many requests came to a node's BMC, also those that a fault answered.
+    pub fn asked(&self, node: &str) -> u64 {
+        self.own.as_ref().map_or(0, |own| lock(&own.core).asked.get(node).copied().unwrap_or(0))
     }
 
     /// Lets `ms` pass at once: whatever is due by then happens.
@@ -295,6 +324,7 @@ async fn answer(
         return respond(Reply::text(413, "the body is too large"), false);
     };
     let request = Request { method: &method, path: uri.path(), query: uri.query().unwrap_or_default(), headers: &headers, body: &body };
+    service.count();
     let fault = service.fault(&request);
     let head = method == Method::HEAD;
     let Some(fault) = fault else { return respond(service.call(&request), head) };
@@ -318,6 +348,7 @@ async fn answer(
     match (fault.kill, fault.drop) {
         (Some(Moment::AfterEffect), _) => std::process::abort(),
         (Some(_), _) => switch.kill_when_sent(),
+        (_, Some(Moment::MidAnswer)) => switch.send_half(),
         (_, Some(_)) => switch.cut(),
         _ => {}
     }
@@ -325,6 +356,12 @@ async fn answer(
 }
 
 impl Service {
+    fn count(&self) {
+        if let Some(m) = &self.machine {
+            *lock(&self.core).asked.entry(m.to_string()).or_default() += 1;
+        }
+    }
+
     /// The fault that hits a request; the count is durable before anything else happens.
     fn fault(&self, request: &Request<'_>) -> Option<FaultRule> {
         let mut core = lock(&self.core);

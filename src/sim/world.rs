@@ -90,6 +90,9 @@ pub struct Machine {
     pub installed: Option<Installed>,
     /// The next thing that happens to it.
     pub timer: Option<Timer>,
+    /// When it was last started or reset, in milliseconds since 1970.
+    #[serde(default)]
+    pub last_reset: Option<u64>,
 }
 
 /// A baseboard management controller.
@@ -109,8 +112,21 @@ pub struct Bmc {
     pub boot_mode: String,
     /// `Lit`, `Blinking` or `Off`.
     pub indicator: String,
-    /// Open sessions: id to token.
-    pub sessions: BTreeMap<String, String>,
+    /// Open sessions by id.
+    #[serde(default)]
+    pub logins: BTreeMap<String, Login>,
+    /// Accounts that were made beside `user`, by id.
+    #[serde(default)]
+    pub accounts: BTreeMap<String, Account>,
+    /// Changes with every change of the account `user`.
+    #[serde(default)]
+    pub owner_etag: u64,
+    /// Tasks by number.
+    #[serde(default)]
+    pub tasks: BTreeMap<i64, Task>,
+    /// The latest events, oldest first.
+    #[serde(default)]
+    pub log: Vec<BmcEvent>,
     /// Changes with every change of the system resource.
     pub etag: u64,
 }
@@ -123,6 +139,66 @@ impl std::fmt::Debug for Bmc {
             .field("boot_enabled", &self.boot_enabled)
             .finish_non_exhaustive()
     }
+}
+
+/// A session at a BMC.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// Token.
+    pub token: String,
+    /// Whose.
+    pub user: String,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// An account of a BMC.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// User.
+    pub user: String,
+    /// Password.
+    pub password: String,
+    /// Role: `Administrator`, `Operator` or `ReadOnly`.
+    pub role: String,
+    /// Whether it may log in.
+    pub enabled: bool,
+    /// Changes with every change.
+    pub etag: u64,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Account").field("user", &self.user).field("role", &self.role).finish_non_exhaustive()
+    }
+}
+
+/// A task of a BMC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Task {
+    /// What it does.
+    pub name: String,
+    /// When it began, in milliseconds since 1970.
+    pub began_at: u64,
+    /// When it ends.
+    pub ends_at: u64,
+    /// Whether it ends without having done it.
+    pub fails: bool,
+}
+
+/// An entry of a BMC's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BmcEvent {
+    /// Number.
+    pub id: u64,
+    /// When, in milliseconds since 1970.
+    pub at: u64,
+    /// What.
+    pub text: String,
 }
 
 /// A network interface card's port.
@@ -239,6 +315,18 @@ pub enum Event {
     InstallationEnds,
     /// The disks are erased.
     ErasingEnds,
+}
+
+impl Bmc {
+    /// Writes an event to the log, which keeps the latest.
+    pub(crate) fn note(&mut self, at: u64, text: &str) {
+        const KEPT: usize = 64;
+        let id = self.log.last().map_or(1, |e| e.id + 1);
+        self.log.push(BmcEvent { id, at, text: text.to_owned() });
+        if self.log.len() > KEPT {
+            self.log.remove(0);
+        }
+    }
 }
 
 impl Machine {

@@ -247,7 +247,7 @@ pub(crate) fn node_mut<'a>(world: &'a mut World, machine: &str) -> &'a mut Node 
 fn without_sessions(world: &World, machine: &str) -> Option<drydock::sim::Machine> {
     let mut machine = world.machines.get(machine)?.clone();
     if let Some(bmc) = &mut machine.bmc {
-        bmc.sessions.clear();
+        bmc.logins.clear();
     }
     Some(machine)
 }

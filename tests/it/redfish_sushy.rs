@@ -1,165 +1,18 @@
 //! The Redfish driver against sushy-tools, an emulator of BMCs that is not ours.
-//!
-//! Installed into `target/peers` on first use (Python 3 with `venv`, and a package index). `DRYDOCK_SKIP_PEERS=1` skips these tests.
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests: what cannot go on has failed, and skipping is said")]
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use drydock::action::ActionKind;
 use drydock::action::params::{BootTarget, PowerParams, SetNodeBoot};
 use drydock::build::{Binding, PowerState};
 use drydock::driver::http::HttpOptions;
-use drydock::driver::redfish::{RedfishDriver, RedfishOptions};
+use drydock::driver::redfish::{RedfishDriver, RedfishOptions, Trust};
 use drydock::driver::{Begun, BmcEndpoint, Call, Driver, ErrorClass, Observation, OobDriver};
 use drydock::redact::Secret;
 
-const VERSION: &str = "2.2.0";
-const PASSWORD: &str = "s3cret-of-the-bmc";
-
-/// Whether tests with foreign programs are skipped.
-fn skipped() -> bool {
-    let skip = std::env::var("DRYDOCK_SKIP_PEERS").is_ok_and(|v| v == "1");
-    if skip {
-        eprintln!("skipped: DRYDOCK_SKIP_PEERS=1");
-    }
-    skip
-}
-
-fn run(what: &str, command: &mut Command) -> String {
-    let hint = "install Python 3 with venv and pip and make a package index reachable, or set DRYDOCK_SKIP_PEERS=1";
-    let output = command.output().unwrap_or_else(|e| panic!("{what}: {e}; {hint}"));
-    assert!(output.status.success(), "{what} failed: {}; {hint}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// The folder of the virtual environment, made if it is not there.
-fn venv() -> PathBuf {
-    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers");
-    fs::create_dir_all(&peers).unwrap();
-    let lock = File::create(peers.join("sushy.lock")).unwrap();
-    lock.lock().unwrap();
-    let venv = peers.join(format!("sushy-{VERSION}"));
-    let complete = venv.join("complete");
-    if !complete.exists() {
-        let _ = fs::remove_dir_all(&venv);
-        run("python3 -m venv", Command::new("python3").args(["-m", "venv"]).arg(&venv));
-        let mut pip = Command::new(venv.join("bin/pip"));
-        run(
-            "pip install sushy-tools",
-            pip.args(["install", "--quiet", "--disable-pip-version-check"]).arg(format!("sushy-tools=={VERSION}")),
-        );
-        fs::write(&complete, "").unwrap();
-    }
-    venv
-}
-
-/// How an emulator is started.
-#[derive(Default)]
-struct Setup {
-    systems: usize,
-    /// PEM files of certificate and key.
-    tls: Option<(PathBuf, PathBuf)>,
-    /// Asks for user `admin` with [`PASSWORD`].
-    login: bool,
-}
-
-/// A running emulator; killed when dropped.
-struct Sushy {
-    child: Child,
-    url: String,
-    _dir: tempfile::TempDir,
-}
-
-impl Drop for Sushy {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn uuid(i: usize) -> String {
-    format!("6f9a0c00-0000-4000-8000-{i:012x}")
-}
-
-impl Sushy {
-    fn start(setup: &Setup) -> Self {
-        let venv = venv();
-        let dir = tempfile::tempdir().unwrap();
-        let state = dir.path().join("state");
-        fs::create_dir(&state).unwrap();
-        let systems: Vec<String> = (0..setup.systems)
-            .map(|i| {
-                let nics: Vec<String> =
-                    (0..2).map(|n| format!("{{'mac': '52:54:00:AA:{i:02X}:{:02X}', 'ip': '172.22.{n}.{}'}}", 1 - n, i + 1)).collect();
-                let id = uuid(i).to_uppercase();
-                format!("dict(uuid='{id}', name='node{i:02}', power_state='Off', external_notifier=False, nics=[{}])", nics.join(", "))
-            })
-            .collect();
-        let mut conf = vec![
-            // The emulator delays power changes by up to eleven seconds; its settings are a program, which can change that.
-            "import sushy_tools.emulator.resources.systems.fakedriver as _f".to_owned(),
-            "_f.random = type('R', (), {'randint': staticmethod(lambda a, b: 0)})".to_owned(),
-            "SUSHY_EMULATOR_LISTEN_IP = '127.0.0.1'".to_owned(),
-            "SUSHY_EMULATOR_LISTEN_PORT = 0".to_owned(),
-            "SUSHY_EMULATOR_FAKE_DRIVER = True".to_owned(),
-            format!("SUSHY_EMULATOR_STATE_DIR = {:?}", state.display().to_string()),
-            format!("SUSHY_EMULATOR_FAKE_SYSTEMS = [{}]", systems.join(", ")),
-        ];
-        if setup.login {
-            let script = "import bcrypt, sys; print(bcrypt.hashpw(sys.argv[1].encode(), bcrypt.gensalt(5)).decode())";
-            let hash = run("bcrypt", Command::new(venv.join("bin/python")).args(["-c", script, PASSWORD]));
-            let file = dir.path().join("htpasswd");
-            fs::write(&file, format!("admin:{}\n", hash.trim())).unwrap();
-            conf.push(format!("SUSHY_EMULATOR_AUTH_FILE = {:?}", file.display().to_string()));
-        }
-        if let Some((certificate, key)) = &setup.tls {
-            conf.push(format!("SUSHY_EMULATOR_SSL_CERT = {:?}", certificate.display().to_string()));
-            conf.push(format!("SUSHY_EMULATOR_SSL_KEY = {:?}", key.display().to_string()));
-        }
-        let file = dir.path().join("conf.py");
-        fs::write(&file, conf.join("\n") + "\n").unwrap();
-        let log = dir.path().join("log");
-        let out = File::create(&log).unwrap();
-        let child = Command::new(venv.join("bin/sushy-emulator"))
-            .arg("--config")
-            .arg(&file)
-            .env("PYTHONUNBUFFERED", "1")
-            .current_dir(dir.path())
-            .stdin(Stdio::null())
-            .stdout(out.try_clone().unwrap())
-            .stderr(out)
-            .spawn()
-            .unwrap();
-        let mut sushy = Self { child, url: String::new(), _dir: dir };
-        let patience = Instant::now() + Duration::from_mins(1);
-        while sushy.url.is_empty() {
-            let text = fs::read_to_string(&log).unwrap();
-            let line = text.lines().find_map(|l| l.split_once("Running on ").map(|(_, url)| url.trim().to_owned()));
-            if let Some(url) = line {
-                sushy.url = url;
-            } else if let Some(status) = sushy.child.try_wait().unwrap() {
-                panic!("sushy-emulator ended with {status}: {text}");
-            } else {
-                assert!(Instant::now() < patience, "sushy-emulator does not start: {text}");
-                std::thread::sleep(Duration::from_millis(50));
-            }
-        }
-        sushy
-    }
-
-    fn endpoint(&self, node: &str, path: &str) -> BmcEndpoint {
-        BmcEndpoint {
-            node: node.to_owned(),
-            address: "172.22.0.1".to_owned(),
-            url: format!("{}{path}", self.url),
-            username: "admin".to_owned(),
-            password: Secret::new(PASSWORD),
-        }
-    }
-}
+use crate::sushy_peer::{Setup, Sushy, available, uuid};
 
 fn call(node: &str, kind: ActionKind, params: serde_json::Value) -> Call {
     Call {
@@ -208,7 +61,7 @@ async fn carry_out(driver: &RedfishDriver, call: &Call) -> bool {
 
 #[tokio::test]
 async fn a_node_goes_through_its_life() {
-    if skipped() {
+    if !available() {
         return;
     }
     let sushy = Sushy::start(&Setup { systems: 1, ..Setup::default() });
@@ -245,7 +98,7 @@ async fn a_node_goes_through_its_life() {
 
 #[tokio::test]
 async fn of_several_systems_one_must_be_named() {
-    if skipped() {
+    if !available() {
         return;
     }
     let sushy = Sushy::start(&Setup { systems: 3, ..Setup::default() });
@@ -273,7 +126,7 @@ async fn of_several_systems_one_must_be_named() {
 
 #[tokio::test]
 async fn login_and_certificate_are_checked() {
-    if skipped() {
+    if !available() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -281,7 +134,7 @@ async fn login_and_certificate_are_checked() {
     let (certificate, key) = (dir.path().join("bmc.pem"), dir.path().join("bmc.key"));
     fs::write(&certificate, made.cert.pem()).unwrap();
     fs::write(&key, made.signing_key.serialize_pem()).unwrap();
-    let sushy = Sushy::start(&Setup { systems: 1, tls: Some((certificate.clone(), key)), login: true });
+    let sushy = Sushy::start(&Setup { systems: 1, tls: Some((certificate.clone(), key)), login: true, delay: false });
     assert!(sushy.url.starts_with("https://"), "{}", sushy.url);
     let with = |endpoint: BmcEndpoint, ca_file: Option<PathBuf>| {
         let defaults = RedfishOptions::default();
@@ -297,9 +150,100 @@ async fn login_and_certificate_are_checked() {
     assert_eq!(trusted.interrogate("n1").await.unwrap().uuid, Some(uuid(0)));
     assert!(carry_out(&trusted, &boot("n1", BootTarget::Pxe)).await);
 
+    // Trust of this BMC alone, by its address or its fingerprint.
+    let pin = hex_sha256(made.cert.der());
+    let one = |trust: Trust| {
+        let trust = [("172.22.0.1".to_owned(), trust)].into();
+        RedfishDriver::new(vec![sushy.endpoint("n1", "")], RedfishOptions { trust, ..RedfishOptions::default() }).unwrap()
+    };
+    for trust in
+        [Trust { ca_file: Some(certificate.clone()), pinned_sha256: Vec::new() }, Trust { ca_file: None, pinned_sha256: vec![pin.clone()] }]
+    {
+        assert_eq!(one(trust).interrogate("n1").await.unwrap().uuid, Some(uuid(0)));
+    }
+    let other = Trust { ca_file: None, pinned_sha256: vec![pin.replace(|c: char| c.is_ascii_digit(), "0")] };
+    assert_eq!(one(other).interrogate("n1").await.unwrap_err().class, ErrorClass::Settings);
+
     let wrong = BmcEndpoint { password: Secret::new("not-the-password"), ..sushy.endpoint("n1", "") };
     let error = with(wrong, Some(certificate)).interrogate("n1").await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Credentials);
     assert!(error.message.contains("refuses the credentials of user admin"), "{error}");
     assert!(!format!("{error:?}").contains("not-the-password"));
+}
+
+fn hex_sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(bytes).iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Fifty systems behind one service, side by side: found, set to boot from the network, switched on, and off again.
+async fn fifty(delay: bool) {
+    const SYSTEMS: usize = 50;
+    let sushy = Sushy::start(&Setup { systems: SYSTEMS, delay, ..Setup::default() });
+    let name = |i: usize| format!("n{i:02}");
+    let endpoints = (0..SYSTEMS).map(|i| sushy.endpoint(&name(i), &format!("/redfish/v1/Systems/{}", uuid(i).to_uppercase()))).collect();
+    let poll = Duration::from_millis(200);
+    let driver =
+        RedfishDriver::new(endpoints, RedfishOptions { poll, observe_limit: Duration::from_secs(60), ..RedfishOptions::default() })
+            .unwrap();
+    // All fifty are one BMC, which is asked one thing at a time.
+    let mut reads = tokio::task::JoinSet::new();
+    for i in 0..SYSTEMS {
+        let (driver, name) = (driver.clone(), name(i));
+        reads.spawn(async move { (i, driver.interrogate(&name).await) });
+    }
+    while let Some(read) = reads.join_next().await {
+        let (i, bmc) = read.unwrap();
+        let bmc = bmc.unwrap();
+        assert_eq!((bmc.uuid, bmc.macs.len(), bmc.power), (Some(uuid(i)), 2, PowerState::Off));
+    }
+    let kinds = [
+        |n: &str| boot(n, BootTarget::Pxe),
+        |n: &str| power(n, ActionKind::PowerOnNode, 0),
+        |n: &str| boot(n, BootTarget::Disk),
+        |n: &str| power(n, ActionKind::PowerOffNode, 0),
+    ];
+    for (step, kind) in kinds.into_iter().enumerate() {
+        let calls: Vec<Call> = (0..SYSTEMS).map(|i| kind(&name(i))).collect();
+        let (mut begun, mut late) = (0, 0);
+        for round in 0.. {
+            assert!(round < 300, "step {step} never ends");
+            let seen = driver.observe(&calls).await;
+            let mut open = 0;
+            for (call, seen) in calls.iter().zip(seen) {
+                match seen.unwrap() {
+                    Observation::Done { .. } => {}
+                    Observation::NotStarted => {
+                        open += 1;
+                        begun += 1;
+                        driver.begin(call).await.unwrap();
+                    }
+                    Observation::InProgress { .. } => (open, late) = (open + 1, late + 1),
+                    other => panic!("{other:?}"),
+                }
+            }
+            if open == 0 {
+                break;
+            }
+            tokio::time::sleep(poll).await;
+        }
+        // An emulated machine boots from its disk unless told otherwise, and each order is given once, however late it shows.
+        assert_eq!(begun, SYSTEMS, "step {step}");
+        assert!(!delay || step % 2 == 0 || late > 0, "power shows late");
+    }
+    driver.close().await;
+}
+
+#[tokio::test]
+async fn fifty_systems_that_do_at_once_what_they_are_told() {
+    if available() {
+        fifty(false).await;
+    }
+}
+
+#[tokio::test]
+async fn fifty_systems_whose_power_takes_its_time() {
+    if available() {
+        fifty(true).await;
+    }
 }

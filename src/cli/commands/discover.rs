@@ -9,12 +9,13 @@ use crate::cli::ops::drivers::Drivers;
 use crate::cli::ops::{build_file, design, discover};
 use crate::cli::output::{Printer, write_file};
 use crate::cli::problem::{self, Problem};
+use crate::report::machines;
 
 /// Runs the command.
 pub async fn run(from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     let design = design::load(from, printer).await?;
     let drivers = Drivers::connect(&design, printer).await?;
-    let found = discover::discover(&design, &drivers).await;
+    let found = discover::discover(&design, &drivers, discover::Depth::Parts).await;
     drivers.close().await?;
     let file = build_file::to_text(&found.build)?;
     if let Some(path) = printer.out() {
@@ -22,9 +23,12 @@ pub async fn run(from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     }
     match printer.format() {
         Format::Json if printer.out().is_none() => printer.stdout(&file)?,
-        _ => printer.stdout(&summary(&found.build))?,
+        _ => printer.stdout(&summary(&found.build, printer.width()))?,
     }
     discover::notes(&found.build, printer);
+    for (node, why) in &found.parts {
+        printer.note(&format!("node.{node}: parts unknown: {why}"));
+    }
     Ok(match found.provisioner {
         Some(error) => problem::show(&anyhow::Error::from(Problem::new(error.to_string()).help(error.hint.unwrap_or_default())), printer),
         None => Exit::Done,
@@ -32,7 +36,7 @@ pub async fn run(from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
 }
 
 /// What was found, in a few lines.
-fn summary(build: &Build) -> String {
+fn summary(build: &Build, width: usize) -> String {
     let mut text = String::new();
     for endpoint in &build.endpoints {
         let _ = writeln!(text, "{} {} ({})", endpoint.driver, endpoint.url, endpoint.identity);
@@ -51,5 +55,6 @@ fn summary(build: &Build) -> String {
     }
     let known = build.bmcs.values().filter(|b| b.known().is_some()).count();
     let _ = writeln!(text, "BMCs: {known} of {} answered", build.bmcs.len());
+    text.push_str(&machines::table(&build.bmcs, width));
     text
 }

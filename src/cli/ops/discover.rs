@@ -19,24 +19,46 @@ pub struct Discovered {
     pub build: Build,
     /// Why the provisioner is unknown.
     pub provisioner: Option<DriverError>,
+    /// Why the parts of a node's machine are unknown, where its BMC answered.
+    pub parts: BTreeMap<String, String>,
+}
+
+/// What is asked of BMCs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// What tells which machine it is, and how it would boot.
+    Identity,
+    /// Also its parts, their health, and the event log.
+    Parts,
 }
 
 /// Asks the provisioner and all BMCs (reads only). What does not answer is an unknown fact.
-pub async fn discover(design: &Design, drivers: &Drivers) -> Discovered {
+pub async fn discover(design: &Design, drivers: &Drivers, depth: Depth) -> Discovered {
     let mut reads = JoinSet::new();
     for node in design.site.nodes.keys() {
         let Some(driver) = drivers.bmc(node).cloned() else { continue };
         let node = node.clone();
         reads.spawn(async move {
-            let bmc = driver.interrogate(&node).await;
-            (node, bmc)
+            let mut bmc = driver.interrogate(&node).await;
+            let mut parts = None;
+            if let (Depth::Parts, Ok(bmc)) = (depth, &mut bmc) {
+                match driver.inventory(&node).await {
+                    Ok(inventory) => bmc.inventory = inventory,
+                    Err(e) => parts = Some(e.to_string()),
+                }
+            }
+            (node, bmc, parts)
         });
     }
+    let mut parts = BTreeMap::new();
     let (endpoint, provisioner) = tokio::join!(drivers.maas.endpoint(), drivers.maas.discover());
     let mut bmcs: BTreeMap<_, _> = drivers.without_oob().iter().map(|(node, why)| (node.clone(), Fact::Unknown(why.clone()))).collect();
     while let Some(read) = reads.join_next().await {
         // A task that panicked has ended the process already.
-        let Ok((node, bmc)) = read else { continue };
+        let Ok((node, bmc, failed)) = read else { continue };
+        if let Some(why) = failed {
+            parts.insert(node.clone(), why);
+        }
         bmcs.insert(node, bmc.map_or_else(|e| Fact::Unknown(e.to_string()), Fact::Known));
     }
     let (endpoints, failed) = match endpoint {
@@ -48,12 +70,12 @@ pub async fn discover(design: &Design, drivers: &Drivers) -> Discovered {
         (_, Some(error)) | (Err(error), None) => (Fact::Unknown(error.to_string()), Some(error)),
     };
     let observed_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    Discovered { build: Build { format: build_file::FORMAT, endpoints, provisioner, bmcs, observed_at }, provisioner: failed }
+    Discovered { build: Build { format: build_file::FORMAT, endpoints, provisioner, bmcs, observed_at }, provisioner: failed, parts }
 }
 
 /// As [`discover`], where nothing can be done without the provisioner.
 pub async fn complete(design: &Design, drivers: &Drivers) -> anyhow::Result<Build> {
-    let found = discover(design, drivers).await;
+    let found = discover(design, drivers, Depth::Identity).await;
     match found.provisioner {
         Some(error) => Err(error.into()),
         None => Ok(found.build),

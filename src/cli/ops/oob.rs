@@ -15,7 +15,7 @@ use crate::config::{BootModeSetting, Credentials, IpmiPrivilege, OobOverride, Se
 use crate::driver::ipmi::{BootMode, IpmiDriver, IpmiOptions, Privilege};
 use crate::driver::libvirt::{LibvirtDriver, LibvirtNode, LibvirtOptions};
 use crate::driver::manual::{ManualDriver, ManualNode};
-use crate::driver::redfish::{RedfishDriver, RedfishOptions};
+use crate::driver::redfish::{self, RedfishDriver, RedfishOptions, Trust};
 use crate::driver::{BmcEndpoint, OobDriver};
 use crate::model::{Node, OobType};
 use crate::redact::Secret;
@@ -76,7 +76,7 @@ pub(super) async fn connect(design: &Design, pinned: &BTreeMap<String, Binding>,
             Err(why) => drop(oob.without.insert(name, why)),
         }
     }
-    oob.add(RedfishDriver::new(redfish, redfish_options(settings, simulated.is_some()))?);
+    oob.add(RedfishDriver::new(redfish, redfish_options(design, simulated))?);
     if !ipmi.is_empty() {
         oob.add(IpmiDriver::new(ipmi, &ipmi_options(settings))?);
     }
@@ -180,7 +180,8 @@ fn redfish_endpoint(
     Ok(BmcEndpoint { node: node.name.value.clone(), address: shown, url, username, password })
 }
 
-fn redfish_options(settings: &Settings, simulated: bool) -> RedfishOptions {
+fn redfish_options(design: &Design, simulated: Option<&Simulated>) -> RedfishOptions {
+    let settings = &design.settings;
     let mut options = RedfishOptions::default();
     super::drivers::transport(&mut options.http, settings.redfish_transport());
     if let Some(limit) = settings.drivers.redfish.request_timeout {
@@ -189,9 +190,24 @@ fn redfish_options(settings: &Settings, simulated: bool) -> RedfishOptions {
     if let Some(interval) = settings.drivers.redfish.poll_interval {
         options.poll = interval.0;
     }
-    if simulated {
+    if let Some(parallel) = settings.drivers.redfish.parallel {
+        options.parallel = usize::from(parallel.get());
+    }
+    for (address, ca_file, pins) in settings.redfish_certificates() {
+        options.trust.insert(address.to_owned(), Trust { ca_file, pinned_sha256: pins.to_vec() });
+    }
+    for node in design.site.nodes.values() {
+        let mode = match profile_boot_mode(design, node) {
+            Some("uefi") => redfish::BootMode::Uefi,
+            Some("bios") => redfish::BootMode::Legacy,
+            _ => continue,
+        };
+        options.boot_modes.insert(node.name.value.clone(), mode);
+    }
+    if let Some(simulated) = simulated {
         options.poll = SIMULATED_POLL;
         options.confirm_pause = SIMULATED_POLL;
+        options.http.ca_file = simulated.bmc_certificate().or(options.http.ca_file);
     }
     options
 }
@@ -203,10 +219,15 @@ fn ipmi_endpoint(design: &Design, node: &Node, pinned: Option<&str>, fallback: &
     Ok(BmcEndpoint { node: node.name.value.clone(), address: shown, url, username, password })
 }
 
+/// How a node's hardware profile says that its firmware boots.
+fn profile_boot_mode<'a>(design: &'a Design, node: &Node) -> Option<&'a str> {
+    let profile = node.hardware_profile.as_ref().and_then(|p| design.site.hardware_profiles.get(&p.value))?;
+    profile.boot_mode.as_ref().map(|m| m.value.as_str())
+}
+
 /// How a node's firmware boots: by its hardware profile, else by the settings.
 fn boot_mode(design: &Design, node: &Node) -> BootMode {
-    let profile = node.hardware_profile.as_ref().and_then(|p| design.site.hardware_profiles.get(&p.value));
-    match (profile.and_then(|p| p.boot_mode.as_ref()).map(|m| m.value.as_str()), design.settings.drivers.ipmi.boot_mode) {
+    match (profile_boot_mode(design, node), design.settings.drivers.ipmi.boot_mode) {
         (Some("bios"), _) | (None, Some(BootModeSetting::Bios)) => BootMode::Bios,
         _ => BootMode::Uefi,
     }

@@ -13,6 +13,7 @@ use crate::sim::{Running, Server, SimOptions};
 #[derive(Debug)]
 pub struct Simulated {
     running: Running,
+    folder: PathBuf,
 }
 
 /// Where the simulated world of these settings is kept: beside the state.
@@ -42,11 +43,12 @@ pub async fn start(design: &Design, printer: &Printer) -> anyhow::Result<Option<
     let Some(options) = design.settings.simulate::<SimOptions>()? else { return Ok(None) };
     // Also with --quiet: nobody may take a simulated site for a real one.
     printer.stderr("SIMULATED site: no real machine is touched");
-    let running = Server::open(&design.site, &options, &folder(&design.settings)).await?;
+    let folder = folder(&design.settings);
+    let running = Server::open(&design.site, &options, &folder).await?;
     if !running.is_own() {
         printer.detail(&format!("using the simulated site at {}", running.maas_url));
     }
-    Ok(Some(Simulated { running }))
+    Ok(Some(Simulated { running, folder }))
 }
 
 impl Simulated {
@@ -63,6 +65,11 @@ impl Simulated {
     /// Base URL of a BMC, by node name or address.
     pub fn bmc_url(&self, node_or_address: &str) -> Option<String> {
         self.running.bmc_url(node_or_address).map(str::to_owned)
+    }
+
+    /// File with the certificate of the BMCs, where they speak HTTPS.
+    pub fn bmc_certificate(&self) -> Option<PathBuf> {
+        self.running.bmc_certificate.as_ref().map(|_| self.folder.join("bmc.pem"))
     }
 
     /// Base URLs of all BMCs by node name.

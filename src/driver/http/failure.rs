@@ -86,7 +86,8 @@ pub(super) fn transport(request: &Request, error: &reqwest::Error) -> (Why, Driv
         let io = inner.downcast_ref::<io::Error>();
         tls = tls.or_else(|| inner.downcast_ref::<rustls::Error>().cloned());
         os = io.map(io::Error::kind).or(os);
-        last = Some(inner.to_string());
+        // The TLS library refers its users to its manual.
+        last = inner.to_string().split(": http").next().map(str::to_owned);
         // `source` of an I/O error skips the error that it wraps.
         cause = match io.and_then(io::Error::get_ref) {
             Some(wrapped) => Some(wrapped),

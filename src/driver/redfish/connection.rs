@@ -1,225 +1,139 @@
-//! One BMC: where it is, who we are there, and requests to it.
+//! Requests to one BMC on behalf of one node.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use reqwest::header::{ETAG, LOCATION};
-use serde_json::{Value, json};
+use reqwest::header::ETAG;
+use serde_json::Value;
 use url::Url;
 
 use super::fault::refusal;
-use super::system::link_of;
-use crate::driver::http::{Body, HttpClient, Lanes, Method, Request, Response, StatusCode};
-use crate::driver::power::Order;
+use super::service::{Caller, Login, Root, Service};
+use super::system::text;
+use crate::driver::http::{Body, HttpClient, Method, Response, StatusCode};
 use crate::driver::{BmcEndpoint, DriverError, ErrorClass};
-use crate::redact::Secret;
 
-/// A BMC and what never changes about it.
+/// A node's BMC and what never changes about it.
 pub(super) struct Target {
     pub(super) endpoint: BmcEndpoint,
-    /// The service root.
-    pub(super) root: Url,
+    pub(super) service: Arc<Service>,
     /// The system, when the URL in the settings names one.
     pub(super) system: Option<String>,
-    lane: String,
-    lanes: Arc<Lanes>,
 }
 
-/// Who we are at a BMC.
-#[derive(Default)]
-enum Login {
-    #[default]
-    None,
-    Session {
-        token: Secret,
-        location: Option<Url>,
-    },
-    Basic,
-}
-
-/// What was learned of a BMC in this process.
-#[derive(Default)]
-pub(super) struct State {
-    login: Login,
-    /// Link to the collection of systems.
-    systems: Option<String>,
-    /// Link to the collection of sessions, if there is one; read together with `systems`.
-    sessions: Option<String>,
-    /// Link to the system, once chosen.
-    pub(super) system: Option<String>,
-    /// Orders by action id.
-    pub(super) orders: BTreeMap<String, Order>,
-}
-
-impl Target {
-    /// A target; the URL is that of the BMC, or of one system of it.
-    pub(super) fn new(endpoint: BmcEndpoint, lanes: Arc<Lanes>) -> Result<Self, DriverError> {
-        let refuse = |why: &str| {
-            DriverError::new(ErrorClass::Rejected, format!("node {}: BMC {}: the URL {why}", endpoint.node, endpoint.address))
-                .hint("it must look like `https://172.16.100.20`")
-        };
-        let mut root = Url::parse(&endpoint.url).map_err(|e| refuse(&format!("is not a URL ({e})")))?;
-        if !root.has_host() {
-            return Err(refuse("names no host"));
-        }
-        if !root.username().is_empty() || root.password().is_some() {
-            return Err(refuse("holds credentials, which belong elsewhere"));
-        }
-        root.set_query(None);
-        root.set_fragment(None);
-        let path = root.path().to_owned();
-        let (prefix, rest) = path.split_once("/redfish/v1").unwrap_or((path.as_str(), ""));
-        let system = (!rest.trim_matches('/').is_empty()).then(|| path.clone());
-        root.set_path(&format!("{}/redfish/v1/", prefix.trim_end_matches('/')));
-        let lane = root.origin().ascii_serialization();
-        Ok(Self { endpoint, root, system, lane, lanes })
+/// The service root of an endpoint, and the path of the system if its URL names one.
+pub(super) fn place(endpoint: &BmcEndpoint) -> Result<(Url, Option<String>), DriverError> {
+    let refuse = |why: &str| {
+        DriverError::new(ErrorClass::Rejected, format!("node {}: BMC {}: the URL {why}", endpoint.node, endpoint.address))
+            .hint("it must look like `https://172.16.100.20`")
+    };
+    let mut root = Url::parse(&endpoint.url).map_err(|e| refuse(&format!("is not a URL ({e})")))?;
+    if !root.has_host() {
+        return Err(refuse("names no host"));
     }
-
-    /// The start of every message.
-    pub(super) fn context(&self) -> String {
-        format!("node {}, BMC {}", self.endpoint.node, self.endpoint.address)
+    if !root.username().is_empty() || root.password().is_some() {
+        return Err(refuse("holds credentials, which belong elsewhere"));
     }
-
-    /// An error about this BMC.
-    pub(super) fn error(&self, class: ErrorClass, what: impl std::fmt::Display) -> DriverError {
-        DriverError::new(class, format!("{}: {what}", self.context()))
-    }
+    root.set_query(None);
+    root.set_fragment(None);
+    let path = root.path().to_owned();
+    let (prefix, rest) = path.split_once("/redfish/v1").unwrap_or((path.as_str(), ""));
+    let system = (!rest.trim_matches('/').is_empty()).then(|| path.clone());
+    root.set_path(&format!("{}/redfish/v1/", prefix.trim_end_matches('/')));
+    Ok((root, system))
 }
 
 /// A conversation with one BMC.
+#[derive(Clone, Copy)]
 pub(super) struct Talk<'a> {
     pub(super) target: &'a Target,
-    pub(super) state: &'a mut State,
     pub(super) http: &'a HttpClient,
 }
 
-impl Talk<'_> {
+impl<'a> Talk<'a> {
+    fn caller(self) -> Caller<'a> {
+        Caller { service: &self.target.service, endpoint: &self.target.endpoint, http: self.http }
+    }
+
+    /// The start of every message.
+    pub(super) fn context(self) -> String {
+        self.caller().context()
+    }
+
+    /// An error about this BMC.
+    pub(super) fn error(self, class: ErrorClass, what: impl std::fmt::Display) -> DriverError {
+        self.caller().error(class, what)
+    }
+
     /// A link as a URL of this BMC. Links to elsewhere are refused: credentials would follow them.
-    fn url(&self, link: &str) -> Result<Url, DriverError> {
-        let url = self.target.root.join(link).ok().filter(|u| u.origin() == self.target.root.origin());
-        url.ok_or_else(|| {
-            self.target.error(ErrorClass::Rejected, format!("the BMC gives a link that does not lead to itself: {link:.100}"))
-        })
+    fn url(self, link: &str) -> Result<Url, DriverError> {
+        let root = &self.target.service.root;
+        root.join(link)
+            .ok()
+            .filter(|u| u.origin() == root.origin())
+            .ok_or_else(|| self.error(ErrorClass::Rejected, format!("the BMC gives a link that does not lead to itself: {link:.100}")))
     }
 
-    async fn send(&self, request: Request) -> Result<Response, DriverError> {
-        let _pass = self.target.lanes.enter(&self.target.lane).await;
-        self.http.send(request).await
+    /// What the service root says.
+    pub(super) async fn root(self) -> Result<Root, DriverError> {
+        let mut access = self.target.service.access.lock().await;
+        let caller = self.caller();
+        caller.may_ask(&mut access)?;
+        caller.root(&mut access).await
     }
 
-    fn request(&self, method: Method, url: Url) -> Request {
-        Request::new(method, url, self.target.context())
-            .secret(self.target.endpoint.password.clone())
-            .header("Accept", "application/json")
-            .header("OData-Version", "4.0")
-    }
-
-    fn basic(&self) -> String {
-        let pair = format!("{}:{}", self.target.endpoint.username, self.target.endpoint.password.expose());
-        format!("Basic {}", BASE64_STANDARD.encode(pair))
-    }
-
-    /// Reads the service root, which needs no login (DSP0266, section on authentication); some BMCs want one all the same.
-    async fn root(&mut self) -> Result<(), DriverError> {
-        if self.state.systems.is_some() {
-            return Ok(());
+    /// Remembers that `$expand` is offered and refused.
+    async fn without_expand(self) {
+        if let Some(root) = &mut self.target.service.access.lock().await.root {
+            root.expand = None;
         }
-        let url = self.target.root.clone();
-        let mut answer = self.send(self.request(Method::GET, url.clone())).await?;
-        if answer.status == StatusCode::UNAUTHORIZED {
-            answer = self.send(self.request(Method::GET, url).header("Authorization", self.basic())).await?;
-        }
-        if !answer.status.is_success() {
-            return Err(refusal(&answer));
-        }
-        let root: Value = answer.json()?;
-        let systems = root.get("Systems").and_then(link_of).ok_or_else(|| {
-            self.target
-                .error(ErrorClass::Rejected, "the service root has no link to systems")
-                .hint("this address may be a chassis or enclosure manager; give that of the server's own BMC")
-        })?;
-        self.state.systems = Some(systems);
-        self.state.sessions = root.get("Links").and_then(|l| l.get("Sessions")).and_then(link_of);
-        Ok(())
     }
 
-    /// Logs in: a session where there is such a service, else basic authentication with each request.
-    async fn login(&mut self) -> Result<(), DriverError> {
-        self.root().await?;
-        if !matches!(self.state.login, Login::None) {
-            return Ok(());
-        }
-        let Some(sessions) = self.state.sessions.clone() else {
-            self.state.login = Login::Basic;
-            return Ok(());
-        };
-        let body = json!({ "UserName": self.target.endpoint.username, "Password": self.target.endpoint.password.expose() });
-        let answer = self.send(self.request(Method::POST, self.url(&sessions)?).body(Body::Json(body))).await?;
-        if matches!(answer.status.as_u16(), 401 | 403) {
-            return Err(self.wrong_credentials());
-        }
-        self.state.login = match answer.header("X-Auth-Token") {
-            Some(token) if answer.status.is_success() => {
-                let body = serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
-                let location = answer.header(LOCATION.as_str()).map(str::to_owned).or_else(|| link_of(&body));
-                // BMCs give absolute locations with names of their own; only the path counts.
-                let location = location.and_then(|l| self.target.root.join(&l).ok()).and_then(|l| self.target.root.join(l.path()).ok());
-                Login::Session { token: Secret::new(token), location }
-            }
-            // No free session, or no such service after all.
-            _ => Login::Basic,
-        };
-        Ok(())
-    }
-
-    fn wrong_credentials(&self) -> DriverError {
-        self.target
-            .error(ErrorClass::Credentials, format!("the BMC refuses the credentials of user {}", self.target.endpoint.username))
-            .hint(format!(
-                "check the account and credential of node {}'s BMC, and that the account is not locked",
-                self.target.endpoint.node
-            ))
+    /// Ends the session.
+    pub(super) async fn logout(self) {
+        self.caller().logout().await;
     }
 
     /// Sends a request as the user we are; logs in again once when the session is gone.
     pub(super) async fn call(
-        &mut self,
+        self,
         method: Method,
         link: &str,
-        body: Option<Value>,
+        body: Option<&Value>,
         if_match: Option<&str>,
     ) -> Result<Response, DriverError> {
+        let caller = self.caller();
+        let mut access = self.target.service.access.lock().await;
+        caller.may_ask(&mut access)?;
         let mut renewed = false;
         loop {
-            self.login().await?;
-            let mut request = self.request(method.clone(), self.url(link)?);
-            request = match &self.state.login {
-                Login::Session { token, .. } => request.header("X-Auth-Token", token.expose()),
-                Login::Basic | Login::None => request.header("Authorization", self.basic()),
+            caller.login(&mut access).await?;
+            let mut request = caller.request(method.clone(), self.url(link)?);
+            request = match &access.login {
+                Login::Session(session) => request.header("X-Auth-Token", session.token.expose()),
+                Login::Basic | Login::None => request.header("Authorization", caller.basic()),
             };
             if let Some(etag) = if_match {
                 request = request.header("If-Match", etag);
             }
-            if let Some(body) = &body {
+            if let Some(body) = body {
                 request = request.body(Body::Json(body.clone()));
             }
-            let answer = self.send(request).await?;
+            let answer = self.target.service.send(self.http, request).await?;
+            access.heed(&answer);
             if answer.status != StatusCode::UNAUTHORIZED {
                 return Ok(answer);
             }
-            let had_session = matches!(self.state.login, Login::Session { .. });
-            self.state.login = Login::None;
+            let had_session = matches!(access.login, Login::Session(_));
+            access.login = Login::None;
             if !had_session || renewed {
-                return Err(self.wrong_credentials());
+                return Err(caller.wrong_credentials());
             }
             renewed = true;
         }
     }
 
     /// Reads a resource with its entity tag.
-    pub(super) async fn get(&mut self, link: &str) -> Result<(Value, Option<String>), DriverError> {
+    pub(super) async fn get(self, link: &str) -> Result<(Value, Option<String>), DriverError> {
         let answer = self.call(Method::GET, link, None, None).await?;
         if !answer.status.is_success() {
             return Err(refusal(&answer));
@@ -229,7 +143,7 @@ impl Talk<'_> {
     }
 
     /// Reads a resource that a BMC may lack; `None` when it has no such thing or fails over it.
-    pub(super) async fn get_optional(&mut self, link: &str) -> Result<Option<Value>, DriverError> {
+    pub(super) async fn get_optional(self, link: &str) -> Result<Option<Value>, DriverError> {
         let answer = self.call(Method::GET, link, None, None).await?;
         match answer.status.as_u16() {
             200..=299 => Ok(serde_json::from_slice(&answer.body).ok()),
@@ -238,35 +152,44 @@ impl Talk<'_> {
         }
     }
 
-    /// Changes a resource. Entity tags are honoured where the BMC gives them, and dropped where it then refuses its own.
-    pub(super) async fn patch(&mut self, link: &str, etag: Option<&str>, body: &Value) -> Result<Response, DriverError> {
-        let answer = self.call(Method::PATCH, link, Some(body.clone()), etag).await?;
+    /// Reads a collection with its members in it where the BMC offers that, else as it is; `None` when it has no such thing.
+    pub(super) async fn get_collection(self, link: &str) -> Result<Option<Value>, DriverError> {
+        if let Some(query) = self.root().await?.expand {
+            let mark = if link.contains('?') { '&' } else { '?' };
+            if let Some(body) = self.get_optional(&format!("{link}{mark}{query}")).await? {
+                return Ok(Some(body));
+            }
+            let plain = self.get_optional(link).await?;
+            if plain.is_some() {
+                self.without_expand().await;
+            }
+            return Ok(plain);
+        }
+        self.get_optional(link).await
+    }
+
+    /// Changes a resource. Entity tags are honoured where the BMC gives them, read again where they are old, and dropped where it refuses its own. A weak tag
+    /// is sent as a strong one before that: some BMCs give the one and take the other (sushy/connector.py).
+    pub(super) async fn patch(self, link: &str, etag: Option<&str>, body: &Value) -> Result<Response, DriverError> {
+        let answer = self.call(Method::PATCH, link, Some(body), etag).await?;
         match answer.status.as_u16() {
-            428 => self.call(Method::PATCH, link, Some(body.clone()), Some("*")).await,
+            428 => self.call(Method::PATCH, link, Some(body), Some("*")).await,
             412 => {
                 let (now, header) = self.get(link).await?;
-                let fresh = header.or_else(|| super::system::text(&now, "@odata.etag"));
-                let answer = self.call(Method::PATCH, link, Some(body.clone()), fresh.as_deref()).await?;
-                if answer.status == StatusCode::PRECONDITION_FAILED {
-                    return self.call(Method::PATCH, link, Some(body.clone()), None).await;
+                let fresh = header.or_else(|| text(&now, "@odata.etag"));
+                let strong = fresh.as_deref().and_then(|tag| tag.strip_prefix("W/")).map(str::to_owned);
+                let mut answer = answer;
+                for tag in [fresh.as_deref(), strong.as_deref(), None] {
+                    if tag.is_some() || answer.status == StatusCode::PRECONDITION_FAILED {
+                        answer = self.call(Method::PATCH, link, Some(body), tag).await?;
+                    }
+                    if answer.status != StatusCode::PRECONDITION_FAILED {
+                        break;
+                    }
                 }
                 Ok(answer)
             }
             _ => Ok(answer),
-        }
-    }
-
-    /// The link to the collection of systems.
-    pub(super) async fn systems(&mut self) -> Result<String, DriverError> {
-        self.root().await?;
-        self.state.systems.clone().ok_or_else(|| self.target.error(ErrorClass::Rejected, "the service root has no link to systems"))
-    }
-
-    /// Ends the session, if there is one. A BMC that does not answer ends it by itself later.
-    pub(super) async fn logout(&mut self) {
-        if let Login::Session { token, location: Some(location) } = std::mem::take(&mut self.state.login) {
-            let request = self.request(Method::DELETE, location).header("X-Auth-Token", token.expose());
-            let _ = self.send(request).await;
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Finding the system and reading it.
+//! Finding the system and reading what tells which machine it is.
 
 use std::collections::BTreeSet;
 
@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use super::connection::Talk;
 use super::system::{System, link_of, mac, text, texts};
-use crate::build::{Binding, Bmc, same_uuid};
+use crate::build::same_uuid;
 use crate::driver::{DriverError, ErrorClass};
 
-/// Most members of a collection that are read; no server has more NICs or chassis more systems than this.
-const MOST_MEMBERS: usize = 128;
+/// Most members of a collection that are read; no server has more parts of a kind, nor a chassis more systems.
+const MOST_MEMBERS: usize = 256;
 
 impl Talk<'_> {
     /// All members of a collection, over all its pages. Members are references, or whole resources.
-    async fn members(&mut self, first: Value) -> Result<Vec<Value>, DriverError> {
+    pub(super) async fn members(self, first: Value) -> Result<Vec<Value>, DriverError> {
         let mut out = Vec::new();
         let mut seen = BTreeSet::new();
         let mut page = first;
@@ -29,40 +29,53 @@ impl Talk<'_> {
         Ok(out)
     }
 
-    async fn system_at(&mut self, link: &str) -> Result<System, DriverError> {
+    /// All members of a collection as resources: with it where the BMC offers that, else one request for each. `None` where the BMC has no such thing; what a
+    /// single member does not tell is left out.
+    pub(super) async fn resources(self, link: &str) -> Result<Option<Vec<Value>>, DriverError> {
+        let Some(first) = self.get_collection(link).await? else { return Ok(None) };
+        let mut out = Vec::new();
+        for member in self.members(first).await? {
+            out.extend(self.whole(member).await?);
+        }
+        Ok(Some(out))
+    }
+
+    /// A resource, or the one that a reference names; `None` where the BMC does not have it.
+    pub(super) async fn whole(self, member: Value) -> Result<Option<Value>, DriverError> {
+        match link_of(&member) {
+            // Whoever puts a resource in a collection puts more in it than its link.
+            Some(link) if member.as_object().is_some_and(|m| m.len() == 1) => self.get_optional(&link).await,
+            _ => Ok(Some(member)),
+        }
+    }
+
+    async fn system_at(self, link: &str) -> Result<System, DriverError> {
         let (body, etag) = self.get(link).await?;
         Ok(System::read(link, etag.as_deref(), &body))
     }
 
-    /// Reads the system that is the node: the one the URL names, else the one with the bound UUID, else the only one.
-    pub(super) async fn system(&mut self, uuid: Option<&str>) -> Result<System, DriverError> {
-        if let Some(link) = self.state.system.clone() {
-            match self.system_at(&link).await {
+    /// Reads the system that is the node: the one that was chosen before, else the one the URL names, else the one with the bound UUID, else the only one.
+    pub(super) async fn system(self, chosen: Option<&str>, uuid: Option<&str>) -> Result<System, DriverError> {
+        if let Some(link) = chosen {
+            match self.system_at(link).await {
                 // Links may change with the BMC's firmware; then it is found again.
-                Err(e) if e.class == ErrorClass::Rejected => self.state.system = None,
+                Err(e) if e.class == ErrorClass::Rejected => {}
                 other => return other,
             }
         }
-        let found = self.find(uuid).await?;
-        self.state.system = Some(found.link.clone());
-        Ok(found)
-    }
-
-    async fn find(&mut self, uuid: Option<&str>) -> Result<System, DriverError> {
-        let collection = self.systems().await?;
+        let collection = self.root().await?.systems;
         let (first, _) = self.get(&collection).await?;
         let links: Vec<String> = self.members(first).await?.iter().filter_map(link_of).collect();
         if let Some(wanted) = &self.target.system {
             let same = |l: &&String| l.trim_end_matches('/') == wanted.trim_end_matches('/');
             let Some(link) = links.iter().find(same).cloned() else {
                 let what = format!("the URL names the system {wanted}, and the BMC has {}", list(&links));
-                return Err(self.target.error(ErrorClass::Rejected, what).hint("correct the path in the BMC's URL"));
+                return Err(self.error(ErrorClass::Rejected, what).hint("correct the path in the BMC's URL"));
             };
             return self.system_at(&link).await;
         }
         match links.as_slice() {
             [] => Err(self
-                .target
                 .error(ErrorClass::NotReady, "the BMC lists no system")
                 .hint("it may still be starting; if not, give the address of the server's own BMC")),
             [only] => self.system_at(only).await,
@@ -84,13 +97,13 @@ impl Talk<'_> {
                     None => format!("it has {} systems, and nothing says which is this node: {}", several.len(), list(&shown)),
                 };
                 let class = if uuid.is_some() { ErrorClass::Precondition } else { ErrorClass::Rejected };
-                Err(self.target.error(class, what).hint("add the system's path to the BMC's URL"))
+                Err(self.error(class, what).hint("add the system's path to the BMC's URL"))
             }
         }
     }
 
     /// Reset types: those in the system, else those in the resource it refers to.
-    pub(super) async fn reset_types(&mut self, system: &System) -> Result<Vec<String>, DriverError> {
+    pub(super) async fn reset_types(self, system: &System) -> Result<Vec<String>, DriverError> {
         let Some(reset) = &system.reset else { return Ok(Vec::new()) };
         let Some(info) = reset.info.as_ref().filter(|_| reset.types.is_empty()) else {
             return Ok(reset.types.clone());
@@ -101,42 +114,18 @@ impl Talk<'_> {
         Ok(parameter.map(|p| texts(p, "AllowableValues")).unwrap_or_default())
     }
 
-    /// Reads everything about the BMC and its system.
-    pub(super) async fn interrogate(&mut self) -> Result<Bmc, DriverError> {
-        let mut system = self.system(None).await?;
-        let types = self.reset_types(&system).await?;
-        if let Some(reset) = &mut system.reset {
-            reset.types = types;
-        }
-        let macs = self.macs(&system).await?;
-        Ok(system.into_bmc(&self.target.endpoint.address, macs))
-    }
-
-    /// Reads what tells whether the system is the bound machine. NICs, each of which is a request, are read only where not both UUID and serial number tell
-    /// it: some vendors give one of them to all their machines.
-    pub(super) async fn identify(&mut self, binding: &Binding) -> Result<Bmc, DriverError> {
-        let system = self.system(binding.uuid.as_deref()).await?;
-        let told = system.uuid.is_some() && system.uuid == binding.uuid && system.serial.is_some() && system.serial == binding.serial;
-        let macs = if told { Vec::new() } else { self.macs(&system).await? };
-        Ok(system.into_bmc(&self.target.endpoint.address, macs))
-    }
-
-    async fn macs(&mut self, system: &System) -> Result<Vec<String>, DriverError> {
+    /// MACs of the system's NICs, sorted.
+    pub(super) async fn macs(self, system: &System) -> Result<Vec<String>, DriverError> {
         let Some(link) = &system.nics else { return Ok(Vec::new()) };
-        let Some(first) = self.get_optional(link).await? else { return Ok(Vec::new()) };
-        let mut macs = BTreeSet::new();
-        for member in self.members(first).await? {
-            let nic = match link_of(&member) {
-                Some(link) if member.get("MACAddress").is_none() => self.get_optional(&link).await?.unwrap_or_default(),
-                _ => member,
-            };
-            // What the provisioner will see is the address that the NIC was made with.
-            let written =
-                text(&nic, "PermanentMACAddress").as_deref().and_then(mac).or_else(|| text(&nic, "MACAddress").as_deref().and_then(mac));
-            macs.extend(written);
-        }
+        let nics = self.resources(link).await?.unwrap_or_default();
+        let macs: BTreeSet<String> = nics.iter().filter_map(mac_of).collect();
         Ok(macs.into_iter().collect())
     }
+}
+
+/// The address that a NIC was made with: that is what the provisioner will see.
+pub(super) fn mac_of(nic: &Value) -> Option<String> {
+    ["PermanentMACAddress", "MACAddress"].iter().find_map(|key| mac(&text(nic, key)?))
 }
 
 fn list(names: &[String]) -> String {

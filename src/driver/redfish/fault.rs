@@ -2,22 +2,19 @@
 
 use serde_json::Value;
 
+use super::vendor;
 use crate::driver::http::Response;
 use crate::driver::{DriverError, ErrorClass};
 
-/// Message ids (without registry and version) that say: not now. From the DMTF Base registry and those of HPE and Dell.
-const LATER: [&str; 11] = [
+/// Message ids (without registry and version) of the DMTF Base registry that say: not now. Those of vendors are in [`super::vendor`].
+const LATER: [&str; 7] = [
     "ServiceTemporarilyUnavailable",
     "ServiceInUnknownState",
     "ServiceShuttingDown",
     "ResourceInUse",
     "ResourceInStandby",
     "ConditionInRelatedResource",
-    "UnableToModifyDuringSystemPOST",
-    "InvalidOperationForSystemState",
-    "ServerNotReady",
     "OperationTimeout",
-    "RAC0508",
 ];
 
 /// Words with which BMCs that answer 500 say that they are merely busy.
@@ -61,7 +58,8 @@ impl Fault {
     /// Whether it says that the same request may succeed later.
     pub(super) fn says_later(&self) -> bool {
         let text = self.text.to_ascii_lowercase();
-        self.ids.iter().any(|id| id.rsplit('.').next().is_some_and(|id| LATER.contains(&id))) || BUSY_WORDS.iter().any(|w| text.contains(w))
+        self.ids.iter().any(|id| id.rsplit('.').next().is_some_and(|id| LATER.contains(&id) || vendor::says_later(id)))
+            || BUSY_WORDS.iter().any(|w| text.contains(w))
     }
 }
 
@@ -70,7 +68,8 @@ pub(super) fn refusal(answer: &Response) -> DriverError {
     let fault = Fault::of(answer);
     let class = match answer.status.as_u16() {
         401 | 403 => ErrorClass::Credentials,
-        409 | 423 | 429 | 503 => ErrorClass::Busy,
+        409 | 423 => ErrorClass::Busy,
+        429 | 503 => ErrorClass::NotReady,
         400 | 500 if fault.says_later() => ErrorClass::NotReady,
         501 | 505 => ErrorClass::Rejected,
         408 | 412 | 425 | 428 | 500..=599 => ErrorClass::Transient,
@@ -79,6 +78,9 @@ pub(super) fn refusal(answer: &Response) -> DriverError {
     let error = answer.failure_saying(class, &fault.text);
     match answer.status.as_u16() {
         401 => error.hint("check the account and credential of this BMC"),
+        429 | 503 if answer.retry_after().is_some() => {
+            error.hint("the BMC is busy; it is left alone for as long as it asks, and tried again")
+        }
         403 => error.hint("the account needs the Redfish role Operator or Administrator on this BMC"),
         404 => error.hint("check that this address is a Redfish BMC"),
         _ if class == ErrorClass::NotReady => error.hint("the BMC is busy; it is tried again"),

@@ -1,14 +1,48 @@
 //! What can be set on the Redfish driver.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::driver::http::HttpOptions;
+
+/// How a node's firmware boots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BootMode {
+    /// UEFI.
+    Uefi,
+    /// Legacy BIOS.
+    Legacy,
+}
+
+impl BootMode {
+    /// As Redfish names it (`BootSourceOverrideMode`).
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Uefi => "UEFI",
+            Self::Legacy => "Legacy",
+        }
+    }
+}
+
+/// Which certificates one BMC may have, instead of those of [`HttpOptions`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Trust {
+    /// PEM file with certificates to trust.
+    pub ca_file: Option<PathBuf>,
+    /// SHA-256 fingerprints that are accepted.
+    pub pinned_sha256: Vec<String>,
+}
 
 /// Settings of the Redfish driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RedfishOptions {
     /// TLS, time limits, repetition.
     pub http: HttpOptions,
+    /// Trust of single BMCs, by the address that the design gives them.
+    pub trust: BTreeMap<String, Trust>,
+    /// How firmware boots, by node; the BMC's own setting is left alone for others.
+    pub boot_modes: BTreeMap<String, BootMode>,
     /// How many BMCs are talked to at once.
     pub parallel: usize,
     /// How long after an order the old state counts as in progress.
@@ -34,6 +68,8 @@ impl Default for RedfishOptions {
                 attempts: 3,
                 ..HttpOptions::default()
             },
+            trust: BTreeMap::new(),
+            boot_modes: BTreeMap::new(),
             parallel: 128,
             settle: Duration::from_secs(30),
             poll: Duration::from_secs(3),

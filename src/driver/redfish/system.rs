@@ -32,6 +32,8 @@ pub(super) struct System {
     pub(super) bios_version: Option<String>,
     pub(super) health: Option<String>,
     pub(super) power: Power,
+    /// When it was last started or reset, as the BMC writes it.
+    pub(super) last_reset: Option<String>,
     pub(super) boot: Option<BootOverride>,
     /// Values that `BootSourceOverrideEnabled` may have; empty when the BMC does not say.
     pub(super) boot_enabled: Vec<String>,
@@ -62,6 +64,7 @@ impl System {
                 Some("PoweringOff") => Power::PoweringOff,
                 _ => Power::Unknown,
             },
+            last_reset: text(body, "LastResetTime"),
             boot: body.get("Boot").and_then(boot),
             boot_enabled: body.get("Boot").map(|b| texts(b, "BootSourceOverrideEnabled@Redfish.AllowableValues")).unwrap_or_default(),
             reset: body.get("Actions").and_then(|a| a.get("#ComputerSystem.Reset")).and_then(reset),
@@ -91,6 +94,7 @@ impl System {
             boot: self.boot,
             reset_types: self.reset.map(|r| r.types).unwrap_or_default(),
             health: self.health,
+            inventory: None,
         }
     }
 }
@@ -102,7 +106,7 @@ pub(super) fn text(body: &Value, key: &str) -> Option<String> {
 }
 
 /// A text property that identifies something.
-fn identifier(body: &Value, key: &str) -> Option<String> {
+pub(super) fn identifier(body: &Value, key: &str) -> Option<String> {
     meaningful(&text(body, key)?)
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::call::{Answer, Call, FormErrors, REQUIRED, bad_request, deleted, form_error, id_of, list, missing};
+use crate::sim::clock;
 use crate::sim::db::{Domain, Repository};
 use crate::sim::http::Reply;
 use crate::sim::render;
@@ -122,25 +123,8 @@ pub(super) fn events(call: &mut Call<'_>) -> Answer {
 fn date(ms: u64) -> String {
     const MONTHS: [&str; 12] = ["Jan.", "Feb.", "Mar.", "Apr.", "May", "Jun.", "Jul.", "Aug.", "Sep.", "Oct.", "Nov.", "Dec."];
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-    let seconds = ms / 1000;
-    let days = seconds / 86_400;
-    // Days to civil date: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms".
-    let z = days + 719_468;
-    let (era, doe) = (z / 146_097, z % 146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let day = doy - (153 * mp + 2) / 5 + 1;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let year = yoe + era * 400 + u64::from(month <= 2);
-    format!(
-        "{}, {day:02} {} {year} {:02}:{:02}:{:02}",
-        DAYS[(days % 7) as usize],
-        MONTHS[(month - 1) as usize],
-        seconds % 86_400 / 3600,
-        seconds % 3600 / 60,
-        seconds % 60
-    )
+    let ((year, month, day), (hour, minute, second)) = (clock::civil(ms), clock::time_of_day(ms));
+    format!("{}, {day:02} {} {year} {hour:02}:{minute:02}:{second:02}", DAYS[(ms / 86_400_000 % 7) as usize], MONTHS[(month - 1) as usize])
 }
 
 const KEY_TYPES: [&str; 6] = ["ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-dss", "ssh-ed25519", "ssh-rsa"];

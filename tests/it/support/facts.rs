@@ -95,15 +95,8 @@ pub(crate) fn before_first_apply(site: &Site) -> Build {
 fn bmc(index: usize, node: &drydock::model::Node) -> Bmc {
     let mac = |nic: u8| format!("52:54:{:02x}:{:02x}:{:02x}:{nic:02x}", index >> 16, (index >> 8) & 0xff, index & 0xff);
     Bmc {
-        driver: "redfish".into(),
-        address: node.oob.address.as_ref().map(|a| a.value.to_string()).unwrap_or_default(),
-        system: "/redfish/v1/Systems/1".into(),
         uuid: Some(format!("00000000-0000-4000-8000-{index:012x}")),
-        guid: None,
         serial: Some(format!("SN{index:06}")),
-        manufacturer: None,
-        model: None,
-        bios_version: None,
         macs: vec![mac(1), mac(2)],
         power: PowerState::Off,
         boot: Some(BootOverride {
@@ -114,5 +107,6 @@ fn bmc(index: usize, node: &drydock::model::Node) -> Bmc {
         }),
         reset_types: vec!["On".into(), "ForceOff".into()],
         health: Some("OK".into()),
+        ..Bmc::unread("redfish", node.oob.address.as_ref().map(|a| a.value.to_string()).unwrap_or_default(), "/redfish/v1/Systems/1".into())
     }
 }

@@ -1,3 +1,7 @@
+mod parts;
+mod tasks;
+mod vendors;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -59,6 +63,8 @@ struct Bmc {
     system: Value,
     /// Lines of all requests.
     log: Vec<String>,
+    /// Bodies of `PATCH` requests.
+    patched: Vec<Value>,
     odd: Oddity,
 }
 
@@ -69,6 +75,9 @@ impl Bmc {
             None => seen.line.clone(),
         };
         self.log.push(shown);
+        if seen.line.starts_with("PATCH") {
+            self.patched.push(seen.body.clone());
+        }
         if let Some(reply) = (self.odd)(seen, &mut self.system) {
             return reply;
         }
@@ -126,7 +135,7 @@ async fn site_with(options: RedfishOptions, odd: impl FnMut(&Seen, &mut Value) -
             "target": RESET, "ResetType@Redfish.AllowableValues": ["On", "ForceOff", "GracefulShutdown", "PushPowerButton"],
         } },
     });
-    let bmc = Arc::new(Mutex::new(Bmc { system, log: Vec::new(), odd: Box::new(odd) }));
+    let bmc = Arc::new(Mutex::new(Bmc { system, log: Vec::new(), patched: Vec::new(), odd: Box::new(odd) }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let shared = Arc::clone(&bmc);
@@ -309,7 +318,7 @@ async fn one_read_serves_all_calls_of_a_node() {
     let seen = site.driver.observe(&[on(), elsewhere, off(0), boot(BootTarget::Disk)]).await;
     assert_eq!(site.requests(), before + 1);
     assert_eq!((&seen[0], &seen[2], &seen[3]), (&Ok(Observation::NotStarted), &Ok(Observation::done()), &Ok(Observation::done())));
-    assert_eq!(seen[1].as_ref().unwrap_err().message, "node n2 has no Redfish BMC");
+    assert_eq!(seen[1].as_ref().unwrap_err().message, "node n2 is not driven by redfish");
 }
 
 #[tokio::test]
@@ -322,7 +331,7 @@ async fn a_bmc_that_hangs_does_not_hold_up_the_others() {
     let mut other = on();
     other.node = Some("n2".to_owned());
     let seen = driver.observe(&[other, on()]).await;
-    assert_eq!(seen[0].as_ref().unwrap_err().message, "node n2, BMC 10.0.0.1: the BMC did not tell its state within 2 s");
+    assert_eq!(seen[0].as_ref().unwrap_err().message, "node n2, BMC 10.0.0.1: it did not tell its state within 2 s");
     assert_eq!(seen[1], Ok(Observation::NotStarted));
 }
 
@@ -421,8 +430,8 @@ async fn a_bmc_that_is_busy_says_so_in_many_ways() {
     let registry = json!({ "error": { "code": "Base.1.8.GeneralError", "message": "see", "@Message.ExtendedInfo": [
         { "MessageId": "iLO.2.14.UnableToModifyDuringSystemPOST", "Message": "not during POST" } ] } });
     let cases = [
-        (503, "\"\"".to_owned(), ErrorClass::Busy),
-        (429, String::new(), ErrorClass::Busy),
+        (503, "\"\"".to_owned(), ErrorClass::NotReady),
+        (429, String::new(), ErrorClass::NotReady),
         (409, String::new(), ErrorClass::Busy),
         (400, registry.to_string(), ErrorClass::NotReady),
         (500, "\"The service is busy, try again\"".to_owned(), ErrorClass::NotReady),
@@ -675,7 +684,7 @@ async fn a_bmc_that_refuses_its_own_tags_gets_none() {
     })
     .await;
     assert_eq!(site.driver.begin(&boot(BootTarget::Pxe)).await, Ok(Begun::Complete));
-    assert_eq!(site.effects().len(), 3);
+    assert_eq!(site.effects().len(), 4, "as it is, read anew, as a strong one, without");
 }
 
 #[tokio::test]
