@@ -21,6 +21,7 @@
 //! * [`action`]: the vocabulary of actions: kinds, effects, parameters.
 //! * [`check`]: rules over the model.
 //! * [`diff`]: model × build → changes.
+//! * [`verify`]: checks of what is there, which change nothing.
 //! * [`graph`]: changes → actions and edges.
 //! * [`plan`]: the plan file: digests, guards, summary.
 //! * [`run`]: events of a run, its state as a fold of them, the scheduler as a state machine.
@@ -55,6 +56,8 @@ pub mod action;
 pub mod check;
 
 pub mod diff;
+
+pub mod verify;
 
 pub mod graph;
 

@@ -129,6 +129,25 @@ pub struct MachineInterface {
     pub bond: Option<BondParameters>,
     /// Links to subnets.
     pub links: Vec<SubnetLink>,
+    /// Whether commissioning saw a signal on its cable; absent where nobody says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected: Option<bool>,
+}
+
+/// What a NIC heard from the device at the other end of its cable (LLDP, IEEE 802.1AB).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Neighbour {
+    /// Kernel name of the NIC.
+    pub interface: String,
+    /// Chassis ID.
+    pub chassis: Option<String>,
+    /// System name.
+    pub name: Option<String>,
+    /// Management addresses.
+    pub addresses: Vec<String>,
+    /// Port ID.
+    pub port: Option<String>,
 }
 
 /// A filesystem.

@@ -15,7 +15,7 @@ pub use bmc::{Bmc, BmcHealth, BootEnabled, BootOverride, PowerState, Sensor};
 pub use inventory::{Drive, Inventory, LogEvent, MemoryModule, NicPort, Processor};
 pub use machine::{
     BondParameters, Disk, DiskKind, DiskPartition, FilesystemFacts, Firmware, InterfaceKind, LinkMode, LogicalVolumeFacts, Machine,
-    MachineInterface, MachineStatus, SubnetLink, VolumeGroupFacts,
+    MachineInterface, MachineStatus, Neighbour, SubnetLink, VolumeGroupFacts,
 };
 pub use site::{
     AddressRange, BootSelection, Build, DomainFacts, Endpoint, Fabric, Fact, Image, PackageRepository, Provisioner, RackController,

@@ -16,7 +16,7 @@ use crate::plan::{Allowance, Goal};
     long_about = "drydock reads the design of a bare-metal site, asks the site what is really there, shows the difference as a plan, and carries out exactly that plan.",
     disable_help_subcommand = true,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 done, 1 error, 2 changes present (--detailed-exitcode), 3 design invalid, 4 run ended with failed or blocked nodes,\n5 interrupted, 6 plan refused, 7 nothing planned but nodes need attention, 64 usage."
+    after_help = "Exit codes: 0 done, 1 error, 2 changes present (--detailed-exitcode), 3 design invalid, 4 run ended with failed or blocked nodes, or verification failed,\n5 interrupted, 6 plan refused, 7 nothing planned but nodes need attention, 64 usage."
 )]
 pub struct Cli {
     /// Options of every command.
@@ -101,6 +101,8 @@ pub enum Command {
     Schema(Schema),
     /// Ask the site what is there (reads only)
     Discover(Discover),
+    /// Check what is there against what the design needs of it; changes nothing
+    Verify(Verify),
     /// Show what would be done, and write it to a plan file
     Plan(Plan),
     /// Show a plan file
@@ -182,6 +184,34 @@ pub struct Schema {
 /// `drydock discover`.
 #[derive(Debug, Args)]
 pub struct Discover {}
+
+/// `drydock verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// What to verify
+    #[command(subcommand)]
+    pub command: VerifyCommand,
+}
+
+/// `drydock verify …`.
+#[derive(Debug, Subcommand)]
+pub enum VerifyCommand {
+    /// The machines: BMC, identity, alarms, firmware, hardware, links and neighbours
+    Nodes {
+        /// Verify only the nodes that this selects (`node=compute01`, `rack=r1 && stage=ready`)
+        #[arg(long, value_name = "SELECTOR")]
+        target: Option<String>,
+        /// Let warnings count as failures
+        #[arg(long)]
+        strict: bool,
+    },
+    /// The site: drivers, rack controllers, images, clocks, services of the next step, state and free space
+    Site {
+        /// Let warnings count as failures
+        #[arg(long)]
+        strict: bool,
+    },
+}
 
 /// What a plan is made of and how, wherever one is made.
 #[derive(Debug, Clone, Default, Args)]

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::design::DesignEntry;
 use super::error::{ConfigError, Problem};
 use super::rules::Wrong;
-use super::types::{Drivers, File, MaasSettings, RedfishSettings, Settings, Transport};
+use super::types::{Drivers, File, MaasSettings, ProxySettings, RedfishSettings, Settings, Transport};
 use crate::check::Policy;
 use crate::yaml::{self, Node, SourceMap, Span};
 
@@ -69,6 +69,7 @@ pub fn parse(text: &str, shown: &str, root: &Path) -> Result<Settings, ConfigErr
         limits: file.limits,
         guards: file.guards,
         timeouts: file.timeouts.0,
+        verify: file.verify,
         rules: Policy::default(),
         rule_pages: file.rule_pages,
         simulated: file.simulate,
@@ -218,6 +219,28 @@ impl Settings {
     }
 }
 
+/// Whether a text is `[USER@]HOST[:PORT]`, or several of them, as `ssh -J` takes it.
+fn is_jump(text: &str) -> bool {
+    let word = |text: &str, more: &[char]| {
+        !text.is_empty()
+            && !text.starts_with('-')
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_') || more.contains(&c))
+    };
+    text.split(',').all(|hop| {
+        let (user, at) = hop.rsplit_once('@').map_or((None, hop), |(user, at)| (Some(user), at));
+        let (host, port) = match at.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            Some((v6, rest)) if v6.parse::<std::net::Ipv6Addr>().is_ok() => {
+                (None, rest.strip_prefix(':').or((!rest.is_empty()).then_some("x")))
+            }
+            Some(_) => return false,
+            None => at.split_once(':').map_or((Some(at), None), |(host, port)| (Some(host), Some(port))),
+        };
+        user.is_none_or(|u| word(u, &['+']))
+            && host.is_none_or(|h| word(h, &[]))
+            && port.is_none_or(|p| p.parse::<u16>().is_ok_and(|p| p > 0))
+    })
+}
+
 /// What no single value shows to be wrong.
 struct Checker<'a> {
     settings: &'a Settings,
@@ -251,6 +274,8 @@ impl Checker<'_> {
             }
         }
         self.endpoints();
+        self.proxies();
+        self.services();
         self.numbers();
         self.problems
     }
@@ -297,6 +322,67 @@ impl Checker<'_> {
                 let route = ["drivers", "redfish", "certificates", address];
                 let message = format!("`{}` trusts no certificate", route.join("."));
                 self.push(&route, &message, "give `ca_file` or `pinned_sha256`, or leave the key out");
+            }
+        }
+    }
+
+    fn proxies(&mut self) {
+        let Drivers { maas, redfish, libvirt, .. } = &self.settings.drivers;
+        for (driver, proxy) in [("maas", &maas.proxy), ("redfish", &redfish.proxy)] {
+            if let Some(proxy) = proxy {
+                self.proxy(&["drivers", driver, "proxy"], proxy);
+            }
+        }
+        if let Some(jump) = &libvirt.jump
+            && !is_jump(jump)
+        {
+            let help = "write `jump.example.net`, `ops@jump.example.net` or `ops@jump.example.net:2222`; several with commas between";
+            self.push(&["drivers", "libvirt", "jump"], "`drivers.libvirt.jump` is no host to jump through", help);
+        }
+    }
+
+    fn proxy(&mut self, route: &[&str], proxy: &ProxySettings) {
+        let at: Vec<&str> = route.iter().copied().chain(["url"]).collect();
+        let name = at.join(".");
+        let help = "write scheme, host and port, such as `http://proxy.example.net:3128` or `socks5h://proxy.example.net:1080`";
+        match url::Url::parse(&proxy.url) {
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                let help = "remove them from the URL, and give `username` and `password` beside it; the password by reference";
+                self.push(&at, &format!("`{name}` has credentials in it"), help);
+            }
+            Ok(url) if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") => {
+                self.push(&at, &format!("`{name}` has the scheme `{}`", url.scheme()), help);
+            }
+            Ok(url) if url.host_str().is_none_or(str::is_empty) || !matches!(url.path(), "" | "/") || url.query().is_some() => {
+                self.push(&at, &format!("`{name}` is not the URL of a proxy"), help);
+            }
+            Ok(_) => {}
+            Err(_) => self.push(&at, &format!("`{name}` is not a URL"), help),
+        }
+        if proxy.username.is_some() != proxy.password.is_some() {
+            self.push(route, &format!("`{}` has one of `username` and `password`", route.join(".")), "give both, or neither");
+        }
+    }
+
+    fn services(&mut self) {
+        let verify = &self.settings.verify;
+        let mut names = std::collections::BTreeSet::new();
+        for service in &verify.services {
+            let route = ["verify", "services"];
+            if service.name.is_empty() || !names.insert(service.name.as_str()) {
+                self.push(
+                    &route,
+                    &format!("`verify.services` has the name `{}` twice, or an empty one", service.name),
+                    "give each its own",
+                );
+            }
+            // Nothing secret is sent.
+            self.url(&route, &service.url, true);
+            if let Some(status) = service.status.filter(|s| !(100..600).contains(s)) {
+                self.push(&route, &format!("`{status}` is no HTTP status"), "write for example 200, or leave it out");
+            }
+            if let Some(proxy) = &service.proxy {
+                self.proxy(&route, proxy);
             }
         }
     }

@@ -22,6 +22,6 @@ pub use machines::{MachineRule, NodeSelector};
 pub use schema::settings_schema;
 pub use types::{
     BootModeSetting, Credentials, Drivers, FailureLimit, Guards, IpmiPrivilege, IpmiSettings, LibvirtSettings, LimitSettings, MaasSettings,
-    OobOverride, OobSettings, RedfishSettings, SecretRef, Settings, Transport,
+    OobOverride, OobSettings, ProxySettings, RedfishSettings, SecretRef, ServiceSettings, Settings, Transport, VerifySettings,
 };
-pub use units::{Minutes, TimeSpan, parse_span};
+pub use units::{ByteCount, Minutes, TimeSpan, parse_span};

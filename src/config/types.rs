@@ -11,7 +11,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::machines::MachineRule;
 use super::rules::Rules;
-use super::{DesignEntry, Minutes, TimeSpan};
+use super::{ByteCount, DesignEntry, Minutes, TimeSpan};
 use crate::action::ActionKind;
 use crate::action::params::ConfigureHardware;
 use crate::check::Policy;
@@ -40,6 +40,8 @@ pub struct Settings {
     pub guards: Guards,
     /// Time limits by kind of action, where they differ from the default.
     pub timeouts: BTreeMap<ActionKind, std::time::Duration>,
+    /// What `verify` looks at beside the site itself.
+    pub verify: VerifySettings,
     /// How bad findings of single rules are.
     pub rules: Policy,
     /// URL of the pages of rules, with `{code}` in place of the rule's code.
@@ -98,6 +100,8 @@ pub struct MaasSettings {
     pub machines: Vec<MachineRule>,
     /// Spaces of networks: name of the space → names of networks, whose VLANs are put into it.
     pub spaces: BTreeMap<String, Vec<String>>,
+    /// The proxy that it is reached through.
+    pub proxy: Option<ProxySettings>,
 }
 
 /// `drivers.maas.commissioning:`. What is not given is MAAS' own choice.
@@ -173,6 +177,8 @@ pub struct RedfishSettings {
     pub request_timeout: Option<TimeSpan>,
     /// Credentials of nodes whose documents give none.
     pub credentials: Option<Credentials>,
+    /// The proxy that BMCs are reached through.
+    pub proxy: Option<ProxySettings>,
 }
 
 /// `drivers.redfish.certificates.ADDRESS:`.
@@ -219,6 +225,58 @@ pub struct LibvirtSettings {
     pub poll_interval: Option<TimeSpan>,
     /// How long a command may take; what runs longer is killed.
     pub request_timeout: Option<TimeSpan>,
+    /// Name or path of `ssh`, for hypervisors that are reached over it.
+    pub ssh: Option<PathBuf>,
+    /// The host that hypervisors are reached through over SSH: `[USER@]HOST[:PORT]`, several with commas between.
+    pub jump: Option<String>,
+}
+
+/// `drivers.maas.proxy:`, `drivers.redfish.proxy:`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProxySettings {
+    /// Where the proxy is: `http://`, `https://`, `socks5://` or `socks5h://`, host and port.
+    pub url: String,
+    /// User name at the proxy.
+    pub username: Option<String>,
+    /// Password at the proxy.
+    pub password: Option<SecretRef>,
+}
+
+/// `verify:`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct VerifySettings {
+    /// Services of the next step, which `verify site` asks.
+    pub services: Vec<ServiceSettings>,
+    /// How far clocks may be apart; 10s if not given.
+    pub clock_skew: Option<TimeSpan>,
+    /// How much space should be free where drydock writes; 1GiB if not given.
+    pub free_space: Option<ByteCount>,
+}
+
+/// `verify.services[]:`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceSettings {
+    /// Name in the report.
+    pub name: String,
+    /// What is asked, with GET and without credentials.
+    pub url: String,
+    /// The status that it answers when it is well; any below 400 if not given.
+    pub status: Option<u16>,
+    /// PEM file with certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// SHA-256 fingerprints of server certificates that are accepted whatever they say.
+    #[serde(default)]
+    pub pinned_sha256: Vec<String>,
+    /// Accept any certificate.
+    #[serde(default)]
+    pub insecure_skip_tls_verify: bool,
+    /// How long an answer may take; 10s if not given.
+    pub request_timeout: Option<TimeSpan>,
+    /// The proxy that it is reached through.
+    pub proxy: Option<ProxySettings>,
 }
 
 /// `drivers.ipmi.privilege:`.
@@ -344,6 +402,7 @@ pub(super) struct File {
     pub(super) limits: LimitSettings,
     pub(super) guards: Guards,
     pub(super) timeouts: Timeouts,
+    pub(super) verify: VerifySettings,
     pub(super) rules: Rules,
     /// Where pages of rules are published, for links in reports: a URL with `{code}`
     pub(super) rule_pages: Option<String>,
@@ -362,6 +421,7 @@ impl Default for File {
             limits: LimitSettings::default(),
             guards: Guards::default(),
             timeouts: Timeouts::default(),
+            verify: VerifySettings::default(),
             rules: Rules::default(),
             rule_pages: None,
             simulate: false,

@@ -74,6 +74,39 @@ impl<'de> Deserialize<'de> for Minutes {
     }
 }
 
+/// A number of bytes written with its unit: `500MiB`, `2GiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ByteCount(pub u64);
+
+impl<'de> Deserialize<'de> for ByteCount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let trimmed = text.trim();
+        let digits = trimmed.len() - trimmed.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let shift = match &trimmed[digits..] {
+            "KiB" => 10,
+            "MiB" => 20,
+            "GiB" => 30,
+            "TiB" => 40,
+            _ => 64,
+        };
+        let bytes = 1u64.checked_shl(shift).zip(trimmed[..digits].parse::<u64>().ok()).and_then(|(unit, n)| n.checked_mul(unit));
+        bytes
+            .map(Self)
+            .ok_or_else(|| de::Error::custom(format!("`{text:.40}` is not a number of bytes; write for example `500MiB` or `2GiB`")))
+    }
+}
+
+impl JsonSchema for ByteCount {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ByteCount".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^ *[0-9]+(KiB|MiB|GiB|TiB) *$", "description": "A number of bytes with its unit: `500MiB`, `2GiB`"})
+    }
+}
+
 impl JsonSchema for TimeSpan {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "TimeSpan".into()

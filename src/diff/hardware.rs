@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Policy;
 use super::identity::{Match, NodeIdentity};
 use super::node::selectable;
-use crate::build::{Machine, same_bus_address};
+use crate::build::{Bmc, Machine, same_bus_address};
 use crate::model::{HardwareProfile, Node, Site};
 
 /// Nodes whose machines differ, and what is not known.
@@ -39,27 +39,15 @@ impl Hardware {
     }
 
     fn node(&mut self, node: &Node, profile: &HardwareProfile, machine: &Machine, identity: &NodeIdentity<'_>) {
-        let firmware = machine.firmware.clone().unwrap_or_default();
-        let bmc = identity.bmc;
-        let bios = firmware.bios_version.or_else(|| bmc.and_then(|b| b.bios_version.clone()));
-        let vendor = firmware.vendor.or_else(|| bmc.and_then(|b| b.manufacturer.clone()));
-        let same = |a: &str, b: &str| a.trim().eq_ignore_ascii_case(b.trim());
-        let wanted = |t: &Option<crate::model::Text>| t.as_ref().map(|t| t.value.clone());
-        self.text(node, profile, "BIOS version", wanted(&profile.bios_version), bios, same);
-        self.text(node, profile, "boot mode", wanted(&profile.boot_mode), firmware.boot_mode, same);
-        self.text(node, profile, "vendor", wanted(&profile.vendor), vendor, alike);
         self.devices(node, profile, machine);
-        for (name, set) in &profile.cpu_sets {
-            let highest = set.value.split([',', '-']).filter_map(|n| n.trim().trim_start_matches('^').parse::<u32>().ok()).max();
-            if highest.is_some_and(|cpu| cpu >= machine.cpus) {
-                self.note(node, profile, &format!("its CPU set {name} ({})", set.value), format!("{} CPUs", machine.cpus));
-            }
-        }
-        for (name, pages) in &profile.hugepages {
-            let needed = page_bytes(&pages.size.value).and_then(|size| size.checked_mul(pages.count.value));
-            if needed.is_some_and(|bytes| bytes > machine.memory_mib.saturating_mul(1 << 20)) {
-                let what = format!("its huge pages {name} ({} × {})", pages.count.value, pages.size.value);
-                self.note(node, profile, &what, format!("{} MiB of memory", machine.memory_mib));
+        for Finding { what, says, has, fits } in findings(profile, Some(machine), identity.bmc) {
+            match has {
+                Some(has) if !fits => {
+                    let says = format!("hardware profile {} says {says}", profile.name.value);
+                    self.differences.entry(says).or_default().entry(has).or_default().insert(node.name.value.clone());
+                }
+                None => drop(self.unknown.insert((profile.name.value.clone(), what))),
+                Some(_) => {}
             }
         }
     }
@@ -86,24 +74,6 @@ impl Hardware {
                 }
                 _ => {}
             }
-        }
-    }
-
-    fn text(
-        &mut self,
-        node: &Node,
-        profile: &HardwareProfile,
-        what: &'static str,
-        wanted: Option<String>,
-        found: Option<String>,
-        is: impl Fn(&str, &str) -> bool,
-    ) {
-        match (wanted, found) {
-            (Some(wanted), Some(found)) if !is(&wanted, &found) => {
-                self.note(node, profile, &format!("{what} {wanted}"), format!("{what} {found}"));
-            }
-            (Some(_), None) => drop(self.unknown.insert((profile.name.value.clone(), what))),
-            _ => {}
         }
     }
 
@@ -134,6 +104,56 @@ impl Hardware {
 fn alike(a: &str, b: &str) -> bool {
     let (a, b) = (a.trim().to_ascii_lowercase(), b.trim().to_ascii_lowercase());
     a.contains(&b) || b.contains(&a)
+}
+
+/// One thing that a hardware profile says, and what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// What it is about: `BIOS version`, `boot mode`, `vendor`, `CPUs`, `memory`.
+    pub(crate) what: &'static str,
+    /// What the profile says, in words.
+    pub(crate) says: String,
+    /// What is there, in words; `None` if that is not known.
+    pub(crate) has: Option<String>,
+    /// Whether it is as the profile says.
+    pub(crate) fits: bool,
+}
+
+/// Everything that a profile says of firmware, processors and memory, against the machine and its BMC as far as they are known.
+pub(crate) fn findings(profile: &HardwareProfile, machine: Option<&Machine>, bmc: Option<&Bmc>) -> Vec<Finding> {
+    let commissioned = machine.filter(|m| m.cpus > 0);
+    let firmware = commissioned.and_then(|m| m.firmware.clone()).unwrap_or_default();
+    let bios = firmware.bios_version.or_else(|| bmc.and_then(|b| b.bios_version.clone()));
+    let vendor = firmware.vendor.or_else(|| bmc.and_then(|b| b.manufacturer.clone()));
+    let same = |a: &str, b: &str| a.trim().eq_ignore_ascii_case(b.trim());
+    let mut out = Vec::new();
+    let mut text = |what, wanted: &Option<crate::model::Text>, found: Option<String>, is: &dyn Fn(&str, &str) -> bool| {
+        if let Some(wanted) = wanted {
+            let fits = found.as_ref().is_some_and(|found| is(&wanted.value, found));
+            out.push(Finding { what, says: format!("{what} {}", wanted.value), has: found.map(|f| format!("{what} {f}")), fits });
+        }
+    };
+    text("BIOS version", &profile.bios_version, bios, &same);
+    text("boot mode", &profile.boot_mode, firmware.boot_mode, &same);
+    text("vendor", &profile.vendor, vendor, &alike);
+    for (name, set) in &profile.cpu_sets {
+        let highest = set.value.split([',', '-']).filter_map(|n| n.trim().trim_start_matches('^').parse::<u32>().ok()).max();
+        let Some(highest) = highest else { continue };
+        let (has, fits) = (commissioned.map(|m| format!("{} CPUs", m.cpus)), commissioned.is_some_and(|m| highest < m.cpus));
+        out.push(Finding { what: "CPUs", says: format!("its CPU set {name} ({})", set.value), has, fits });
+    }
+    for (name, pages) in &profile.hugepages {
+        let needed = page_bytes(&pages.size.value).and_then(|size| size.checked_mul(pages.count.value));
+        let Some(needed) = needed else { continue };
+        // The BMC tells what is fitted now, the provisioner what was when it looked.
+        let now = bmc.and_then(|b| b.inventory.as_ref()).and_then(|i| i.memory_mib);
+        let memory_mib = now.or_else(|| commissioned.map(|m| m.memory_mib));
+        let has = memory_mib.map(|mib| format!("{mib} MiB of memory"));
+        let fits = memory_mib.is_some_and(|mib| needed <= mib.saturating_mul(1 << 20));
+        let says = format!("its huge pages {name} ({} × {})", pages.count.value, pages.size.value);
+        out.push(Finding { what: "memory", says, has, fits });
+    }
+    out
 }
 
 /// `1G`, `2M`, `2048k`, as the kernel reads `hugepagesz`.

@@ -12,7 +12,7 @@ use crate::model::Site;
 
 /// What is known of a node's machine.
 #[derive(Debug, Clone)]
-pub(super) enum Match<'a> {
+pub(crate) enum Match<'a> {
     /// This machine. `confirmed` is false when only host name and BMC address say so.
     Machine { machine: &'a Machine, confirmed: bool },
     /// A complete listing does not have it, and its BMC (or its binding) says which machine was looked for.
@@ -22,12 +22,12 @@ pub(super) enum Match<'a> {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct NodeIdentity<'a> {
-    pub(super) found: Match<'a>,
-    pub(super) binding: Binding,
-    pub(super) bmc: Option<&'a Bmc>,
+pub(crate) struct NodeIdentity<'a> {
+    pub(crate) found: Match<'a>,
+    pub(crate) binding: Binding,
+    pub(crate) bmc: Option<&'a Bmc>,
     /// Why its BMC is not known, or not to be used.
-    pub(super) bmc_error: Option<String>,
+    pub(crate) bmc_error: Option<String>,
 }
 
 impl NodeIdentity<'_> {
@@ -86,7 +86,7 @@ impl<'a> Index<'a> {
 }
 
 /// Finds every node's machine.
-pub(super) fn identify<'a>(site: &Site, build: &'a Build, memory: &Memory) -> BTreeMap<String, NodeIdentity<'a>> {
+pub(crate) fn identify<'a>(site: &Site, build: &'a Build, memory: &Memory) -> BTreeMap<String, NodeIdentity<'a>> {
     let listing = match &build.provisioner {
         Fact::Unknown(reason) => Err(reason.clone()),
         Fact::Known(p) => match &p.machines {

@@ -24,6 +24,11 @@ mod site;
 mod storage;
 mod xpath;
 
+pub(crate) use hardware::findings;
+pub(crate) use identity::{Match, NodeIdentity, identify};
+pub(crate) use networking::{configured, nic};
+pub(crate) use storage::{devices, disk};
+
 pub use adopt::{Adoption, NotAdopted, adoptions};
 pub use change::{AttributeChange, Blocked, Change, HeldBack, NodeStage, NotManaged, Operation, Orphan, Stage};
 pub use compare::{Comparison, NodeNeeds, compare};

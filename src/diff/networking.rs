@@ -22,7 +22,7 @@ pub(super) fn vid_on(link: &NetworkLink, network: &Network) -> u16 {
 }
 
 /// Interfaces of a node that drydock configures, with their links.
-pub(super) fn configured<'a>(site: &'a Site, node: &'a Node) -> impl Iterator<Item = (&'a Interface, &'a NetworkLink)> {
+pub(crate) fn configured<'a>(site: &'a Site, node: &'a Node) -> impl Iterator<Item = (&'a Interface, &'a NetworkLink)> {
     node.interfaces.values().filter_map(move |i| {
         let link = site.links.get(&i.device_link.as_ref()?.value)?;
         (!i.labels.contains_key("noconfig") && !link.is_noconfig()).then_some((i, link))
@@ -30,7 +30,7 @@ pub(super) fn configured<'a>(site: &'a Site, node: &'a Node) -> impl Iterator<It
 }
 
 /// How a device name of the design is found in the machine: by the alias' bus address, else by kernel name.
-pub(super) fn nic(site: &Site, node: &Node, name: &str) -> DeviceSelector {
+pub(crate) fn nic(site: &Site, node: &Node, name: &str) -> DeviceSelector {
     alias(site, node, name, "pci").map_or_else(|| DeviceSelector::NicNamed(name.to_owned()), DeviceSelector::NicAtBus)
 }
 

@@ -86,6 +86,21 @@ fn boot_device(node: &Node) -> Option<&str> {
     labelled.or_else(bootable).or_else(|| devices.iter().find(|(_, d)| holds_root(d))).map(|(name, _)| name.as_str())
 }
 
+/// How a device name of the design is found in the machine: by what its alias says, else by kernel name.
+pub(crate) fn disk(site: &Site, node: &Node, name: &str) -> DeviceSelector {
+    let by = |kind| alias(site, node, name, kind);
+    by("scsi")
+        .map(DeviceSelector::DiskAtBus)
+        .or_else(|| by("serial").map(DeviceSelector::DiskWithSerial))
+        .or_else(|| by("model").map(DeviceSelector::DiskOfModel))
+        .unwrap_or_else(|| DeviceSelector::DiskNamed(name.to_owned()))
+}
+
+/// Disks that the design's layout of a node uses.
+pub(crate) fn devices(site: &Site, node: &Node) -> Vec<Late<Device>> {
+    wanted(site, node).map(|(params, _)| params.disks.into_iter().map(|d| d.device).collect()).unwrap_or_default()
+}
+
 /// Parameters and attributes that the design wants; `None` if the node says nothing about storage.
 pub(super) fn wanted(site: &Site, node: &Node) -> Option<(ApplyNodeStorage, WantedMap)> {
     if node.storage.physical_devices.is_empty() && node.storage.volume_groups.is_empty() {
@@ -95,12 +110,7 @@ pub(super) fn wanted(site: &Site, node: &Node) -> Option<(ApplyNodeStorage, Want
     let boot = boot_device(node);
     let mut disks = Vec::new();
     for (name, device) in &node.storage.physical_devices {
-        let by = |kind| alias(site, node, name, kind);
-        let select = by("scsi")
-            .map(DeviceSelector::DiskAtBus)
-            .or_else(|| by("serial").map(DeviceSelector::DiskWithSerial))
-            .or_else(|| by("model").map(DeviceSelector::DiskOfModel))
-            .unwrap_or_else(|| DeviceSelector::DiskNamed(name.clone()));
+        let select = disk(site, node, name);
         let mut min_size: u64 = 0;
         let partitions: Vec<PartitionParams> = device
             .partitions

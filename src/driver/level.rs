@@ -168,6 +168,15 @@ pub(super) trait Managed: Send + Sync + 'static {
 
     /// Ends sessions.
     async fn close(&self) {}
+    /// How far its clock is ahead of ours, in milliseconds; `None` where it tells no time.
+    async fn clock(&self) -> Result<Option<i64>, DriverError> {
+        Ok(None)
+    }
+
+    /// The version of the program that carries commands out; `None` where there is none.
+    async fn program(&self) -> Result<Option<String>, DriverError> {
+        Ok(None)
+    }
 }
 
 /// Times of a driver.
@@ -524,5 +533,16 @@ impl<T: Levelled> OobDriver for T {
 
     async fn close(&self) {
         self.levels().close().await;
+    }
+
+    async fn clock(&self, node: &str) -> Result<Option<i64>, DriverError> {
+        self.levels().turn(node, "clock").await?.0.machine.clock().await
+    }
+
+    async fn program(&self) -> Result<Option<String>, DriverError> {
+        match self.levels().nodes.values().next() {
+            Some(slot) => slot.machine.program().await,
+            None => Ok(None),
+        }
     }
 }

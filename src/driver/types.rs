@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::action::{ActionKind, ErrorClass};
-use crate::build::{Binding, Bmc, BmcHealth, Endpoint, Inventory, Machine, Provisioner};
+use crate::build::{Binding, Bmc, BmcHealth, Endpoint, Inventory, Machine, Neighbour, Provisioner};
 use crate::redact::Secret;
 
 /// An error of a driver: what, where, and what to do. Never holds a secret.
@@ -173,6 +173,20 @@ pub trait OobDriver: Driver {
         Ok(None)
     }
 
+    /// How far the BMC's clock is ahead of ours, in milliseconds, to a second or so (reads only); `None` where it tells no time.
+    async fn clock(&self, node: &str) -> Result<Option<i64>, DriverError> {
+        let _ = node;
+        Ok(None)
+    }
+
+    /// The version of the program that the driver runs; `None` where it runs none.
+    ///
+    /// # Errors
+    /// When the program cannot be used, with how to get it.
+    async fn program(&self) -> Result<Option<String>, DriverError> {
+        Ok(None)
+    }
+
     /// Ends sessions.
     async fn close(&self) {}
 }
@@ -193,6 +207,17 @@ pub trait NodeDriver: Driver {
     /// The same without what only requests of their own answer: bus addresses, volume groups, the BMC's address.
     async fn record(&self, binding: &Binding) -> Result<Option<Machine>, DriverError> {
         self.machine(binding).await
+    }
+
+    /// What the NICs of a machine heard from the other end of their cables when it was commissioned (LLDP).
+    async fn neighbours(&self, machine: &str) -> Result<Vec<Neighbour>, DriverError> {
+        let _ = machine;
+        Ok(Vec::new())
+    }
+
+    /// How far the provisioner's clock is ahead of ours, in milliseconds, to a second or so; `None` where it tells no time.
+    async fn clock(&self) -> Result<Option<i64>, DriverError> {
+        Ok(None)
     }
 
     /// Hardware data to keep as history (`lshw`, `lldp`): name → text.

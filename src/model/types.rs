@@ -93,10 +93,19 @@ pub struct Rack {
     pub name: Text,
     /// Networks that exist only in this rack.
     pub local_networks: Vec<Text>,
-    /// Names of its top-of-rack switches.
-    pub tor_switches: Vec<Text>,
+    /// Its top-of-rack switches.
+    pub tor_switches: Vec<Switch>,
     /// Labels.
     pub labels: BTreeMap<String, Text>,
+}
+
+/// A top-of-rack switch.
+#[derive(Debug, Clone)]
+pub struct Switch {
+    /// Name.
+    pub name: Text,
+    /// Its management address, as written.
+    pub address: Option<Text>,
 }
 
 /// How member NICs of a link form one logical interface.

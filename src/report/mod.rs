@@ -27,6 +27,7 @@ mod table;
 pub mod time;
 mod timeline;
 mod values;
+mod verified;
 mod view;
 
 pub use boot_actions::{boot_actions_json, boot_actions_text};
@@ -43,6 +44,7 @@ pub use rehearsal::{Durations, rehearsal_json, rehearsal_text};
 pub use runs::{RunInfo, run_json, run_show, run_summary, runs_json, runs_table};
 pub use table::Table;
 pub use timeline::timeline_svg;
+pub use verified::{verified_nodes_json, verified_nodes_text, verified_site_json, verified_site_text};
 pub use view::{Verdict, verdict};
 
 #[cfg(test)]

@@ -184,7 +184,9 @@ fn nics(site: &Site, node: &Node, options: &SimOptions) -> Vec<Nic> {
     }
     found.sort_by_key(|f| (pci_parts(&f.0), f.0.clone()));
     let mut taken: BTreeSet<String> = named.iter().map(|n| (*n).to_owned()).collect();
-    let mut nics = Vec::new();
+    let rack = node.rack.as_ref().and_then(|r| site.racks.get(&r.value));
+    let switches: Vec<String> = rack.iter().flat_map(|r| &r.tor_switches).map(|s| s.name.value.clone()).collect();
+    let mut nics: Vec<Nic> = Vec::new();
     for (index, (pci, fixed, alias, product)) in found.into_iter().enumerate() {
         let guess = if options.hardware.renamed_nics { Some(format!("eno{}", index + 1)) } else { kernel_name(&pci) };
         let name = fixed.unwrap_or_else(|| {
@@ -198,6 +200,8 @@ fn nics(site: &Site, node: &Node, options: &SimOptions) -> Vec<Nic> {
             product: product.to_owned(),
             vendor: "Simulated Corporation".into(),
             speed: 10_000,
+            // The ports of a bond go to different switches, as they are cabled where there are two.
+            switch: cabled.get(alias).and(switches.get(nics.len() % switches.len().max(1))).cloned(),
             wire: cabled.get(alias).map(|c| c.1.to_owned()),
         });
     }

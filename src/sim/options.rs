@@ -108,6 +108,8 @@ pub struct Hardware {
     pub odd_disk_sizes: bool,
     /// Disks that the design does not mention, for each machine.
     pub extra_disks: u32,
+    /// Services of the rack controller that are dead (`rackd`, `tftp`).
+    pub dead_services: Vec<String>,
     /// Machines in the provisioner that the design does not have, deployed by another account.
     pub foreign_machines: u32,
     /// Subnets in the provisioner that the design does not have, each in a fabric of its own.

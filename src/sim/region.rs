@@ -347,6 +347,7 @@ fn foreign_machine(world: &World, name: &str) -> Machine {
             vendor: "Simulated Corporation".into(),
             speed: 10_000,
             wire: None,
+            switch: None,
         }],
         disks: vec![super::world::Disk {
             name: "sda".into(),

@@ -292,7 +292,7 @@ pub(crate) fn interface(w: &World, system_id: &str, all: &std::collections::BTre
         "name": i.name,
         "enabled": true,
         "numa_node": if physical { json!(0) } else { Value::Null },
-        "link_connected": physical,
+        "link_connected": physical && is_cabled(w, system_id, i),
         "link_speed": i.speed,
         "discovered": i.discovered.as_ref().map(|(s, a)| json!([{ "subnet": subnet_of(w, *s), "ip_address": a }])),
         "firmware_version": i.firmware,
@@ -302,6 +302,13 @@ pub(crate) fn interface(w: &World, system_id: &str, all: &std::collections::BTre
         "id": i.id,
         "resource_uri": uri(&format!("nodes/{system_id}/interfaces/{}", i.id)),
     })
+}
+
+/// Whether the NIC that an interface stands for has a cable, as far as the machine is known.
+fn is_cabled(w: &World, system_id: &str, interface: &Interface) -> bool {
+    let machine = w.nodes.get(system_id).and_then(|n| w.machines.get(n.machine.as_ref()?));
+    let nic = machine.and_then(|m| m.nics.iter().find(|nic| nic.mac == interface.mac));
+    nic.is_none_or(|nic| nic.wire.is_some())
 }
 
 fn filesystem(f: &Filesystem) -> Value {

@@ -218,6 +218,9 @@ pub struct Nic {
     pub speed: u32,
     /// The wire it is cabled to.
     pub wire: Option<String>,
+    /// The switch at the other end of its cable, where the rack has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub switch: Option<String>,
 }
 
 /// A disk.

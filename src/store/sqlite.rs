@@ -70,6 +70,25 @@ impl SqliteStore {
         })
     }
 
+    /// Looks at a state as it is, without migrating or creating it: the version of its schema. That it can be written is tried with a transaction that
+    /// writes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be read or written, is damaged, or is another program's or a newer drydock's.
+    pub fn inspect(path: &Path) -> Result<i64, StoreError> {
+        let failed = |e: rusqlite::Error| StoreError::sqlite(path, &e);
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE | rusqlite::OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+        connection.busy_timeout(BUSY).map_err(failed)?;
+        let version = migrate::version(&connection, path)?;
+        let found: String = connection.query_row("PRAGMA quick_check(1)", [], |r| r.get(0)).map_err(failed)?;
+        if found != "ok" {
+            return Err(StoreError::Corrupt { path: path.to_owned(), detail: found });
+        }
+        connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(failed)?;
+        Ok(version)
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

@@ -71,3 +71,4 @@ mod support;
 mod sushy_peer;
 mod user_data;
 mod validate_output;
+mod verify;

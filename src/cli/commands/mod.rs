@@ -19,3 +19,4 @@ pub mod sim;
 pub mod state;
 pub mod unlock;
 pub mod validate;
+pub mod verify;

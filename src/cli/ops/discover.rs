@@ -19,6 +19,8 @@ pub struct Discovered {
     pub build: Build,
     /// Why the provisioner is unknown.
     pub provisioner: Option<DriverError>,
+    /// Why BMCs are unknown, by node.
+    pub bmcs: BTreeMap<String, DriverError>,
     /// Why the parts of a node's machine are unknown, where its BMC answered.
     pub parts: BTreeMap<String, String>,
 }
@@ -53,13 +55,22 @@ pub async fn discover(design: &Design, drivers: &Drivers, depth: Depth) -> Disco
     let mut parts = BTreeMap::new();
     let (endpoint, provisioner) = tokio::join!(drivers.maas.endpoint(), drivers.maas.discover());
     let mut bmcs: BTreeMap<_, _> = drivers.without_oob().iter().map(|(node, why)| (node.clone(), Fact::Unknown(why.clone()))).collect();
+    let mut silent = BTreeMap::new();
     while let Some(read) = reads.join_next().await {
         // A task that panicked has ended the process already.
         let Ok((node, bmc, failed)) = read else { continue };
         if let Some(why) = failed {
             parts.insert(node.clone(), why);
         }
-        bmcs.insert(node, bmc.map_or_else(|e| Fact::Unknown(e.to_string()), Fact::Known));
+        let fact = match bmc {
+            Ok(bmc) => Fact::Known(bmc),
+            Err(error) => {
+                let fact = Fact::Unknown(error.to_string());
+                silent.insert(node.clone(), error);
+                fact
+            }
+        };
+        bmcs.insert(node, fact);
     }
     let (endpoints, failed) = match endpoint {
         Ok(endpoint) => (vec![endpoint], None),
@@ -70,7 +81,8 @@ pub async fn discover(design: &Design, drivers: &Drivers, depth: Depth) -> Disco
         (_, Some(error)) | (Err(error), None) => (Fact::Unknown(error.to_string()), Some(error)),
     };
     let observed_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
-    Discovered { build: Build { format: build_file::FORMAT, endpoints, provisioner, bmcs, observed_at }, provisioner: failed, parts }
+    let build = Build { format: build_file::FORMAT, endpoints, provisioner, bmcs, observed_at };
+    Discovered { build, provisioner: failed, bmcs: silent, parts }
 }
 
 /// As [`discover`], where nothing can be done without the provisioner.

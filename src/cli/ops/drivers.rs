@@ -13,8 +13,8 @@ use crate::apply;
 use crate::build::Binding;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
-use crate::config::Transport;
-use crate::driver::http::HttpOptions;
+use crate::config::{ProxySettings, Settings, Transport};
+use crate::driver::http::{HttpOptions, Proxy};
 use crate::driver::maas::{MaasDriver, MaasOptions};
 use crate::driver::{Driver as _, NodeDriver, OobDriver};
 use crate::model::assets;
@@ -96,6 +96,16 @@ impl Drivers {
         self.oob.drivers.get(self.oob.of.get(node)?)
     }
 
+    /// Name of each node's OOB driver.
+    pub fn oob_names(&self) -> &BTreeMap<String, String> {
+        &self.oob.of
+    }
+
+    /// The OOB drivers that nodes have, by name.
+    pub fn oob_drivers(&self) -> impl Iterator<Item = (&String, &Arc<dyn OobDriver>)> {
+        self.oob.drivers.iter().filter(|(name, _)| self.oob.of.values().any(|of| of == *name))
+    }
+
     /// Nodes whose BMC no driver talks to, and why.
     pub fn without_oob(&self) -> &BTreeMap<String, String> {
         &self.oob.without
@@ -131,6 +141,19 @@ pub(super) fn transport(http: &mut HttpOptions, settings: Transport) {
     http.allow_plain_http = allow_plain_http;
 }
 
+/// The proxy of a driver, with its password.
+pub(super) async fn proxy(settings: &Settings, given: Option<&ProxySettings>, what: &str) -> anyhow::Result<Option<Proxy>> {
+    let Some(given) = given else { return Ok(None) };
+    let credentials = match (&given.username, &given.password) {
+        (Some(username), Some(password)) => {
+            let password = secret::resolve(password, &settings.root).await.with_context(|| format!("`{what}.proxy.password`"))?;
+            Some((username.clone(), password))
+        }
+        _ => None,
+    };
+    Ok(Some(Proxy { url: given.url.clone(), credentials }))
+}
+
 async fn maas_options(design: &Design, simulated: Option<&Simulated>) -> anyhow::Result<MaasOptions> {
     let settings = &design.settings;
     let site = design.site.name.value.clone();
@@ -153,6 +176,7 @@ async fn maas_options(design: &Design, simulated: Option<&Simulated>) -> anyhow:
     let key = secret::resolve(key, &settings.root).await.context("`drivers.maas.api_key`")?;
     let mut options = MaasOptions::new(url, key, site);
     transport(&mut options.http, settings.maas_transport());
+    options.http.proxy = proxy(settings, maas.proxy.as_ref(), "drivers.maas").await?;
     if let Some(interval) = maas.poll_interval {
         options.poll_interval = interval.0;
     }

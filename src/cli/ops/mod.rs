@@ -17,3 +17,4 @@ pub mod rule_page;
 pub mod run;
 pub mod simulated;
 pub mod state;
+pub mod verify;

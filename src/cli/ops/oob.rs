@@ -76,7 +76,7 @@ pub(super) async fn connect(design: &Design, pinned: &BTreeMap<String, Binding>,
             Err(why) => drop(oob.without.insert(name, why)),
         }
     }
-    oob.add(RedfishDriver::new(redfish, redfish_options(design, simulated))?);
+    oob.add(RedfishDriver::new(redfish, redfish_options(design, simulated).await?)?);
     if !ipmi.is_empty() {
         oob.add(IpmiDriver::new(ipmi, &ipmi_options(settings))?);
     }
@@ -180,7 +180,7 @@ fn redfish_endpoint(
     Ok(BmcEndpoint { node: node.name.value.clone(), address: shown, url, username, password })
 }
 
-fn redfish_options(design: &Design, simulated: Option<&Simulated>) -> RedfishOptions {
+async fn redfish_options(design: &Design, simulated: Option<&Simulated>) -> anyhow::Result<RedfishOptions> {
     let settings = &design.settings;
     let mut options = RedfishOptions::default();
     super::drivers::transport(&mut options.http, settings.redfish_transport());
@@ -208,8 +208,10 @@ fn redfish_options(design: &Design, simulated: Option<&Simulated>) -> RedfishOpt
         options.poll = SIMULATED_POLL;
         options.confirm_pause = SIMULATED_POLL;
         options.http.ca_file = simulated.bmc_certificate().or(options.http.ca_file);
+    } else {
+        options.http.proxy = super::drivers::proxy(settings, settings.drivers.redfish.proxy.as_ref(), "drivers.redfish").await?;
     }
-    options
+    Ok(options)
 }
 
 fn ipmi_endpoint(design: &Design, node: &Node, pinned: Option<&str>, fallback: &Fallback) -> Result<BmcEndpoint, String> {
@@ -282,6 +284,10 @@ fn libvirt_options(settings: &Settings) -> LibvirtOptions {
     if let Some(limit) = given.request_timeout {
         options.command_limit = limit.0;
     }
+    if let Some(ssh) = &given.ssh {
+        options.ssh = program_of(settings, ssh);
+    }
+    options.jump.clone_from(&given.jump);
     options
 }
 

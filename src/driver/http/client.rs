@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::header::{HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode, redirect};
@@ -11,7 +11,7 @@ use url::{Host, Url};
 
 use super::failure::{Why, transport};
 use super::message::{Body, Request, Response, shown_url};
-use super::options::HttpOptions;
+use super::options::{HttpOptions, Proxy};
 use super::tls;
 use crate::driver::{DriverError, ErrorClass};
 
@@ -41,6 +41,7 @@ impl HttpClient {
     /// When the CA file cannot be read or holds no certificate, or a fingerprint is none.
     pub fn new(options: HttpOptions) -> Result<Self, DriverError> {
         install_crypto_provider();
+        let proxy = options.proxy.as_ref().map(through).transpose()?;
         let builder = || {
             let builder = reqwest::Client::builder()
                 .redirect(redirect::Policy::none())
@@ -50,7 +51,11 @@ impl HttpClient {
                 .read_timeout(options.read_timeout)
                 .pool_idle_timeout(Duration::from_secs(30))
                 .user_agent(&options.user_agent);
-            if options.http1_only { builder.http1_only() } else { builder }
+            let builder = if options.http1_only { builder.http1_only() } else { builder };
+            match &proxy {
+                Some(proxy) => builder.proxy(proxy.clone()),
+                None => builder,
+            }
         };
         let client = if options.insecure_skip_tls_verify {
             builder().tls_danger_accept_invalid_certs(true).build()
@@ -171,9 +176,10 @@ impl HttpClient {
             Body::Form(fields) => builder.form(fields),
             Body::Raw(kind, bytes) => builder.header(reqwest::header::CONTENT_TYPE, kind.as_str()).body(bytes.clone()),
         };
-        let mut answer = builder.send().await.map_err(|e| transport(request, &e))?;
+        let mut answer = builder.send().await.map_err(|e| self.said(url, transport(request, &e)))?;
+        let received = SystemTime::now();
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|e| transport(request, &e))? {
+        while let Some(chunk) = answer.chunk().await.map_err(|e| self.said(url, transport(request, &e)))? {
             if body.len() + chunk.len() > self.options.max_body {
                 let error = DriverError::new(
                     ErrorClass::Settings,
@@ -197,7 +203,22 @@ impl HttpClient {
             method: request.method.clone(),
             context: request.context.clone(),
             masked: request.masked(),
+            received,
         })
+    }
+
+    /// An error that says which way the request took.
+    fn said(&self, url: &Url, (why, error): (Why, DriverError)) -> (Why, DriverError) {
+        let Some(proxy) = self.options.proxy.as_ref().filter(|_| !is_loopback(url)) else { return (why, error) };
+        let shown = proxy.shown();
+        // The words of the HTTP and SOCKS clients for a proxy that does not let us in.
+        let refused = ["proxy authorization required", "auth failed", "authentication failed", "no valid auth"];
+        let lower = error.message.to_ascii_lowercase();
+        if why == Why::NotConnected && refused.iter().any(|words| lower.contains(words)) {
+            let error = DriverError::new(ErrorClass::Credentials, format!("{} (the proxy {shown} refuses us)", error.message));
+            return (Why::Invalid, error.hint("check `username` and `password` of the proxy in the settings"));
+        }
+        (why, DriverError { message: format!("{} (through the proxy {shown})", error.message), ..error })
     }
 
     /// Half to all of the doubled backoff, so that many clients do not come back at once.
@@ -206,6 +227,25 @@ impl HttpClient {
         let random = std::collections::hash_map::RandomState::new().build_hasher().finish() % 1000;
         full / 2 + (full / 2).mul_f64(random as f64 / 1000.0)
     }
+}
+
+/// Hosts that no proxy is asked for: at a proxy they would be the proxy's own.
+const OWN: &str = "localhost,127.0.0.0/8,::1";
+
+fn through(proxy: &Proxy) -> Result<reqwest::Proxy, DriverError> {
+    let refuse = |why: String| {
+        DriverError::new(ErrorClass::Settings, format!("the proxy {} cannot be used: {why}", proxy.shown()))
+            .hint("write for example `http://proxy.example.net:3128` or `socks5h://proxy.example.net:1080`")
+    };
+    if !Url::parse(&proxy.url).is_ok_and(|u| matches!(u.scheme(), "http" | "https" | "socks5" | "socks5h")) {
+        return Err(refuse("it is none of http, https, socks5 and socks5h".to_owned()));
+    }
+    let made = reqwest::Proxy::all(&proxy.url).map_err(|e| refuse(e.without_url().to_string()))?;
+    let made = match &proxy.credentials {
+        Some((username, password)) => made.basic_auth(username, password.expose()),
+        None => made,
+    };
+    Ok(made.no_proxy(reqwest::NoProxy::from_string(OWN)))
 }
 
 /// Whether a URL names this very machine.

@@ -28,7 +28,7 @@ pub(super) fn remedy_of(status: StatusCode) -> Option<&'static str> {
         401 => Some("check the user name, password or key in the settings"),
         403 => Some("give this account the rights it needs, or use another"),
         404 => Some("check that the URL in the settings leads to the service"),
-        407 => Some("a proxy asks for credentials; reach the service without it"),
+        407 => Some("the proxy asks for credentials: check its `username` and `password` in the settings"),
         429 | 503 => Some("the service is busy; it is tried again later"),
         _ => None,
     }

@@ -1,9 +1,9 @@
 //! A request and its answer.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
@@ -137,9 +137,17 @@ pub struct Response {
     pub(super) method: Method,
     pub(super) context: String,
     pub(super) masked: Vec<String>,
+    /// When its head was here.
+    pub(super) received: SystemTime,
 }
 
 impl Response {
+    /// How far the server's clock is ahead of ours in milliseconds, by its `Date` (RFC 9110, section 6.6.1): to a second, and the time that the answer
+    /// was under way.
+    pub fn clock_offset_ms(&self) -> Option<i64> {
+        super::date::offset_ms(self.header(DATE.as_str())?, self.received)
+    }
+
     /// A header as text; `None` if it is missing or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|v| v.to_str().ok())

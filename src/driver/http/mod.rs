@@ -6,6 +6,7 @@
 //! driver types.
 
 mod client;
+mod date;
 mod failure;
 mod lanes;
 mod message;
@@ -19,6 +20,6 @@ pub use client::{HttpClient, install_crypto_provider};
 pub(super) use failure::TOO_SLOW;
 pub use lanes::{Lanes, Pass};
 pub use message::{Body, Request, Response, shown_url};
-pub use options::HttpOptions;
+pub use options::{HttpOptions, Proxy};
 pub use reqwest::{Method, StatusCode};
 pub use url::Url;

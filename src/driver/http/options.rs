@@ -3,6 +3,27 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use url::Url;
+
+use super::message::shown_url;
+use crate::redact::Secret;
+
+/// A proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// `http://`, `https://`, `socks5://` (names are resolved here) or `socks5h://` (there), host and port.
+    pub url: String,
+    /// User name and password at the proxy.
+    pub credentials: Option<(String, Secret)>,
+}
+
+impl Proxy {
+    /// Where it is, for people: without what may be secret.
+    pub(super) fn shown(&self) -> String {
+        Url::parse(&self.url).map_or_else(|_| "that is set".to_owned(), |url| shown_url(&url))
+    }
+}
+
 /// Settings of an HTTP client. `Default` is what production wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpOptions {
@@ -15,6 +36,8 @@ pub struct HttpOptions {
     pub insecure_skip_tls_verify: bool,
     /// Accept `http://` to hosts other than loopback.
     pub allow_plain_http: bool,
+    /// The proxy that every request goes through, but for those to this very machine; proxies that the environment names are never used.
+    pub proxy: Option<Proxy>,
     /// Speak HTTP/1.1 only (BMCs).
     pub http1_only: bool,
     /// Limit for opening a connection, TLS included.
@@ -49,6 +72,7 @@ impl Default for HttpOptions {
             pinned_sha256: Vec::new(),
             insecure_skip_tls_verify: false,
             allow_plain_http: false,
+            proxy: None,
             http1_only: false,
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_mins(1),

@@ -29,6 +29,23 @@ pub(super) fn raw(text: &str) -> Vec<u8> {
     text.lines().filter_map(line).flatten().collect()
 }
 
+/// How far the clock of the event log is ahead of ours, in milliseconds, from the four bytes of *Get SEL Time* (IPMI 2.0, 31.10); `None` if it is not set.
+///
+/// It has no time zone (IPMI 2.0, 37): whole quarters of an hour, up to 14 hours, are taken for one.
+pub(super) fn clock_offset_ms(bytes: &[u8], ours: u64) -> Option<i64> {
+    const QUARTER: i64 = 15 * 60;
+    const MOST: i64 = 14 * 3600;
+    // Below are seconds since the BMC was started.
+    const INITIALISED: u32 = 0x2000_0000;
+    let theirs = u32::from_le_bytes(bytes.try_into().ok()?);
+    if theirs <= INITIALISED || theirs == u32::MAX {
+        return None;
+    }
+    let off = i64::from(theirs) - i64::try_from(ours).ok()?;
+    let zone = (off as f64 / QUARTER as f64).round() as i64 * QUARTER;
+    Some(if zone.abs() <= MOST { off - zone } else { off } * 1000)
+}
+
 /// Boot flags (IPMI 2.0, table 28-14, parameter 5), from `chassis bootparam get 5`; `None` if it does not show them.
 ///
 /// BMCs differ in what they keep of them. Some lose the valid bit, so a selector without it counts only after it was set; a selector that stays

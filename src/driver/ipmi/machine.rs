@@ -1,6 +1,7 @@
 //! One BMC: which command is which question or order.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 
@@ -139,5 +140,15 @@ impl Managed for IpmiMachine {
         let sensors = if records > 0 { answer::sensors(&self.optional(&["sdr", "elist"]).await?) } else { Vec::new() };
         let events = answer::events(&self.optional(&["sel", "list", "last", EVENTS]).await?);
         Ok(BmcHealth { firmware: answer::firmware(&info), sensors, events })
+    }
+    async fn clock(&self) -> Result<Option<i64>, DriverError> {
+        // Get SEL Time: netFn Storage, command 48h.
+        let bytes = answer::raw(&self.optional(&["raw", "0x0a", "0x48"]).await?);
+        let ours = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+        Ok(answer::clock_offset_ms(&bytes, ours))
+    }
+
+    async fn program(&self) -> Result<Option<String>, DriverError> {
+        self.line.version().await.map(Some)
     }
 }

@@ -304,3 +304,17 @@ fn what_does_not_fit_is_refused_at_once() {
     }
     assert!(IpmiDriver::new(vec![(endpoint(), BootMode::Bios), (endpoint(), BootMode::Bios)], &IpmiOptions::default()).is_err());
 }
+
+#[test]
+fn the_clock_of_the_event_log_has_no_zone() {
+    let ours = 1_795_874_768u64;
+    let offset = |theirs: i64| answer::clock_offset_ms(&u32::try_from(ours as i64 + theirs).unwrap().to_le_bytes(), ours);
+    for (theirs, wanted) in
+        [(0, 0), (7, 7000), (-40, -40_000), (3600, 0), (-5 * 3600 - 1800 + 3, 3000), (14 * 3600, 0), (20 * 3600, 72_000_000)]
+    {
+        assert_eq!(offset(theirs), Some(wanted), "{theirs}");
+    }
+    for unset in [vec![], vec![0, 0, 0], vec![0xff; 4], vec![0x10, 0, 0, 0]] {
+        assert_eq!(answer::clock_offset_ms(&unset, ours), None, "{unset:?}");
+    }
+}

@@ -17,6 +17,19 @@ use crate::redact::Secret;
 const MOST_PASSWORD: usize = 20;
 const MOST_USER: usize = 16;
 
+/// The oldest `ipmitool` whose messages are known: of 2016, in every distribution that is still maintained.
+const OLDEST: [u32; 3] = [1, 8, 18];
+
+/// Whether a version (`1.8.19`, `1.8.18.238.gcba`, `1.8.19-dirty`) is older than that. One that is no number is taken for new.
+fn is_too_old(version: &str) -> bool {
+    let numbers: Vec<u32> = version.split(|c: char| !c.is_ascii_digit()).map_while(|n| n.parse().ok()).take(3).collect();
+    !numbers.is_empty() && numbers.as_slice() < OLDEST.as_slice()
+}
+
+fn shown(version: [u32; 3]) -> String {
+    version.map(|n| n.to_string()).join(".")
+}
+
 /// The program, shared by all BMCs.
 pub(super) struct Tool {
     pub(super) program: PathBuf,
@@ -50,6 +63,11 @@ impl Tool {
         let ran = self.run(&arguments, &[]).await.map_err(|b| self.broken(&b))?;
         let version = format!("{}\n{}", ran.stdout, ran.stderr);
         match version.lines().find_map(|l| l.trim().strip_prefix("ipmitool version ")) {
+            Some(version) if is_too_old(version) => Err(DriverError::new(
+                ErrorClass::Settings,
+                format!("{} is ipmitool {}, and {} or newer is needed", self.program.display(), clean(version, ""), shown(OLDEST)),
+            )
+            .hint("install a newer one (`apt install ipmitool`, `dnf install ipmitool`), or set `drivers.ipmi.program` to where one is")),
             Some(version) => Ok(clean(version, "")),
             None => Err(DriverError::new(
                 ErrorClass::Settings,
@@ -112,6 +130,11 @@ impl Line {
             return Err(refuse("user name or password hold a zero byte".to_owned(), "set another one at the BMC"));
         }
         Ok(Self { tool, host, port, endpoint, suite: Mutex::default() })
+    }
+
+    /// The program's version.
+    pub(super) async fn version(&self) -> Result<String, DriverError> {
+        self.tool.version().await
     }
 
     /// The start of every message.
@@ -217,7 +240,24 @@ fn host_and_port(text: &str) -> Option<(String, u16)> {
 
 #[cfg(test)]
 mod tests {
-    use super::host_and_port;
+    use super::{host_and_port, is_too_old};
+
+    #[test]
+    fn versions() {
+        for (version, old) in [
+            ("1.8.19", false),
+            ("1.8.18", false),
+            ("1.8.18.238.gcba", false),
+            ("1.8.17", true),
+            ("1.7", true),
+            ("1.10.0", false),
+            ("2", false),
+            ("git", false),
+            ("1.8", true),
+        ] {
+            assert_eq!(is_too_old(version), old, "{version}");
+        }
+    }
 
     #[test]
     fn hosts_and_ports() {

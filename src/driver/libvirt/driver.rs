@@ -1,13 +1,14 @@
 //! The driver.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use url::Url;
 
 use super::machine::{LibvirtMachine, Virsh};
+use super::private::{self, PrivateFile};
 use crate::driver::http::Lanes;
 use crate::driver::level::{Levelled, Levels, Times};
 use crate::driver::{DriverError, ErrorClass};
@@ -20,6 +21,10 @@ pub(super) const NAME: &str = "libvirt";
 pub struct LibvirtOptions {
     /// Name or path of `virsh`.
     pub program: PathBuf,
+    /// Name or path of `ssh`, for hypervisors that are reached over it.
+    pub ssh: PathBuf,
+    /// The host that hypervisors are reached through over SSH, as `ssh -J` takes it.
+    pub jump: Option<String>,
     /// How many commands run at once.
     pub parallel: usize,
     /// How often waiters are polled.
@@ -30,7 +35,14 @@ pub struct LibvirtOptions {
 
 impl Default for LibvirtOptions {
     fn default() -> Self {
-        Self { program: PathBuf::from("virsh"), parallel: 16, poll: Duration::from_secs(3), command_limit: Duration::from_secs(30) }
+        Self {
+            program: PathBuf::from("virsh"),
+            ssh: PathBuf::from("ssh"),
+            jump: None,
+            parallel: 16,
+            poll: Duration::from_secs(3),
+            command_limit: Duration::from_secs(30),
+        }
     }
 }
 
@@ -58,7 +70,9 @@ impl fmt::Debug for LibvirtDriver {
 }
 
 /// The URI as `virsh` gets it, or why it gets none (<https://libvirt.org/uri.html>).
-fn checked(text: &str) -> Result<String, &'static str> {
+///
+/// `connect` is the program that connects over SSH, if it is not `ssh` itself.
+fn checked(text: &str, connect: Option<&Path>) -> Result<String, &'static str> {
     let mut url = Url::parse(text).map_err(|_| "is not a URI")?;
     let (hypervisor, transport) = url.scheme().split_once('+').unwrap_or((url.scheme(), ""));
     if !matches!(hypervisor, "qemu" | "test") || !matches!(transport, "" | "ssh" | "tls" | "unix" | "libssh" | "libssh2") {
@@ -67,12 +81,25 @@ fn checked(text: &str) -> Result<String, &'static str> {
     if url.password().is_some() {
         return Err("holds a password, which everybody on this machine could read; use an SSH key");
     }
-    if transport == "ssh" && !url.query_pairs().any(|(key, _)| key == "no_tty") {
+    let has = |wanted: &str| url.query_pairs().any(|(key, _)| key == wanted);
+    let (asks, command) = (!has("no_tty"), has("command"));
+    if transport != "ssh" || (!asks && connect.is_none()) {
+        return Ok(text.to_owned());
+    }
+    if asks {
         // Nobody is there to answer a question of ssh.
         url.query_pairs_mut().append_pair("no_tty", "1");
-        return Ok(url.to_string());
     }
-    Ok(text.to_owned())
+    if let Some(connect) = connect {
+        if command {
+            return Err("has a `command`, which does not go with `drivers.libvirt.jump` or `ssh`");
+        }
+        url.query_pairs_mut().append_pair("command", &connect.to_string_lossy());
+    }
+    // libvirt reads a plus as one.
+    let query = url.query().map(|q| q.replace('+', "%20"));
+    url.set_query(query.as_deref());
+    Ok(url.to_string())
 }
 
 impl LibvirtDriver {
@@ -81,11 +108,16 @@ impl LibvirtDriver {
     /// # Errors
     /// When a URI is none that is supported, or a node has two domains.
     pub fn new(nodes: Vec<LibvirtNode>, options: &LibvirtOptions) -> Result<Self, DriverError> {
+        let ssh = options.jump.as_ref().map(|jump| private::jumping(&options.ssh, jump)).transpose();
+        let ssh =
+            ssh.map_err(|e| DriverError::new(ErrorClass::Settings, format!("a program that connects over SSH cannot be written: {e}")))?;
         let virsh =
-            Arc::new(Virsh { program: options.program.clone(), limit: options.command_limit, lanes: Lanes::new(4, options.parallel) });
+            Arc::new(Virsh { program: options.program.clone(), limit: options.command_limit, lanes: Lanes::new(4, options.parallel), ssh });
         let mut machines = Vec::with_capacity(nodes.len());
+        let own = (options.ssh != Path::new("ssh")).then_some(options.ssh.as_path());
+        let connect = virsh.ssh.as_ref().map(PrivateFile::path).or(own);
         for node in nodes {
-            let uri = checked(&node.uri).map_err(|why| {
+            let uri = checked(&node.uri, connect).map_err(|why| {
                 DriverError::new(ErrorClass::Settings, format!("node {}: `oob.libvirt_uri` {why}", node.node))
                     .hint("write `qemu+ssh://USER@HOST/system`")
             })?;
@@ -120,16 +152,23 @@ impl Levelled for LibvirtDriver {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::checked;
 
     #[test]
     fn uris() {
-        assert_eq!(checked("qemu:///system").unwrap(), "qemu:///system");
-        assert_eq!(checked("qemu+ssh://root@kvm1/system").unwrap(), "qemu+ssh://root@kvm1/system?no_tty=1");
-        assert_eq!(checked("qemu+ssh://kvm1/system?keyfile=/k").unwrap(), "qemu+ssh://kvm1/system?keyfile=/k&no_tty=1");
-        assert_eq!(checked("test:///default").unwrap(), "test:///default");
+        let plain = |text| checked(text, None).unwrap();
+        assert_eq!(plain("qemu:///system"), "qemu:///system");
+        assert_eq!(plain("qemu+ssh://root@kvm1/system"), "qemu+ssh://root@kvm1/system?no_tty=1");
+        assert_eq!(plain("qemu+ssh://kvm1/system?keyfile=/k"), "qemu+ssh://kvm1/system?keyfile=/k&no_tty=1");
+        assert_eq!(plain("test:///default"), "test:///default");
+        let through = |text| checked(text, Some(Path::new("/tmp/a b")));
+        assert_eq!(through("qemu+ssh://kvm1/system?no_tty=1").unwrap(), "qemu+ssh://kvm1/system?no_tty=1&command=%2Ftmp%2Fa%20b");
+        assert_eq!(through("qemu:///system").unwrap(), "qemu:///system");
+        assert!(through("qemu+ssh://kvm1/system?command=x").is_err());
         for text in ["", "-c", "http://kvm1/system", "qemu+ssh://u:p@kvm1/system", "qemu+ext://kvm1/system", "vbox:///session"] {
-            assert!(checked(text).is_err(), "{text}");
+            assert!(checked(text, None).is_err(), "{text}");
         }
     }
 }

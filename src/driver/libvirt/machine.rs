@@ -1,6 +1,5 @@
 //! One domain: which `virsh` command is which question or order.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::domain::{self, Domain};
+use super::private::PrivateFile;
 use crate::action::params::BootTarget;
 use crate::build::{Bmc, BmcHealth};
 use crate::driver::http::Lanes;
@@ -24,6 +24,8 @@ pub(super) struct Virsh {
     pub(super) program: PathBuf,
     pub(super) limit: Duration,
     pub(super) lanes: Lanes,
+    /// What connects over SSH in place of `ssh`, for as long as this is there.
+    pub(super) ssh: Option<PrivateFile>,
 }
 
 /// One domain.
@@ -186,33 +188,14 @@ impl Managed for LibvirtMachine {
         let changed = domain::with_boot(&xml, &self.boot_mac, target).map_err(|why| self.error(ErrorClass::Rejected, why))?;
         let cannot = |e: std::io::Error| self.error(ErrorClass::Transient, format!("its description cannot be written to a file: {e}"));
         // Readable by this user only, and gone afterwards.
-        let file = PrivateFile::new(&changed).map_err(cannot)?;
-        self.command(&["define", &file.0.to_string_lossy()]).await.map(drop)
+        let file = PrivateFile::new("xml", &changed, 0o600).map_err(cannot)?;
+        self.command(&["define", &file.path().to_string_lossy()]).await.map(drop)
     }
 
     async fn health(&self) -> Result<BmcHealth, DriverError> {
         Ok(BmcHealth::default())
     }
-}
-
-/// A file that is removed when dropped.
-struct PrivateFile(PathBuf);
-
-impl PrivateFile {
-    fn new(text: &str) -> std::io::Result<Self> {
-        use std::hash::{BuildHasher as _, Hasher as _};
-        use std::os::unix::fs::OpenOptionsExt as _;
-        let number = std::collections::hash_map::RandomState::new().build_hasher().finish();
-        let path = std::env::temp_dir().join(format!("drydock-domain-{number:016x}.xml"));
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        let kept = Self(path);
-        file.write_all(text.as_bytes())?;
-        Ok(kept)
-    }
-}
-
-impl Drop for PrivateFile {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+    async fn program(&self) -> Result<Option<String>, DriverError> {
+        self.command(&["--version"]).await.map(|text| text.lines().next().map(|line| line.trim().to_owned()))
     }
 }

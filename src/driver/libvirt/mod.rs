@@ -8,6 +8,7 @@
 mod domain;
 mod driver;
 mod machine;
+mod private;
 
 #[cfg(test)]
 mod tests;

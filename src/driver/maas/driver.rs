@@ -16,13 +16,13 @@ use super::machines::Machines;
 use super::options::MaasOptions;
 use super::together::Answer as SharedAnswer;
 use super::wire::Found;
-use super::{machine_actions, network, networking, prerequisites, removal, site_actions, storage};
+use super::{lldp, machine_actions, network, networking, prerequisites, removal, site_actions, storage};
 use crate::action::ActionKind;
 use crate::action::params::{
     ApplyNodeNetworking, ApplyNodePlatform, ApplyNodeStorage, BootMediaParams, ConfigureHardware, DeployNode, DestroyNode, IdentifyNode,
     NetworkResource, NoParams, RepositoryParams, SiteRemoval, SshKeyParams, TagParams, VerifySite,
 };
-use crate::build::{Binding, Endpoint, Machine, Provisioner};
+use crate::build::{Binding, Endpoint, Machine, Neighbour, Provisioner};
 use crate::driver::{Begun, Call, Driver, DriverError, ErrorClass, NodeDriver, Observation};
 use crate::redact::Secret;
 
@@ -517,6 +517,14 @@ impl NodeDriver for MaasDriver {
             Some(found) => self.api.complete_one(found.clone()).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    async fn neighbours(&self, machine: &str) -> Result<Vec<Neighbour>, DriverError> {
+        Ok(self.api.details(machine).await?.get("lldp").map(|text| lldp::read(text)).unwrap_or_default())
+    }
+
+    async fn clock(&self) -> Result<Option<i64>, DriverError> {
+        Ok(self.api.send(&ApiCall::get("version/")).await?.clock_offset_ms())
     }
 
     async fn build_data(&self, machine: &str) -> Result<BTreeMap<String, String>, DriverError> {

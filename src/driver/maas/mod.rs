@@ -18,6 +18,7 @@ mod decide;
 mod discover;
 mod driver;
 mod lists;
+mod lldp;
 mod lshw;
 mod machine_actions;
 mod machines;

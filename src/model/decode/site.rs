@@ -9,7 +9,7 @@ use super::reader::{Reader, dict_at, entries, key_on_one_line, key_text, name_at
 use crate::document::Document;
 use crate::model::{
     BondMode, Bonding, DeviceAlias, DhcpRelay, HardwareProfile, Hugepages, Located, Network, NetworkLink, Rack, Range, RangeKind, Region,
-    Repository, TagDefinition, Text,
+    Repository, Switch, TagDefinition, Text,
 };
 use crate::yaml::{Key, Node, Value};
 
@@ -84,7 +84,9 @@ pub(in crate::model) fn rack(document: &Document) -> Rack {
     Rack {
         name: name_of(document),
         local_networks: texts_at(data, "local_networks"),
-        tor_switches: entries(data.get("tor_switches")).map(|(key, _)| key_text(key)).collect(),
+        tor_switches: entries(data.get("tor_switches"))
+            .map(|(key, switch)| Switch { name: key_text(key), address: name_at(switch, "mgmt_ip") })
+            .collect(),
         labels: dict_at(data, "labels"),
     }
 }

@@ -123,10 +123,10 @@ fn lldp(m: &Machine) -> String {
     let mut x = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<lldp label=\"LLDP neighbors\">\n");
     for (i, n) in m.nics.iter().enumerate() {
         if let Some(w) = &n.wire {
-            let wire = escape(w);
+            let switch = escape(&n.switch.clone().unwrap_or_else(|| format!("switch-{w}")));
             let _ = writeln!(
                 x,
-                " <interface label=\"Interface\" name=\"{}\" via=\"LLDP\" rid=\"1\" age=\"0 day, 00:00:30\">\n  <chassis label=\"Chassis\">\n   <id label=\"ChassisID\" type=\"local\">switch-{wire}</id>\n   <name label=\"SysName\">switch-{wire}</name>\n  </chassis>\n  <port label=\"Port\">\n   <id label=\"PortID\" type=\"ifname\">port-{}-{i}</id>\n  </port>\n </interface>",
+                " <interface label=\"Interface\" name=\"{}\" via=\"LLDP\" rid=\"1\" age=\"0 day, 00:00:30\">\n  <chassis label=\"Chassis\">\n   <id label=\"ChassisID\" type=\"local\">{switch}</id>\n   <name label=\"SysName\">{switch}</name>\n  </chassis>\n  <port label=\"Port\">\n   <id label=\"PortID\" type=\"ifname\">port-{}-{i}</id>\n  </port>\n </interface>",
                 n.name,
                 escape(&m.name)
             );

@@ -296,7 +296,8 @@ pub(crate) fn controller(w: &World, kind: &str) -> Value {
             .into_iter()
             .map(|s| {
                 let idle = matches!(s, "proxy_rack" | "dhcpd6") || (s == "dhcpd" && !dhcp);
-                json!({ "name": s, "status": if idle { "off" } else { "running" }, "status_info": "" })
+                let dead = w.meta.options.hardware.dead_services.iter().any(|d| d == s);
+                json!({ "name": s, "status": if dead { "dead" } else if idle { "off" } else { "running" }, "status_info": "" })
             })
             .collect();
     }

@@ -85,6 +85,7 @@ impl Model {
                     subnet: booted.then(|| "10.1.0.0/24".parse().unwrap()),
                     address: None,
                 }],
+                connected: None,
             });
         }
         Self { machine, lists: lists(), mtus: BTreeMap::new(), gateway_link: None, next: 1000 }
@@ -127,6 +128,7 @@ impl Model {
             parents,
             bond,
             links: vec![],
+            connected: None,
         });
         self.link_up(name);
     }

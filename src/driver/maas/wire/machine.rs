@@ -146,6 +146,8 @@ struct WireInterface {
     params: WireParams,
     #[serde(default)]
     links: Vec<WireLink>,
+    #[serde(default)]
+    link_connected: Option<bool>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -488,6 +490,7 @@ impl From<WireInterface> for MachineInterface {
                     Some(SubnetLink { id: l.id, mode, subnet: l.subnet.map(|s| s.cidr.trunc()), address: l.ip_address })
                 })
                 .collect(),
+            connected: w.link_connected.filter(|_| kind == InterfaceKind::Physical),
         }
     }
 }
