@@ -96,10 +96,10 @@ fn check_json(check: &Check) -> Value {
     json!({"check": check.name, "verdict": check.verdict.name(), "seen": check.seen, "todo": check.todo})
 }
 
-fn summary<'a>(checks: impl Iterator<Item = &'a Check> + Clone) -> Value {
+fn summary(checks: &[&Check]) -> Value {
     VERDICTS
         .iter()
-        .map(|v| (v.name().to_owned(), json!(checks.clone().filter(|c| c.verdict == *v).count())))
+        .map(|v| (v.name().to_owned(), json!(checks.iter().filter(|c| c.verdict == *v).count())))
         .collect::<serde_json::Map<_, _>>()
         .into()
 }
@@ -115,14 +115,15 @@ pub fn verified_nodes_json(site: &str, reports: &[NodeReport]) -> String {
             })
         })
         .collect();
-    let all = reports.iter().flat_map(|r| &r.checks);
-    let json = json!({"version": VERSION, "site": site, "verdict": worst(all.clone()).name(), "summary": summary(all), "nodes": nodes});
+    let all: Vec<&Check> = reports.iter().flat_map(|r| &r.checks).collect();
+    let json =
+        json!({"version": VERSION, "site": site, "verdict": worst(all.iter().copied()).name(), "summary": summary(&all), "nodes": nodes});
     clean_json(&format!("{json:#}\n")).into_owned()
 }
 
 /// The site for programs (`docs/verify.md`).
 pub fn verified_site_json(site: &str, checks: &[Check]) -> String {
     let all: Vec<Value> = checks.iter().map(check_json).collect();
-    let json = json!({"version": VERSION, "site": site, "verdict": worst(checks).name(), "summary": summary(checks.iter()), "checks": all});
+    let json = json!({"version": VERSION, "site": site, "verdict": worst(checks).name(), "summary": summary(&checks.iter().collect::<Vec<_>>()), "checks": all});
     clean_json(&format!("{json:#}\n")).into_owned()
 }

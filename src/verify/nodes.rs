@@ -180,9 +180,8 @@ impl One<'_> {
     /// Of the BMC; the hardware profile names no version, so that of the node's kind is the measure.
     fn firmware(&self) -> Check {
         const NAME: &str = "firmware";
-        let version = match &self.readings.health {
-            Some(Ok(BmcHealth { firmware: Some(version), .. })) => version,
-            _ => return Check::skipped(NAME, "no driver reads the BMC's firmware version"),
+        let Some(Ok(BmcHealth { firmware: Some(version), .. })) = &self.readings.health else {
+            return Check::skipped(NAME, "no driver reads the BMC's firmware version");
         };
         match self.node.hardware_profile.as_ref().and_then(|p| Some((p, self.usual.get(&p.value)?))) {
             Some((profile, (usual, count))) if usual != version && *count > 1 => Check::warning(
@@ -215,7 +214,7 @@ impl One<'_> {
             return Check::skipped(name, seen.join("; "));
         }
         seen.dedup();
-        Check::of(name, seen, wrong, &format!("correct the machine, or the hardware profile {}", profile.name.value))
+        Check::of(name, &seen, &wrong, &format!("correct the machine, or the hardware profile {}", profile.name.value))
     }
 
     /// Devices that the hardware profile names by their bus address.
@@ -242,8 +241,8 @@ impl One<'_> {
             .collect();
         Check::of(
             NAME,
-            vec![format!("{} devices where they should be", aliases.len())],
-            missing,
+            &[format!("{} devices where they should be", aliases.len())],
+            &missing,
             "check slots and cards, or correct the hardware profile's device aliases",
         )
     }
@@ -281,12 +280,7 @@ impl One<'_> {
         found.dedup();
         wrong.sort();
         wrong.dedup();
-        Check::of(
-            NAME,
-            vec![found.join(", ")],
-            wrong,
-            "check the drives and their controller, or correct the layout and the device aliases",
-        )
+        Check::of(NAME, &[found.join(", ")], &wrong, "check the drives and their controller, or correct the layout and the device aliases")
     }
 
     /// NICs that the design configures, by its names for them.
@@ -320,7 +314,7 @@ impl One<'_> {
             return Check::skipped(NAME, "the provisioner does not say whether its NICs have a link");
         }
         let up: Vec<&str> = nics.iter().map(|n| n.name.as_str()).collect();
-        Check::of(NAME, vec![format!("{} up", up.join(", "))], wrong, "check cables and switch ports, then commission the machine again")
+        Check::of(NAME, &[format!("{} up", up.join(", "))], &wrong, "check cables and switch ports, then commission the machine again")
     }
 
     /// Whether the NICs that the design configures are cabled to the switches of the node's rack.
@@ -358,7 +352,7 @@ impl One<'_> {
             let todo = "switch LLDP on at the switch ports, then commission the machine again";
             return Check::warning(NAME, seen.into_iter().chain([said]).collect::<Vec<_>>().join("; "), todo);
         }
-        Check::of(NAME, seen, Vec::new(), "")
+        Check::ok(NAME, seen.join("; "))
     }
 }
 

@@ -66,7 +66,7 @@ impl Check {
     }
 
     /// What several findings of one question come to: failed if there is any, else ok with what was seen.
-    pub(super) fn of(name: &str, seen: Vec<String>, wrong: Vec<String>, todo: &str) -> Self {
+    pub(super) fn of(name: &str, seen: &[String], wrong: &[String], todo: &str) -> Self {
         if wrong.is_empty() { Self::ok(name, seen.join("; ")) } else { Self::failed(name, wrong.join("; "), todo) }
     }
 }

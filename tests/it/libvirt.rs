@@ -105,3 +105,27 @@ async fn what_does_not_answer_is_said() {
     let missing = missing.interrogate("n2").await.unwrap_err();
     assert!(missing.hint.unwrap().contains("apt install libvirt-clients"));
 }
+
+#[tokio::test]
+async fn a_jump_host_is_an_argument_of_ssh() {
+    use std::os::unix::fs::PermissionsExt as _;
+    if !available() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (ssh, log) = (folder.path().join("ssh"), folder.path().join("log"));
+    std::fs::write(&ssh, format!("#!/bin/sh\nprintf '%s|' \"$@\" >> {}\nexit 255\n", log.display())).unwrap();
+    std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let node = || LibvirtNode { node: "n2".into(), uri: "qemu+ssh://root@kvm.invalid/system".into(), boot_mac: MACS[0].into() };
+    for (jump, starts) in [(Some("ops@bastion.invalid:2222"), "-J|ops@bastion.invalid:2222|"), (None, "-")] {
+        let options = LibvirtOptions { ssh: ssh.clone(), jump: jump.map(str::to_owned), ..LibvirtOptions::default() };
+        let driver = LibvirtDriver::new(vec![node()], &options).unwrap();
+        // libvirt may start it while its file is still open in a child of another test.
+        let error = driver.interrogate("n2").await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Transient, "{error}");
+        let arguments = std::fs::read_to_string(&log).unwrap();
+        assert!(arguments.starts_with(starts) && arguments.contains("|kvm.invalid|"), "{arguments}");
+        assert_eq!(arguments.contains("|ops@bastion.invalid:2222|"), jump.is_some(), "{arguments}");
+        std::fs::remove_file(&log).unwrap();
+    }
+}

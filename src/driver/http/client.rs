@@ -212,7 +212,7 @@ impl HttpClient {
         let Some(proxy) = self.options.proxy.as_ref().filter(|_| !is_loopback(url)) else { return (why, error) };
         let shown = proxy.shown();
         // The words of the HTTP and SOCKS clients for a proxy that does not let us in.
-        let refused = ["proxy authorization required", "auth failed", "authentication failed", "no valid auth"];
+        let refused = ["proxy authorization required", "does not support user/pass authentication", "credentials not accepted"];
         let lower = error.message.to_ascii_lowercase();
         if why == Why::NotConnected && refused.iter().any(|words| lower.contains(words)) {
             let error = DriverError::new(ErrorClass::Credentials, format!("{} (the proxy {shown} refuses us)", error.message));
