@@ -19,6 +19,14 @@ if ! command -v ipmitool >/dev/null || ! command -v ipmi_sim >/dev/null || ! com
     echo "warning: ipmitool, ipmi_sim and virsh (Debian: ipmitool openipmi libvirt-clients) are not all installed; the tests of drivers against them skip" >&2
   fi
 fi
+# A browser for the page of a plan.
+if ! command -v chromium >/dev/null; then
+  if command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium
+  else
+    echo "warning: chromium is not installed; the tests of pages skip" >&2
+  fi
+fi
 cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
 if command -v cargo-deny >/dev/null; then

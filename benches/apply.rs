@@ -111,7 +111,7 @@ fn plan(nodes: usize, parallelism: u32) -> Plan {
                 retry: RetryClass::ObserveFirst,
             });
         }
-        stages.insert(node, NodeStage { now: Stage::Absent, then: Stage::Deployed, rack: Some(format!("r{}", n / 20)) });
+        stages.insert(node, NodeStage { now: Stage::Absent, then: Stage::Deployed, rack: Some(format!("r{}", n / 20)), profile: None });
     }
     let many = u32::MAX;
     Plan {

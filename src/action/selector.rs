@@ -3,7 +3,8 @@
 //! `node=NAME`, `rack=NAME`, `tag=NAME`, `stage=NAME`, `label.KEY=VALUE`, with `*` as wildcard in the value, combined with `!`, `&&`, `||` and
 //! parentheses; `&&` binds tighter than `||`. `*` alone selects every node. `==` is the same as `=`, and `!=` is its opposite; values may stand in double quotes.
 //!
-//! Queries of a plan (`show --query`) select changes: they know `node`, `rack`, `stage`, and also `effect` (ordered: `effect>=reboot`), `resource` and `attribute`.
+//! Queries of a plan (`show --query`) select changes: they know `node`, `rack`, `stage`, and also `profile` (host profile), `effect` (ordered: `effect>=reboot`),
+//! `resource` and `attribute`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -34,6 +35,7 @@ enum Key {
     Tag,
     Stage,
     Label(String),
+    Profile,
     Resource,
     Attribute,
 }
@@ -80,8 +82,14 @@ pub struct Selectable<'a> {
 pub struct Queried<'a> {
     /// Address of what changes (`node.n01/storage`).
     pub resource: &'a str,
-    /// The node it belongs to, its rack and its stage now.
-    pub node: Option<(&'a str, Option<&'a str>, &'a str)>,
+    /// The node it belongs to.
+    pub node: Option<&'a str>,
+    /// The node's rack.
+    pub rack: Option<&'a str>,
+    /// The node's stage now.
+    pub stage: Option<&'a str>,
+    /// The node's host profile.
+    pub profile: Option<&'a str>,
     /// Effect of the change.
     pub effect: Effect,
     /// Paths of its attributes.
@@ -126,7 +134,7 @@ impl Selector {
             Key::Stage => glob(pattern, item.stage),
             Key::Label(name) => item.labels.get(name).is_some_and(|v| glob(pattern, v)),
             // Only queries have these.
-            Key::Resource | Key::Attribute => false,
+            Key::Profile | Key::Resource | Key::Attribute => false,
         };
         eval(&self.root, &term, None)
     }
@@ -134,9 +142,10 @@ impl Selector {
     /// Whether a query selects this change.
     pub fn matches_change(&self, item: &Queried<'_>) -> bool {
         let term = |key: &Key, pattern: &str| match key {
-            Key::Node => item.node.is_some_and(|(node, ..)| glob(pattern, node)),
-            Key::Rack => item.node.is_some_and(|(_, rack, _)| rack.is_some_and(|r| glob(pattern, r))),
-            Key::Stage => item.node.is_some_and(|(.., stage)| glob(pattern, stage)),
+            Key::Node => item.node.is_some_and(|node| glob(pattern, node)),
+            Key::Rack => item.rack.is_some_and(|rack| glob(pattern, rack)),
+            Key::Stage => item.stage.is_some_and(|stage| glob(pattern, stage)),
+            Key::Profile => item.profile.is_some_and(|profile| glob(pattern, profile)),
             Key::Resource => glob(pattern, item.resource),
             Key::Attribute => item.attributes.iter().any(|a| glob(pattern, a)),
             // A plan does not have these; the grammar of queries does not either.
@@ -337,7 +346,7 @@ impl Parser<'_> {
             return self.effect();
         }
         let expected = if self.query {
-            "node=…, rack=…, stage=…, effect>=…, resource=… or attribute=…"
+            "node=…, rack=…, stage=…, profile=…, effect>=…, resource=… or attribute=…"
         } else {
             "node=…, rack=…, tag=…, stage=… or label.KEY=…"
         };
@@ -346,6 +355,7 @@ impl Parser<'_> {
             ("rack", _) => Key::Rack,
             ("stage", _) => Key::Stage,
             ("tag", false) => Key::Tag,
+            ("profile", true) => Key::Profile,
             ("resource", true) => Key::Resource,
             ("attribute", true) => Key::Attribute,
             (other, query) => match other.strip_prefix("label.") {
@@ -355,7 +365,9 @@ impl Parser<'_> {
                     let known_elsewhere = match (other, query) {
                         ("tag", true) => " (a plan does not have the tags of its nodes)",
                         (label, true) if label.starts_with("label.") => " (a plan does not have the labels of its nodes)",
-                        ("effect" | "resource" | "attribute", false) => " (it is one in queries of a plan: `drydock show PLAN --query`)",
+                        ("effect" | "profile" | "resource" | "attribute", false) => {
+                            " (it is one in queries of a plan: `drydock show PLAN --query`)"
+                        }
                         _ => "",
                     };
                     return Err(self.error(match name.as_str() {
@@ -459,7 +471,10 @@ mod tests {
         let hits = |query: &str| {
             let item = Queried {
                 resource: "node.n01/storage",
-                node: Some(("n01", Some("r12"), "deployed")),
+                node: Some("n01"),
+                rack: Some("r12"),
+                stage: Some("deployed"),
+                profile: Some("compute"),
                 effect: Effect::Redeploy,
                 attributes: &["sda.root.size"],
             };
@@ -471,7 +486,7 @@ mod tests {
             "effect<destroy && effect > install",
             "resource=node.*/storage",
             "attribute=*.size",
-            "stage=deployed",
+            "stage=deployed && profile=comp*",
             "effect!=reboot",
             "!(effect<=reboot)",
             "*",
@@ -481,7 +496,8 @@ mod tests {
         for no in ["effect>redeploy", "effect<redeploy", "rack=r1", "rack!=r12", "resource=node.n01", "attribute=size"] {
             assert!(!hits(no), "{no}");
         }
-        let site = Queried { resource: "subnet.pxe", node: None, effect: Effect::Online, attributes: &[] };
+        let site =
+            Queried { resource: "subnet.pxe", node: None, rack: None, stage: None, profile: None, effect: Effect::Online, attributes: &[] };
         assert!(!Selector::parse_query("rack=*").unwrap().matches_change(&site));
         for (text, part) in [
             ("tag=x", "does not have the tags"),

@@ -2,14 +2,14 @@
 
 use clap::builder::PossibleValuesParser;
 
-use super::args::Command;
+use super::args::{Command, RunsCommand};
 use super::problem::Problem;
 use crate::report::diagnostics::FORMATS;
 
 const TEXT: &[&str] = &["text"];
 const TEXT_AND_JSON: &[&str] = &["text", "json"];
 /// Of plans, on pull requests and elsewhere.
-const OF_PLANS: &[&str] = &["text", "json", "markdown", "github"];
+const OF_PLANS: &[&str] = &["text", "json", "markdown", "github", "html"];
 
 /// Of rehearsals.
 const OF_REHEARSALS: &[&str] = &["text", "json", "svg"];
@@ -32,6 +32,7 @@ fn of(command: &Command) -> Vec<&'static str> {
         Command::Validate(args) if args.explain.is_none() => FORMATS.iter().map(|format| format.name).collect(),
         Command::Show(args) if args.query.is_some() => vec!["text", "json", "name"],
         Command::Plan(_) | Command::Show(_) => OF_PLANS.to_vec(),
+        Command::Runs(args) if matches!(args.command, Some(RunsCommand::Show { .. })) => vec!["text", "json", "html"],
         Command::Rehearse(_) => OF_REHEARSALS.to_vec(),
         Command::Graph(_) => OF_GRAPHS.to_vec(),
         Command::Rebind(_) | Command::Unlock(_) => TEXT.to_vec(),

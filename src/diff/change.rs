@@ -209,6 +209,9 @@ impl Stage {
 pub struct NodeStage {
     /// Stage now.
     pub now: Stage,
+    /// Its host profile; the nearest of those that it inherits from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
     /// Rack.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rack: Option<String>,

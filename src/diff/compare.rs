@@ -123,7 +123,8 @@ pub fn compare(site: &Site, sources: &SourceMap, build: &Build, memory: &Memory,
             result.changes.clear();
             result.then = result.now;
         }
-        out.nodes.insert(name.clone(), NodeStage { now: result.now, then: result.then, rack: node.rack.as_ref().map(|r| r.value.clone()) });
+        let (rack, profile) = (node.rack.as_ref().map(|r| r.value.clone()), node.host_profiles.first().cloned());
+        out.nodes.insert(name.clone(), NodeStage { now: result.now, then: result.then, rack, profile });
         out.node_changes.extend(result.changes);
         out.held_back.extend(result.held_back);
         out.blocked.extend(result.blocked);

@@ -29,7 +29,7 @@ pub(crate) fn action(id: &str, kind: ActionKind, node: Option<&str>, after: &[&s
 pub(crate) fn plan(actions: Vec<Action>) -> Plan {
     let nodes = actions.iter().filter_map(|a| a.node.clone()).map(|name| {
         let rack = name.split_once('-').map(|(rack, _)| rack.to_owned());
-        (name, NodeStage { now: Stage::Absent, then: Stage::Deployed, rack })
+        (name, NodeStage { now: Stage::Absent, then: Stage::Deployed, rack, profile: None })
     });
     let generations = actions.iter().map(|a| (a.resource.clone(), 0)).collect();
     Plan {

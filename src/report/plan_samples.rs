@@ -45,7 +45,7 @@ pub(super) fn nothing() -> Plan {
 }
 
 fn stage(plan: &mut Plan, node: &str, rack: &str, now: Stage, then: Stage) {
-    plan.nodes.insert(node.to_owned(), NodeStage { now, then, rack: Some(rack.to_owned()) });
+    plan.nodes.insert(node.to_owned(), NodeStage { now, then, rack: Some(rack.to_owned()), profile: Some("compute".to_owned()) });
 }
 
 /// An attribute: path, before, after (null is none), source.

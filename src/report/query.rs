@@ -27,11 +27,16 @@ pub fn query<'p>(plan: &'p Plan, query: &Selector) -> Vec<Selected<'p>> {
 
 fn matches(plan: &Plan, query: &Selector, change: &Change) -> bool {
     let attributes: Vec<&str> = change.attributes.iter().map(|a| a.path.as_str()).collect();
-    let node = change.node.as_deref().map(|name| {
-        let stage = plan.nodes.get(name);
-        (name, stage.and_then(|s| s.rack.as_deref()), stage.map_or("unknown", |s| s.now.name()))
-    });
-    query.matches_change(&Queried { resource: &change.resource, node, effect: change.effect, attributes: &attributes })
+    let of_node = change.node.as_ref().and_then(|name| plan.nodes.get(name));
+    query.matches_change(&Queried {
+        resource: &change.resource,
+        node: change.node.as_deref(),
+        rack: of_node.and_then(|n| n.rack.as_deref()),
+        stage: of_node.map(|n| n.now.name()),
+        profile: of_node.and_then(|n| n.profile.as_deref()),
+        effect: change.effect,
+        attributes: &attributes,
+    })
 }
 
 /// What was selected as a table.

@@ -59,6 +59,7 @@ mod rendering;
 mod replace;
 mod resuming;
 mod review;
+mod review_page;
 mod rule_cases;
 mod rule_costs;
 mod rules;

@@ -3,7 +3,7 @@
 use crate::cli::args::{Plan, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::drivers::Drivers;
-use crate::cli::ops::{build_file, design, discover, plan, state};
+use crate::cli::ops::{build_file, design, discover, page, plan, state};
 use crate::cli::output::{Printer, write_file};
 use crate::report::Next;
 
@@ -27,6 +27,9 @@ pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Resu
         write_file(file, crate::plan::write(&plan).as_bytes())?;
     }
     let next = printer.out().map_or(Next::Plan, |file| Next::Apply(file.display().to_string()));
-    printer.stdout(&plan::render(&plan, printer, next, Some(&args.review)))?;
+    printer.stdout(&match printer.format_name() {
+        "html" => page::of_plan(&plan, from, printer).await?,
+        _ => plan::render(&plan, printer, next, Some(&args.review)),
+    })?;
     Ok(plan::exit(&plan, args.detailed_exitcode))
 }

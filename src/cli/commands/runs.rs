@@ -40,9 +40,10 @@ async fn show(id: Option<&str>, from: &Sources, printer: &Printer) -> anyhow::Re
     let plan = state::plan(store.as_ref(), &run.id)?;
     let so_far = runs::so_far(store.as_ref(), &run.id, &plan.actions)?;
     let info = state::info(store.as_ref(), &run)?;
-    printer.result(&match printer.format() {
-        Format::Text => report::run_show(&info, &plan.actions, &so_far, &printer.text_options()),
-        Format::Json => format!("{:#}\n", report::run_json(&info, &plan.actions, &so_far)),
+    printer.result(&match printer.format_name() {
+        "json" => format!("{:#}\n", report::run_json(&info, &plan.actions, &so_far)),
+        "html" => report::plan_html(&plan, report::Times::Happened(&info, &so_far)),
+        _ => report::run_show(&info, &plan.actions, &so_far, &printer.text_options()),
     })?;
     Ok(Exit::Done)
 }

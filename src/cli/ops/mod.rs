@@ -10,6 +10,7 @@ pub mod durations;
 pub mod fetch;
 pub mod links;
 mod oob;
+pub mod page;
 pub mod plan;
 pub mod progress;
 pub mod repository;
