@@ -104,7 +104,7 @@ pub fn compare(site: &Site, sources: &SourceMap, build: &Build, memory: &Memory,
         {
             continue;
         }
-        let needs = node_needs(site, node, result.work.as_ref());
+        let needs = node_needs(site, node, result.work.as_ref(), site::architecture(name, provisioner, memory));
         if let Some(work) = &result.work
             && let Some(blocked) = blocking_resource(&needs, work, &site_part)
         {
@@ -171,7 +171,7 @@ fn max_absent(out: &mut Comparison, site: &Site, memory: &Memory, policy: &Polic
 }
 
 /// What site resources a node needs before each of its steps.
-fn node_needs(site: &Site, node: &Node, work: Option<&NodeWork>) -> NodeNeeds {
+fn node_needs(site: &Site, node: &Node, work: Option<&NodeWork>, arch: &str) -> NodeNeeds {
     let mut needs = NodeNeeds::default();
     if work.is_none() {
         return needs;
@@ -197,7 +197,7 @@ fn node_needs(site: &Site, node: &Node, work: Option<&NodeWork>) -> NodeNeeds {
     }
     needs.platform.extend(node.tags.iter().map(|t| format!("tag.{}", t.value)));
     if let Some((os, series)) = node.platform.system() {
-        needs.deploy.push(site::image_resource(os, series));
+        needs.deploy.push(site::image_resource(os, series, arch));
     }
     for list in [&mut needs.boot, &mut needs.networking] {
         list.sort_unstable();

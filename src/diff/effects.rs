@@ -59,7 +59,7 @@ table! {
     "repository" "arches" Online "", "architectures";
     "repository" "key" Online "", "signing key";
     "repository" "enabled" Online "", "whether it is used; one of the design that somebody switched off is switched on";
-    "image" "image" Online "", "boot image of a node: selected at a boot source and imported";
+    "image" "image" Online "", "boot image of a node, for the architecture of its machine: selected at a boot source and imported";
     "node" "stage" Install "", "where the node is and shall be";
     "node" "image" Redeploy AGAIN, "operating system and series";
     "node" "kernel" Redeploy AGAIN, "kernel (`ga-…`, `hwe-…`)";

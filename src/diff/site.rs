@@ -58,8 +58,20 @@ pub(super) fn dhcp_resource(link: &str, vid: u16) -> String {
 }
 
 /// Resource address of an image.
-pub(super) fn image_resource(os: &str, series: &str) -> String {
-    format!("image.{os}/{series}")
+pub(super) fn image_resource(os: &str, series: &str, arch: &str) -> String {
+    if arch == USUAL_ARCHITECTURE { format!("image.{os}/{series}") } else { format!("image.{os}/{series}/{arch}") }
+}
+
+/// What a machine is taken for of which nothing is known yet.
+const USUAL_ARCHITECTURE: &str = "amd64";
+
+/// The architecture of a node's machine, as far as it is known: by its binding, else by its name.
+pub(super) fn architecture<'a>(node: &str, provisioner: Option<&'a Provisioner>, memory: &Memory) -> &'a str {
+    let bound = memory.bindings.get(node).and_then(|b| b.machine.as_deref());
+    let machines = || provisioner.and_then(|p| p.machines.known()).into_iter().flatten();
+    let machine = machines().find(|m| Some(m.id.as_str()) == bound).or_else(|| machines().find(|m| m.hostname == node));
+    let arch = machine.and_then(|m| m.architecture.split('/').next()).unwrap_or_default();
+    if arch.is_empty() { USUAL_ARCHITECTURE } else { arch }
 }
 
 mod region;

@@ -1,6 +1,6 @@
 //! Machines that are not what their hardware profile says: told in the plan, and no hindrance.
 
-use crate::perturbed_support::{Site, node_mut};
+use crate::perturbed_support::{Site, node_mut, of};
 
 #[test]
 fn what_drydock_does_not_change_is_told() {
@@ -75,4 +75,15 @@ fn rack_controllers_that_do_not_work_are_told() {
     ));
     let (plan, _) = site.plan(&[]);
     assert!(plan["warnings"].to_string().contains("rack controller rack9: dhcpd is dead: no route"), "{plan:#}");
+}
+
+#[test]
+fn an_image_is_for_the_architecture_of_its_machines() {
+    let site = Site::applied();
+    site.change(|w| node_mut(w, "compute01").architecture = "arm64/generic".into());
+    let (plan, code) = site.plan(&["--out", "arm.plan"]);
+    assert_eq!(code, 2, "{plan:#}");
+    assert_eq!(of(&plan, "changes", "image.ubuntu/jammy/arm64").len(), 1, "{plan:#}");
+    assert_eq!(plan["changes"].as_array().map(Vec::len), Some(1), "{plan:#}");
+    assert!(site.folder().read("arm.plan").contains(r#""arch":"arm64""#));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Builder, image_resource, params};
+use super::{Builder, architecture, image_resource, params};
 use crate::action::params::{BootMediaParams, NetworkResource, RepositoryParams, RepositoryValues, SshKeyParams, TagParams, TagValues};
 use crate::action::{ActionKind, Effect};
 use crate::build::Fact;
@@ -228,19 +228,20 @@ impl Builder<'_> {
         let mut wanted_images = BTreeMap::new();
         for node in self.site.nodes.values() {
             if let (Some((os, series)), Some(text)) = (node.platform.system(), &node.platform.image) {
-                wanted_images.entry((os.to_owned(), series.to_owned())).or_insert(text.span);
+                let arch = architecture(&node.name.value, Some(self.provisioner), self.memory);
+                wanted_images.entry((os.to_owned(), series.to_owned(), arch.to_owned())).or_insert(text.span);
             }
         }
-        for ((os, series), span) in wanted_images {
-            let resource = image_resource(&os, &series);
+        for ((os, series, arch), span) in wanted_images {
+            let resource = image_resource(&os, &series, &arch);
             match &self.provisioner.images {
                 Fact::Unknown(e) => self.unknown(&resource, "boot images", e),
-                Fact::Known(images) if images.iter().any(|i| i.os == os && i.series == series && i.synced) => {}
+                Fact::Known(images) if images.iter().any(|i| i.os == os && i.series == series && i.arch == arch && i.synced) => {}
                 Fact::Known(_) => {
                     let mut wanted = WantedMap::new();
                     want(&mut wanted, "image", format!("{os}/{series}"), span);
                     let attributes = created(&wanted, self.pool, Effect::Online, None);
-                    let p = params(&BootMediaParams { os, series, arch: "amd64".into() });
+                    let p = params(&BootMediaParams { arch, os, series });
                     self.step(&resource, ActionKind::CreateBootMedia, false, attributes, p, Vec::new());
                 }
             }

@@ -23,6 +23,7 @@ use crate::action::params::{
     NetworkResource, NoParams, RepositoryParams, SiteRemoval, SshKeyParams, TagParams, VerifySite,
 };
 use crate::build::{Binding, Endpoint, Machine, Neighbour, Provisioner};
+use crate::driver::http::Method;
 use crate::driver::{Begun, Call, Driver, DriverError, ErrorClass, NodeDriver, Observation};
 use crate::redact::Secret;
 
@@ -39,6 +40,8 @@ pub struct MaasDriver {
     api: Api,
     options: MaasOptions,
     user_data: Arc<OnceLock<UserData>>,
+    /// Held by whoever makes something that others may be about to make.
+    making: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// By node: what plans say of it, and the document in base64, as MAAS takes it.
@@ -129,7 +132,7 @@ impl MaasDriver {
     /// When the URL, the API key or the HTTP settings cannot be used.
     pub fn new(options: MaasOptions) -> Result<Self, DriverError> {
         let api = Api::new(&options.url, &options.api_key, options.http.clone(), options.max_requests)?;
-        Ok(Self { api, options, user_data: Arc::default() })
+        Ok(Self { api, options, user_data: Arc::default(), making: Arc::default() })
     }
 
     /// What nodes are given with their deployment: by node what plans say of it, and the document in base64. It is known when a plan is carried out; a
@@ -207,7 +210,7 @@ impl MaasDriver {
     async fn act(&self, calls: &[ApiCall], then: Begun) -> Result<Begun, DriverError> {
         for call in calls {
             match self.api.change(call).await {
-                // Another branch made it after we looked. What it holds is for the observation that follows.
+                // Somebody made it after we looked. What it holds is for the observation that follows.
                 Err(error) if SHARED.contains(&&*call.path) && error.class == ErrorClass::Rejected && error.message.contains(EXISTS) => {}
                 outcome => drop(outcome?),
             }
@@ -245,7 +248,12 @@ impl MaasDriver {
 /// Where things are made that branches of several nodes make when they are missing.
 const SHARED: [&str; 4] = ["tags/", "resourcepools/", "zones/", "spaces/"];
 
-/// What MAAS answers to a second one of the same name.
+fn makes_shared(decision: &Decision) -> bool {
+    let makes = |call: &ApiCall| call.method == Method::POST && SHARED.contains(&&*call.path);
+    matches!(decision, Decision::Act { calls, .. } if calls.iter().any(makes))
+}
+
+/// What MAAS answers to a second one of the same name, that somebody else has made.
 const EXISTS: &str = "with this Name already exists";
 
 /// What a task of [`MaasDriver::read`] brings.
@@ -459,8 +467,19 @@ impl Driver for MaasDriver {
 
     async fn begin(&self, call: &Call) -> Result<Begun, DriverError> {
         let wanted = Wanted::of(call)?;
-        let batch = Box::pin(self.read(&[(call, &wanted)])).await;
-        match batch.decide(call, &wanted)? {
+        let mut batch = Box::pin(self.read(&[(call, &wanted)])).await;
+        let mut decision = batch.decide(call, &wanted)?;
+        let mut turn = None;
+        if makes_shared(&decision) {
+            // Branches that find the same thing missing make it one after the other: the first one does, the others look again.
+            turn = Some(self.making.lock().await);
+            batch = Box::pin(self.read(&[(call, &wanted)])).await;
+            decision = batch.decide(call, &wanted)?;
+        }
+        if !makes_shared(&decision) {
+            turn = None;
+        }
+        let begun = match decision {
             Decision::Done(_) => Ok(Begun::Complete),
             Decision::InProgress(reason) => Ok(Begun::Wait { reason }),
             Decision::Failed(error) => Err(error),
@@ -491,7 +510,9 @@ impl Driver for MaasDriver {
                 self.api.run_storage(&machine.machine, &wanted).await?;
                 Ok(Begun::Complete)
             }
-        }
+        };
+        drop(turn);
+        begun
     }
 }
 
