@@ -662,7 +662,7 @@ pub struct ApplyNodePlatform {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KernelParams {
-    /// The parameters as on a kernel command line.
+    /// The parameters as on a kernel command line; without any the machine loses the tag.
     pub options: String,
     /// Tag that carries them (`NODE_kp`).
     pub tag: String,

@@ -96,13 +96,17 @@ table! {
 
 /// What changing an attribute of an existing resource needs, and why. An attribute that the table does not have is never taken for harmless.
 pub fn effect_of(resource: &str, attribute: &str) -> (Effect, &'static str) {
-    let row = EFFECTS.iter().find(|row| row.resource == resource && matches(row.attribute, attribute));
-    row.map_or((Effect::Redeploy, AGAIN), |row| (row.effect, row.reason))
+    row_of(resource, attribute).map_or((Effect::Redeploy, AGAIN), |row| (row.effect, row.reason))
+}
+
+/// The row of the table that an attribute belongs to.
+pub fn row_of(resource: &str, attribute: &str) -> Option<&'static AttributeEffect> {
+    EFFECTS.iter().find(|row| row.resource == resource && matches(row.attribute, attribute))
 }
 
 /// Whether an attribute is one that the table has.
 pub fn is_listed(resource: &str, attribute: &str) -> bool {
-    EFFECTS.iter().any(|row| row.resource == resource && matches(row.attribute, attribute))
+    row_of(resource, attribute).is_some()
 }
 
 fn matches(pattern: &str, path: &str) -> bool {

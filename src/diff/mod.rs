@@ -32,7 +32,7 @@ pub(crate) use storage::{devices, disk};
 pub use adopt::{Adoption, NotAdopted, adoptions};
 pub use change::{AttributeChange, Blocked, Change, HeldBack, NodeStage, NotManaged, Operation, Orphan, Stage};
 pub use compare::{Comparison, NodeNeeds, compare};
-pub use effects::{AttributeEffect, EFFECTS, effect_of, is_listed, kind_of};
+pub use effects::{AttributeEffect, EFFECTS, effect_of, is_listed, kind_of, row_of};
 pub use identity::fresh_binding;
 pub use known::known;
 pub use memory::{LastApplied, Memory, Origin, Rejection};

@@ -89,12 +89,12 @@ pub(super) struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// What the design and the settings say of a node's platform.
-    fn platform(&self, node: &Node) -> (ApplyNodePlatform, WantedMap) {
+    /// What the design and the settings say of a node's platform, on the machine that it has.
+    fn platform(&self, node: &Node, machine: Option<&Machine>) -> (ApplyNodePlatform, WantedMap) {
         let name = &node.name.value;
         // No rule asks for a stage.
         let placed = self.policy.placement(&selectable(node, Stage::Unknown).as_ref());
-        platform::wanted(node, placed, self.memory.last_applied.get(&format!("node.{name}/platform")))
+        platform::wanted_of(node, placed, self.memory.last_applied.get(&format!("node.{name}/platform")), machine)
     }
 
     /// An attribute that the design does not set.
@@ -245,7 +245,7 @@ fn aspects(cx: &Context<'_>, node: &Node, machine: Option<&Machine>, now: Stage,
             (!attributes.is_empty()).then_some((params, attributes))
         }
     };
-    let (mut platform_params, mut platform_wanted) = cx.platform(node);
+    let (mut platform_params, mut platform_wanted) = cx.platform(node, machine);
     if unknown_tags(cx, node).is_some() {
         platform_params.kernel_params = None;
         platform_wanted.remove("kernel_params");
@@ -384,7 +384,7 @@ fn advance(
         networking: aspects.networking.as_ref().map(|(p, _)| Json::of(p)),
         storage: aspects.storage.as_ref().map(|(p, _)| Json::of(p)),
         // A release drops owner data, so all of it is set again.
-        platform: if release { Some(Json::of(&cx.platform(node).0)) } else { aspects.platform.as_ref().map(|(p, _)| Json::of(p)) },
+        platform: if release { Some(Json::of(&cx.platform(node, machine).0)) } else { aspects.platform.as_ref().map(|(p, _)| Json::of(p)) },
         deploy,
         release: release.then(DestroyNode::default),
         delete_record: false,
@@ -589,7 +589,7 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
         storage: if do_redeploy { storage::wanted(cx.site, node).map(|(p, _)| Json::of(&p)) } else { None },
         // A release drops owner data, so a new deployment sets the platform again.
         platform: if do_redeploy {
-            Some(Json::of(&cx.platform(node).0))
+            Some(Json::of(&cx.platform(node, machine).0))
         } else if changes.iter().any(|c| c.resource.ends_with("/platform")) {
             // The kernel parameters stay as they are while their change is held back.
             platform_params.map(|mut p| {
@@ -607,7 +607,8 @@ fn deployed(cx: &Context<'_>, node: &Node, identity: &NodeIdentity<'_>, machine:
         enlist: false,
         commission: None,
         boot_from_disk: boot_from_disk || do_redeploy,
-        power_on,
+        // A deployment switches it on; in between it is off on purpose.
+        power_on: power_on && !do_redeploy,
         effect,
     };
     NodeComparison { now, then: target, work: Some(work), changes, held_back, blocked }

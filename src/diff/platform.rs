@@ -138,6 +138,21 @@ pub(super) fn wanted(node: &Node, placed: Placement, last: Option<&LastApplied>)
     (params, attributes)
 }
 
+/// The same for a machine: one that carries the tag of kernel parameters which the design no longer has loses it.
+pub(super) fn wanted_of(
+    node: &Node,
+    placed: Placement,
+    last: Option<&LastApplied>,
+    machine: Option<&Machine>,
+) -> (ApplyNodePlatform, WantedMap) {
+    let (mut params, attributes) = wanted(node, placed, last);
+    let tag = kernel_tag(&params.hostname);
+    if params.kernel_params.is_none() && machine.is_some_and(|m| m.tags.contains(&tag)) {
+        params.kernel_params = Some(KernelParams { tag, options: String::new() });
+    }
+    (params, attributes)
+}
+
 /// Present attributes of a machine, in the terms of what is wanted: tags and owner data of others are not ours to compare.
 pub(super) fn present(machine: &Machine, wanted: &ApplyNodePlatform, tags: &BTreeMap<&str, &TagFacts>) -> PresentMap {
     let mut out = PresentMap::new();

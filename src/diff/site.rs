@@ -556,7 +556,9 @@ impl Builder<'_> {
             needs.push(format!("subnet.{}", n.name.value));
             needs.extend(dynamic_ranges(n));
         }
-        if let Some(range) = needs.iter().find_map(|n| self.out.blocked.get(n))
+        // Where ranges are not known, none of a network is: MAAS refuses DHCP without one, and what it refuses is not asked for again.
+        let unread: Vec<String> = members.iter().map(|n| format!("range.{}", n.name.value)).collect();
+        if let Some(range) = needs.iter().chain(&unread).find_map(|n| self.out.blocked.get(n))
             && !attributes.is_empty()
         {
             let (reason, hint) = (format!("it needs {}, which is blocked: {}", range.resource, range.reason), range.hint.clone());

@@ -8,7 +8,7 @@ use super::core::Core;
 use super::db::{BootResource, Node, Status};
 use super::inventory;
 use super::names;
-use super::options::MachineFault;
+use super::options::{MachineFault, Release};
 use super::physics::{self, Power};
 use super::render;
 use super::world::{Installed, World};
@@ -234,11 +234,15 @@ pub(crate) fn installed(core: &mut Core, name: &str) -> bool {
     true
 }
 
-/// Kernel command line of a machine: the site's and that of its tags.
+/// Kernel command line of a machine: the site's and that of its tags by name; before 3.0 that of the first such tag alone.
 pub(crate) fn kernel_opts(world: &World, node: &Node) -> String {
     let site = world.site.config.get("kernel_opts").and_then(|v| v.as_str()).unwrap_or_default();
-    let tags = world.site.tags.iter().filter(|t| node.tags.contains(&t.name)).map(|t| t.kernel_opts.as_str());
-    std::iter::once(site).chain(tags).filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ")
+    let mut tags: Vec<_> = world.site.tags.iter().filter(|t| node.tags.contains(&t.name) && !t.kernel_opts.is_empty()).collect();
+    tags.sort_by(|a, b| a.name.cmp(&b.name));
+    if world.meta.options.release < Release::V3_0 {
+        return tags.first().map_or(site, |t| t.kernel_opts.as_str()).to_owned();
+    }
+    std::iter::once(site).chain(tags.iter().map(|t| t.kernel_opts.as_str())).filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
 /// An operating system is up.

@@ -40,7 +40,7 @@ pub use db::{
 };
 pub use error::SimError;
 pub use generate::generate;
-pub use options::{Durability, FaultRule, Hardware, InitialState, MachineFault, Moment, SimOptions, Timing};
+pub use options::{Durability, FaultRule, Hardware, InitialState, MachineFault, Moment, Release, SimOptions, Timing};
 pub use server::{Running, Server};
 pub use store::{RequestRecord, read_requests};
 pub use world::{

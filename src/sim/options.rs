@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct SimOptions {
     /// Number that every generated MAC, UUID, serial and name derives from.
     pub seed: u64,
+    /// The release of MAAS that is simulated.
+    pub release: Release,
     /// How long things take.
     pub timing: Timing,
     /// Whether the boot images that the nodes need are imported already.
@@ -30,6 +32,7 @@ impl Default for SimOptions {
     fn default() -> Self {
         Self {
             seed: 1,
+            release: Release::default(),
             timing: Timing::default(),
             images_present: false,
             machines: BTreeMap::new(),
@@ -37,6 +40,56 @@ impl Default for SimOptions {
             faults: Vec::new(),
             durability: Durability::EachRequest,
         }
+    }
+}
+
+/// A release of MAAS.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[allow(missing_docs)] // Their names are all there is to say.
+pub enum Release {
+    #[serde(rename = "2.9")]
+    V2_9,
+    #[serde(rename = "3.0")]
+    V3_0,
+    #[serde(rename = "3.1")]
+    V3_1,
+    #[serde(rename = "3.2")]
+    V3_2,
+    #[serde(rename = "3.3")]
+    V3_3,
+    #[serde(rename = "3.4")]
+    V3_4,
+    #[serde(rename = "3.5")]
+    V3_5,
+    #[serde(rename = "3.6")]
+    V3_6,
+    #[default]
+    #[serde(rename = "3.7")]
+    V3_7,
+}
+
+impl Release {
+    /// All releases, oldest first.
+    pub const ALL: [Self; 9] = [Self::V2_9, Self::V3_0, Self::V3_1, Self::V3_2, Self::V3_3, Self::V3_4, Self::V3_5, Self::V3_6, Self::V3_7];
+
+    /// As people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V2_9 => "2.9",
+            Self::V3_0 => "3.0",
+            Self::V3_1 => "3.1",
+            Self::V3_2 => "3.2",
+            Self::V3_3 => "3.3",
+            Self::V3_4 => "3.4",
+            Self::V3_5 => "3.5",
+            Self::V3_6 => "3.6",
+            Self::V3_7 => "3.7",
+        }
+    }
+
+    /// With the number of a point release.
+    pub(crate) fn full(self) -> String {
+        format!("{}.2", self.name())
     }
 }
 

@@ -261,7 +261,13 @@ impl Oracle<'_> {
         let fabric = vlan.and_then(|v| self.world.site.fabrics.get(&v.fabric)).map(|f| f.name.clone());
         self.expect(&format!("{label} fabric"), fabric, Some(link.name.value.clone()));
         if let Some(mtu) = &link.mtu {
-            let effective = found.params.get("mtu").and_then(serde_json::Value::as_i64).or(vlan.map(|v| v.mtu));
+            // MAAS gives an interface no less than what is on top of it.
+            let on_top = record.interfaces.values().filter(|i| i.id == found.id || i.parents.contains(&found.id));
+            let own = |i: &db::Interface| {
+                let vlan = i.vlan.and_then(|v| self.world.site.vlans.get(&v));
+                i.params.get("mtu").and_then(serde_json::Value::as_i64).or(vlan.map(|v| v.mtu))
+            };
+            let effective = on_top.filter_map(own).max();
             self.expect(&format!("{label} MTU"), effective, Some(i64::from(mtu.value)));
         }
         for network in interface.networks.iter().filter_map(|n| self.site.networks.get(&n.value)) {

@@ -35,9 +35,10 @@ impl Moment {
     }
 }
 
-const TIMING: &str = "{power_ms: 5, post_ms: 10, enlist_ms: 20, commission_ms: 30, deploy_ms: 40, release_ms: 10, import_ms: 20}";
+pub(crate) const TIMING: &str =
+    "{power_ms: 5, post_ms: 10, enlist_ms: 20, commission_ms: 30, deploy_ms: 40, release_ms: 10, import_ms: 20}";
 
-const LIMITS: &str = "timeouts: {verify_site: 10s, create_network_template: 10s, configure_tags: 10s, set_node_boot: 10s, power_on_node: 10s, identify_node: 10s, configure_hardware: 20s, apply_node_networking: 10s, apply_node_storage: 10s, apply_node_platform: 10s, deploy_node: 20s, destroy_node: 20s}";
+pub(crate) const LIMITS: &str = "timeouts: {verify_site: 10s, create_network_template: 10s, configure_tags: 10s, set_node_boot: 10s, power_on_node: 10s, identify_node: 10s, configure_hardware: 20s, apply_node_networking: 10s, apply_node_storage: 10s, apply_node_platform: 10s, deploy_node: 20s, destroy_node: 20s}";
 
 impl Site {
     /// A new site with these lines in its `simulate:` section.
@@ -108,23 +109,15 @@ impl Site {
         if !self.world_folder().join("world.json").exists() {
             self.run(&["discover", "--quiet"]).expect(0);
         }
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let running = Server::reopen(&self.world_folder()).await.expect("a world");
-            let world = running.world().unwrap();
-            running.shutdown().await.unwrap();
-            world
-        })
+        world_of(self.path())
     }
 
     /// Something happens at the site while drydock does not look: hands, other people, other programs.
     pub(crate) fn change(&self, change: impl FnOnce(&mut World)) {
-        let mut world = self.world();
-        change(&mut world);
-        let path = self.world_folder().join("world.json");
-        let mut file: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-        file["world"] = serde_json::to_value(&world).unwrap();
-        std::fs::write(&path, file.to_string()).unwrap();
+        if !self.world_folder().join("world.json").exists() {
+            self.run(&["discover", "--quiet"]).expect(0);
+        }
+        change_world(self.path(), change);
     }
 
     fn world_folder(&self) -> std::path::PathBuf {
@@ -231,6 +224,27 @@ pub(crate) fn read_until(lines: &mut impl BufRead, text: &str) {
             return;
         }
     }
+}
+
+/// The world of a site's folder as it is now; what was due has happened.
+pub(crate) fn world_of(site: &Path) -> World {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let running = Server::reopen(&site.join(".drydock/sim")).await.expect("a world");
+        let world = running.world().unwrap();
+        running.shutdown().await.unwrap();
+        world
+    })
+}
+
+/// Changes the world of a site's folder.
+pub(crate) fn change_world(site: &Path, change: impl FnOnce(&mut World)) {
+    let mut world = world_of(site);
+    change(&mut world);
+    let path = site.join(".drydock/sim/world.json");
+    let mut file: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    file["world"] = serde_json::to_value(&world).unwrap();
+    std::fs::write(&path, file.to_string()).unwrap();
 }
 
 /// What MAAS has of a machine.

@@ -1,8 +1,9 @@
-//! Canaries: no secret of a site is in anything that drydock prints, writes or keeps.
+//! Canaries: no secret of a site is in anything that drydock prints, writes or keeps: texts, JSON, events, plan files, the bytes of the state, messages at the
+//! highest verbosity, errors that repeat what was sent, and the simulated site's log of requests.
 
 use std::path::Path;
 
-use crate::perturbed_support::Site;
+use crate::perturbed_support::{Site, node_mut};
 
 /// All texts below a folder, but what belongs to the simulated site and the design itself.
 fn kept(folder: &Path, out: &mut Vec<(String, Vec<u8>)>) {
@@ -10,7 +11,11 @@ fn kept(folder: &Path, out: &mut Vec<(String, Vec<u8>)>) {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
-            if !["sim", "design"].contains(&name.as_str()) {
+            if name == "sim" {
+                // The world knows its passwords; the log of requests does not.
+                let log = path.join("requests.jsonl");
+                out.push((log.display().to_string(), std::fs::read(&log).unwrap()));
+            } else if name != "design" {
                 kept(&path, out);
             }
         } else if name != "drydock.yaml" {
@@ -20,9 +25,37 @@ fn kept(folder: &Path, out: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
+/// Node data that a boot action brings, with a secret in them.
+const ASSET: &str = "---
+schema: deckhand/Passphrase/v1
+metadata: {schema: metadata/Document/v1, name: join_key, storagePolicy: encrypted}
+data: canary-user-data-key-0815
+---
+schema: drydock/BootAction/v1
+metadata:
+  schema: metadata/Document/v1
+  name: join
+  storagePolicy: cleartext
+  substitutions:
+    - src: {schema: deckhand/Passphrase/v1, name: join_key, path: .}
+      dest: {path: '.assets[0].data'}
+data:
+  assets:
+    - {path: /etc/join.key, type: file, permissions: '0600', data: ''}
+";
+
+/// A secret, and as it stands in a form, in JSON, and in base 64.
+fn forms(secret: &str) -> Vec<String> {
+    use base64::Engine as _;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(secret);
+    vec![secret.to_owned(), secret.replace(':', "%3A"), encoded]
+}
+
 #[test]
 fn no_secret_is_in_any_output_plan_state_or_log() {
     let site = Site::new("");
+    site.folder().edit("drydock.yaml", "owns_region: true", "owns_region: true, manage_power: true");
+    site.folder().write("design/actions.yaml", ASSET);
     let canary = "canary-bmc-password-4711";
     let password = "hello-bmc-password";
     let mut replaced = 0;
@@ -44,11 +77,16 @@ fn no_secret_is_in_any_output_plan_state_or_log() {
     for arguments in [
         &["validate", "-vv"][..],
         &["render", "--all"],
+        &["render", "--bootactions", "compute01"],
         &["explain", "node.compute01"],
         &["explain", "node.compute01", "--format", "json"],
+        &["explain", "node.compute01/oob"],
         &["discover", "-vv", "-o", "build.json"],
+        &["discover", "--format", "json"],
         &["plan", "-vv", "--out", "first.plan"],
+        &["plan", "--build", "build.json"],
         &["plan", "--format", "json"],
+        &["show", "first.plan"],
         &["show", "first.plan", "--format", "json"],
         &["apply", "first.plan", "--json"],
         &["runs", "show"],
@@ -69,21 +107,31 @@ fn no_secret_is_in_any_output_plan_state_or_log() {
     assert!(secret.len() > 8, "an API key");
     for fault in [
         "{node: compute02, machine: wrong_credentials, count: 0}".to_owned(),
+        // What was sent comes back.
+        format!("{{server: maas, method: PUT, count: 0, status: 400, body: '{{\"power_parameters\": [\"{canary} is too short\"]}}'}}"),
+        format!("{{server: maas, method: POST, count: 0, status: 500, body: 'Traceback: power_pass={canary} by {secret}'}}"),
+        format!("{{server: bmc, count: 0, status: 500, body: 'no such user operator:{canary}'}}"),
         format!("{{server: maas, path: '.*/machines/', count: 0, status: 401, body: 'Expected signature base string: &{secret}'}}"),
         format!("{{server: maas, method: GET, path: '.*/tags/', count: 0, status: 500, body: 'traceback with {secret} in it'}}"),
         format!("{{server: maas, method: GET, path: '.*/fabrics/', count: 0, status: 200, body: '{{]{secret}'}}"),
     ] {
         site.simulate(&format!("  faults: [{fault}]"));
+        site.folder().edit("drydock.yaml", "owns_region: true", "owns_region: true, manage_power: true");
+        site.change(|w| node_mut(w, "compute02").power_type = "ipmi".into());
         run(&["plan", "-vv"]);
         run(&["apply", "--auto-approve", "-vv"]);
+        run(&["resume", "-vv", "--json"]);
+        run(&["runs", "show"]);
         run(&["discover", "-vv"]);
     }
     kept(site.path(), &mut said);
     assert!(said.iter().any(|(name, _)| name.ends_with("state.db")) && said.iter().any(|(name, _)| name.ends_with("first.plan")));
+    assert!(said.iter().any(|(name, _)| name.ends_with("requests.jsonl")));
+    let hidden: Vec<String> = [canary, "canary-user-data-key-0815", &secret, &key].iter().flat_map(|s| forms(s)).collect();
     for (what, bytes) in &said {
         let text = String::from_utf8_lossy(bytes);
-        for hidden in [canary, secret.as_str(), key.as_str()] {
-            assert!(!text.contains(hidden), "{what} holds a secret:\n{text}");
+        for hidden in &hidden {
+            assert!(!text.contains(hidden), "{what} holds a secret ({hidden}):\n{text}");
         }
     }
 }

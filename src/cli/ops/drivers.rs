@@ -73,6 +73,8 @@ impl Drivers {
         if let Some(most) = settings.max_requests {
             options.max_requests = usize::from(most.get());
         }
+        let groups = design.site.nodes.values().flat_map(|n| n.storage.volume_groups.values());
+        options.group_uuids = groups.into_iter().any(|g| g.vg_uuid.is_some());
         if settings.manage_power {
             options.bmc_credentials = oob::all_credentials(design, simulated.is_some()).await?;
         }

@@ -37,7 +37,7 @@ pub(super) fn replaced(
     // A record that nobody holds needs no release, only its removal.
     let releases = in_use || release.delete_record;
     let effect = if in_use { Effect::Destroy } else { Effect::Install };
-    let full = everything(cx, node, effect);
+    let full = everything(cx, node, machine, effect);
     let commission =
         ConfigureHardware { again_after: if release.delete_record { None } else { machine.commissioning }, ..cx.policy.commission.clone() };
     let mut attributes = vec![cx.plain(
@@ -88,11 +88,11 @@ pub(super) fn replaced(
 }
 
 /// All that the design says of networking, storage and platform: commissioning puts them back to what the provisioner finds.
-fn everything(cx: &Context<'_>, node: &Node, effect: Effect) -> Aspects {
+fn everything(cx: &Context<'_>, node: &Node, machine: &Machine, effect: Effect) -> Aspects {
     let known = |wanted: &WantedMap| created(wanted, cx.pool, effect, Some(AFTER_COMMISSIONING));
     let (params, wanted) = networking::wanted(cx.site, node);
     let networking = (!params.interfaces.is_empty()).then(|| (params, known(&wanted)));
     let storage = storage::wanted(cx.site, node).map(|(params, wanted)| (params, known(&wanted)));
-    let (params, wanted) = cx.platform(node);
+    let (params, wanted) = cx.platform(node, Some(machine));
     Aspects { networking, storage, platform: Some((params, created(&wanted, cx.pool, effect, None))) }
 }

@@ -75,6 +75,9 @@ pub(super) enum Why {
 /// What to do about a server that does not answer in time.
 pub(in super::super) const TOO_SLOW: &str = "check that the service works; `request_timeout` of its driver gives it more time";
 
+/// What to do about a server that hangs up.
+const BROKEN: &str = "check that the service stays up, and what is between: proxies and firewalls that end connections";
+
 /// Sorts a transport error and says it in words.
 pub(super) fn transport(request: &Request, error: &reqwest::Error) -> (Why, DriverError) {
     let to = format!("{}: {} {}", request.context, request.method, shown_url(&request.url));
@@ -129,7 +132,7 @@ pub(super) fn transport(request: &Request, error: &reqwest::Error) -> (Why, Driv
     };
     let outcome = if request.idempotent { "" } else { "; whether it was carried out is not known" };
     let failure = DriverError::new(ErrorClass::Transient, format!("{to}: {what}{outcome}"));
-    (Why::Broken, if error.is_timeout() { failure.hint(TOO_SLOW) } else { failure })
+    (Why::Broken, failure.hint(if error.is_timeout() { TOO_SLOW } else { BROKEN }))
 }
 
 fn tls_words(error: &rustls::Error) -> (String, &'static str) {

@@ -171,20 +171,19 @@ impl Response {
                 serde_json::error::Category::Eof => "JSON that ends too early",
                 _ => "no JSON",
             };
-            DriverError::new(
-                ErrorClass::Transient,
-                format!(
-                    "{}: {} {} answered {} with {what} (line {}, column {})",
-                    self.context,
-                    self.method,
-                    shown_url(&self.url),
-                    self.status.as_u16(),
-                    e.line(),
-                    e.column()
-                ),
-            )
-            .hint("check that the URL leads to the service itself and not to a proxy or a login page")
+            self.unusable(&format!("{what} (line {}, column {})", e.line(), e.column()))
         })
+    }
+
+    /// The error for a body that is JSON, and not what this service answers.
+    pub fn other_shape(&self) -> DriverError {
+        self.unusable("JSON of another shape than expected")
+    }
+
+    fn unusable(&self, what: &str) -> DriverError {
+        let (method, url, status) = (&self.method, shown_url(&self.url), self.status.as_u16());
+        DriverError::new(ErrorClass::Transient, format!("{}: {method} {url} answered {status} with {what}", self.context))
+            .hint("check that the URL leads to the service itself and not to a proxy or a login page")
     }
 
     /// The body for people: one line, at most 200 characters, secrets masked, never that of a 401.

@@ -1,5 +1,5 @@
-//! Which calls of MAAS bring an attribute about. `docs/drivers/maas.md` is made from it, and the tests hold the driver to it: it sends no other call that
-//! changes something.
+//! All calls that the driver makes: those that bring an attribute about, and those that only read. `docs/drivers/maas.md` is made from it, and the tests
+//! hold the driver to it: it sends no other call, and what happens when one of them fails is tested for each.
 
 /// The calls behind the attributes of a kind of resource.
 #[derive(Debug, Clone, Copy)]
@@ -61,3 +61,31 @@ calls! {
     "node/platform" "owner_data.*" ["POST machines/ allocate", "POST machines/{}/ set_workload_annotations"];
     "node/kernel_params" "kernel_params" ["POST tags/", "PUT tags/{}/", "POST tags/{}/ update_nodes", "POST machines/{}/ deploy"];
 }
+
+/// All calls that only read. What is read of single machines is only what no list answers.
+pub static READS: &[&str] = &[
+    "GET version/",
+    "GET users/ whoami",
+    "GET regioncontrollers/",
+    "GET rackcontrollers/",
+    "GET rackcontrollers/{}/ list_boot_images",
+    "GET fabrics/",
+    "GET subnets/",
+    "GET ipranges/",
+    "GET static-routes/",
+    "GET domains/",
+    "GET tags/",
+    "GET account/prefs/sshkeys/",
+    "GET package-repositories/",
+    "GET boot-sources/",
+    "GET boot-sources/{}/selections/",
+    "GET boot-resources/",
+    "GET boot-resources/ is_importing",
+    "GET boot-resources/{}/",
+    "GET machines/",
+    "GET machines/ power_parameters",
+    "GET machines/{}/ power_parameters",
+    "GET machines/{}/ details",
+    "GET nodes/{}/volume-groups/",
+    "GET events/ query",
+];

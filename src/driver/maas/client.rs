@@ -122,6 +122,8 @@ pub(super) struct Api {
     /// Reads that are shared by those who ask at the same time.
     pub(super) lists: Arc<SharedLists>,
     pub(super) machines: Arc<Together<Vec<Binding>, Machines>>,
+    /// Whether discovery needs the UUIDs of volume groups, which only requests for single machines answer.
+    pub(super) group_uuids: bool,
     attempts: u32,
     backoff: Duration,
     deadline: Duration,
@@ -150,6 +152,7 @@ impl Api {
             lanes: Arc::new(Lanes::new(max_requests, max_requests)),
             lists: Arc::new(SharedLists::new()),
             machines: Together::new(READS, READ_TOGETHER),
+            group_uuids: true,
             attempts,
             backoff,
             deadline,
@@ -173,6 +176,8 @@ impl Api {
             let again = repeatable
                 && attempt < self.attempts
                 && match &outcome {
+                    // MAAS answers 409 also where two of its transactions collide, and 500 where it does not expect that.
+                    Ok(answer) if call.method == Method::GET && matches!(answer.status.as_u16(), 409 | 500) => true,
                     Ok(answer) => matches!(answer.status.as_u16(), 429 | 502 | 503 | 504),
                     Err(error) => error.class == ErrorClass::Transient,
                 };
@@ -182,7 +187,11 @@ impl Api {
                 let answer = outcome?;
                 // The removal whose answer was lost has removed it.
                 let gone = call.method == Method::DELETE && attempt > 1 && answer.status == StatusCode::NOT_FOUND;
-                return if gone || answer.status.is_success() { Ok(answer) } else { Err(refusal(&answer, call)) };
+                return match answer.status.is_success() {
+                    true => understood(&answer, call).map(|()| answer),
+                    false if gone => Ok(answer),
+                    false => Err(refusal(&answer, call)),
+                };
             }
             tokio::time::sleep(pause).await;
             left -= pause;
@@ -248,6 +257,26 @@ impl Api {
     }
 }
 
+/// Whether a 2xx to a call that changes something is from MAAS: the object that was changed, how many were, or nothing for a removal. A proxy or a login
+/// page answers 200 as well, and nothing has happened.
+fn understood(answer: &Response, call: &ApiCall) -> Result<(), DriverError> {
+    let in_words = matches!(call.op, Some("set_boot_disk" | "import"));
+    match call.method {
+        Method::DELETE if answer.body.is_empty() => Ok(()),
+        Method::POST | Method::PUT if in_words => match answer.body.first() {
+            // A sentence: neither JSON nor a page.
+            Some(b'{' | b'[' | b'<') => Err(answer.other_shape()),
+            _ => Ok(()),
+        },
+        Method::POST | Method::PUT | Method::DELETE => {
+            let object: serde_json::Map<String, serde_json::Value> = answer.json()?;
+            let known = ["resource_uri", "id", "added"].iter().any(|key| object.contains_key(*key));
+            if known && call.method != Method::DELETE { Ok(()) } else { Err(answer.other_shape()) }
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A time limit as people write it.
 fn shown(limit: Duration) -> String {
     if limit.subsec_millis() == 0 { format!("{} s", limit.as_secs()) } else { format!("{} ms", limit.as_millis()) }
@@ -293,17 +322,39 @@ fn refusal(answer: &Response, call: &ApiCall) -> DriverError {
         StatusCode::FORBIDDEN => {
             answer.failure_as(ErrorClass::Credentials).hint("the user of the API key must be an administrator of MAAS")
         }
-        // An object that the plan was made for is gone.
-        StatusCode::NOT_FOUND if said.contains("matches the given query") => answer.failure_as(ErrorClass::Precondition),
+        // An object that the plan was made for is gone. Releases before 3.3 say less about it.
+        StatusCode::NOT_FOUND if said.contains("matches the given query") || said == "Not Found" => {
+            answer.failure_as(ErrorClass::Precondition).hint("it is no longer in MAAS, or has another id: make a new plan")
+        }
         // Not only for things that are missing: an address that is taken answers 404 too.
         StatusCode::NOT_FOUND if !said.starts_with("Unknown API endpoint") => {
             let mut error = answer.failure_as(ErrorClass::Rejected);
             error.hint = None;
             error
         }
-        StatusCode::CONFLICT => answer.failure_as(ErrorClass::NotReady),
+        StatusCode::BAD_REQUEST => match form_errors(&answer.body) {
+            Some(errors) => answer
+                .failure_saying(ErrorClass::Rejected, &errors)
+                .hint("MAAS refuses the values that it names: change the design, or what is in their way in MAAS"),
+            None => answer.failure(),
+        },
+        StatusCode::CONFLICT => answer.failure_as(ErrorClass::NotReady).hint("what it is about is in another state, or MAAS works on it; see MAAS"),
+        status if status.is_server_error() => {
+            let error = answer.failure();
+            if error.hint.is_some() { error } else { error.hint("the log of MAAS' region controller (regiond.log) says why") }
+        }
         _ => answer.failure(),
     }
+}
+
+/// Errors of a form as a sentence: `vid: Enter a whole number; name: This field is required`. Those of no field stand alone.
+fn form_errors(body: &[u8]) -> Option<String> {
+    let fields: std::collections::BTreeMap<String, Vec<String>> = serde_json::from_slice(body).ok()?;
+    let of = |(field, errors): (&String, &Vec<String>)| {
+        let errors = errors.join(" ");
+        if field == "__all__" { errors } else { format!("{field}: {errors}") }
+    };
+    (!fields.is_empty()).then(|| fields.iter().map(of).collect::<Vec<_>>().join("; "))
 }
 
 #[cfg(test)]

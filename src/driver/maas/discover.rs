@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::client::{Api, ApiCall};
-use super::lists::{Lists, Needs, Slot};
+use super::lists::{Needs, Slot};
 use super::machines::BY_NAME;
-use super::wire::{WireController, WireEvents, WireVersion};
-use crate::build::{Fact, Machine, Provisioner, RackController};
+use super::wire::{WireController, WireEvents};
+use crate::build::{Fact, Machine, Provisioner};
 use crate::driver::{DriverError, ErrorClass};
 
 fn fact<T: Clone>(slot: Slot<T>) -> Fact<T> {
@@ -37,64 +37,27 @@ impl Api {
 
     /// Reads everything. An error means that MAAS cannot be reached or does not accept the key; a list that fails is an unknown fact.
     pub(super) async fn discover(&self) -> Result<Provisioner, DriverError> {
-        let version: WireVersion = self.fetch(&ApiCall::get("version/")).await?;
+        let version = self.version().await?;
         let user = self.user().await?;
-        let needs = Needs {
-            fabrics: true,
-            subnets: true,
-            ranges: true,
-            routes: true,
-            domains: true,
-            tags: true,
-            ssh_keys: true,
-            repositories: true,
-            images: true,
-            selections: true,
-            racks: true,
-            rack_images: false,
-            user: false,
-            machines: false,
-            spaces: false,
-            pools: false,
-            zones: false,
-        };
+        let needs = Needs { rack_images: false, user: false, version: false, machines: false, spaces: false, pools: false, zones: false, ..Needs::ALL };
         let (lists, machines) = tokio::join!(self.lists(needs), self.machines());
-        let Lists {
-            fabrics,
-            subnets,
-            ranges,
-            routes,
-            domains,
-            tags,
-            ssh_keys,
-            repositories,
-            images,
-            selections,
-            racks,
-            rack_images: _,
-            user: _,
-            machines: _,
-            spaces: _,
-            pools: _,
-            zones: _,
-        } = lists;
-        let images = fact(images);
+        let images = fact(lists.images);
         Ok(Provisioner {
             driver: super::driver::NAME.to_owned(),
-            version: version.version,
+            version,
             user: user.name,
-            fabrics: fact(fabrics),
-            subnets: fact(subnets),
-            ranges: fact(ranges),
-            routes: fact(routes),
-            domains: fact(domains),
-            tags: fact(tags),
-            ssh_keys: fact(ssh_keys),
-            repositories: fact(repositories),
+            fabrics: fact(lists.fabrics),
+            subnets: fact(lists.subnets),
+            ranges: fact(lists.ranges),
+            routes: fact(lists.routes),
+            domains: fact(lists.domains),
+            tags: fact(lists.tags),
+            ssh_keys: fact(lists.ssh_keys),
+            repositories: fact(lists.repositories),
             importing: map(&images, |i| i.importing),
             images: map(&images, |i| i.images.clone()),
-            selections: map(&fact(selections), |s| s.selections.iter().map(|(_, s)| s.clone()).collect()),
-            racks: fact::<Vec<RackController>>(racks),
+            selections: map(&fact(lists.selections), |s| s.selections.iter().map(|(_, s)| s.clone()).collect()),
+            racks: fact(lists.racks),
             machines: match machines {
                 Ok(list) => Fact::Known(list),
                 Err(error) => Fact::Unknown(error.message),

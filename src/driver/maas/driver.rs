@@ -131,7 +131,8 @@ impl MaasDriver {
     /// # Errors
     /// When the URL, the API key or the HTTP settings cannot be used.
     pub fn new(options: MaasOptions) -> Result<Self, DriverError> {
-        let api = Api::new(&options.url, &options.api_key, options.http.clone(), options.max_requests)?;
+        let mut api = Api::new(&options.url, &options.api_key, options.http.clone(), options.max_requests)?;
+        api.group_uuids = options.group_uuids;
         Ok(Self { api, options, user_data: Arc::default(), making: Arc::default() })
     }
 
@@ -160,6 +161,14 @@ impl MaasDriver {
         };
         if lists.user.is_none() && batch.iter().filter(|(_, w)| w.is_of_node()).any(unmarked) {
             lists.user = self.api.shared_user().await;
+        }
+        // Before MAAS 3.0 only one tag's kernel options counted.
+        let disputed = |(call, wanted): &(&Call, &Wanted)| {
+            let found = machines.as_ref().ok().and_then(|m| m.find(&call.binding).ok().flatten());
+            matches!((wanted, found), (Wanted::Platform(p), Some(f)) if machine_actions::other_options(p, &f.machine, &lists).is_some())
+        };
+        if batch.iter().any(disputed) {
+            lists.version = self.api.shared_version().await;
         }
         let credentials = self.options.bmc_credentials.clone();
         let mut out = Batch {

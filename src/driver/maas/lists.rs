@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use super::client::{Api, ApiCall};
 use super::together::{Answer, Together};
 use super::wire::{
-    WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireName, WireRackImages, WireRange, WireRepository,
-    WireRoute, WireSelection, WireSshKey, WireSubnet, WireTag, images,
+    WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireName, WireRackImages, WireRange, WireRepository, WireRoute,
+    WireSelection, WireSshKey, WireSubnet, WireTag, WireVersion, images,
 };
 use crate::build::{
     AddressRange, BootSelection, DomainFacts, Fabric, Image, Machine, PackageRepository, RackController, SshKey, StaticRoute, Subnet,
@@ -21,100 +21,6 @@ use crate::driver::{DriverError, ErrorClass};
 
 /// A list: not asked for, read, or failed. Whoever asked at the same time has the same one.
 pub(super) type Slot<T> = Option<Answer<T>>;
-
-/// Lists that are being read.
-#[derive(Debug)]
-pub(super) struct SharedLists {
-    fabrics: Arc<Together<(), Vec<Fabric>>>,
-    subnets: Arc<Together<(), Vec<Subnet>>>,
-    ranges: Arc<Together<(), Vec<AddressRange>>>,
-    routes: Arc<Together<(), Vec<StaticRoute>>>,
-    domains: Arc<Together<(), Vec<DomainFacts>>>,
-    tags: Arc<Together<(), Vec<TagFacts>>>,
-    ssh_keys: Arc<Together<(), Vec<SshKey>>>,
-    repositories: Arc<Together<(), Vec<PackageRepository>>>,
-    images: Arc<Together<(), ImageState>>,
-    selections: Arc<Together<(), Selections>>,
-    racks: Arc<Together<(), Vec<RackController>>>,
-    user: Arc<Together<(), User>>,
-    machines: Arc<Together<(), Vec<Machine>>>,
-    spaces: Arc<Together<(), Vec<WireName>>>,
-    pools: Arc<Together<(), Vec<WireName>>>,
-    zones: Arc<Together<(), Vec<WireName>>>,
-}
-
-impl SharedLists {
-    pub(super) fn new() -> Self {
-        fn one<T>() -> Arc<Together<(), T>> {
-            Together::new(1, usize::MAX)
-        }
-        Self {
-            fabrics: one(),
-            subnets: one(),
-            ranges: one(),
-            routes: one(),
-            domains: one(),
-            tags: one(),
-            ssh_keys: one(),
-            repositories: one(),
-            images: one(),
-            selections: one(),
-            racks: one(),
-            user: one(),
-            machines: one(),
-            spaces: one(),
-            pools: one(),
-            zones: one(),
-        }
-    }
-}
-
-/// Which lists a batch needs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Needs {
-    pub(super) fabrics: bool,
-    pub(super) subnets: bool,
-    pub(super) ranges: bool,
-    pub(super) routes: bool,
-    pub(super) domains: bool,
-    pub(super) tags: bool,
-    pub(super) ssh_keys: bool,
-    pub(super) repositories: bool,
-    pub(super) images: bool,
-    pub(super) selections: bool,
-    pub(super) racks: bool,
-    pub(super) rack_images: bool,
-    pub(super) user: bool,
-    pub(super) machines: bool,
-    pub(super) spaces: bool,
-    pub(super) pools: bool,
-    pub(super) zones: bool,
-}
-
-impl Needs {
-    /// What either needs.
-    pub(super) fn or(self, o: Self) -> Self {
-        Self {
-            fabrics: self.fabrics | o.fabrics,
-            subnets: self.subnets | o.subnets,
-            ranges: self.ranges | o.ranges,
-            routes: self.routes | o.routes,
-            domains: self.domains | o.domains,
-            tags: self.tags | o.tags,
-            ssh_keys: self.ssh_keys | o.ssh_keys,
-            repositories: self.repositories | o.repositories,
-            images: self.images | o.images,
-            selections: self.selections | o.selections,
-            racks: self.racks | o.racks,
-            rack_images: self.rack_images | o.rack_images,
-            user: self.user | o.user,
-            machines: self.machines | o.machines,
-            spaces: self.spaces | o.spaces,
-            pools: self.pools | o.pools,
-            zones: self.zones | o.zones,
-        }
-    }
-}
 
 /// Images and whether an import is running.
 #[derive(Debug, Clone, Default)]
@@ -146,38 +52,90 @@ pub(super) struct User {
     pub(super) administrator: bool,
 }
 
-/// The lists of one batch.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Lists {
-    pub(super) fabrics: Slot<Vec<Fabric>>,
-    pub(super) subnets: Slot<Vec<Subnet>>,
-    pub(super) ranges: Slot<Vec<AddressRange>>,
-    pub(super) routes: Slot<Vec<StaticRoute>>,
-    pub(super) domains: Slot<Vec<DomainFacts>>,
-    pub(super) tags: Slot<Vec<TagFacts>>,
-    pub(super) ssh_keys: Slot<Vec<SshKey>>,
-    pub(super) repositories: Slot<Vec<PackageRepository>>,
-    pub(super) images: Slot<ImageState>,
-    pub(super) selections: Slot<Selections>,
-    pub(super) racks: Slot<Vec<RackController>>,
-    pub(super) rack_images: Slot<Vec<RackImages>>,
-    pub(super) user: Slot<User>,
-    pub(super) machines: Slot<Vec<Machine>>,
-    pub(super) spaces: Slot<Vec<WireName>>,
-    pub(super) pools: Slot<Vec<WireName>>,
-    pub(super) zones: Slot<Vec<WireName>>,
+macro_rules! lists {
+    ($($(#[$doc:meta])* $name:ident: $type:ty, $what:literal, $read:expr;)*) => {
+        /// Lists that are being read.
+        #[derive(Debug)]
+        pub(super) struct SharedLists {
+            $($name: Arc<Together<(), $type>>,)*
+        }
+
+        impl SharedLists {
+            pub(super) fn new() -> Self {
+                Self { $($name: Together::new(1, usize::MAX),)* }
+            }
+        }
+
+        /// Which lists a batch needs.
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+        #[allow(clippy::struct_excessive_bools)] // One for each list.
+        pub(super) struct Needs {
+            $(pub(super) $name: bool,)*
+        }
+
+        impl Needs {
+            /// Everything.
+            pub(super) const ALL: Self = Self { $($name: true,)* };
+
+            /// What either needs.
+            pub(super) fn or(self, o: Self) -> Self {
+                Self { $($name: self.$name | o.$name,)* }
+            }
+        }
+
+        /// The lists of one batch.
+        #[derive(Debug, Clone, Default)]
+        pub(super) struct Lists {
+            $(pub(super) $name: Slot<$type>,)*
+        }
+
+        impl Api {
+            /// Reads the lists that are needed, at the same time.
+            pub(super) async fn lists(&self, needs: Needs) -> Lists {
+                let ($($name,)*) = tokio::join!($(self.shared(needs.$name, &self.lists.$name, $read),)*);
+                Lists { $($name,)* }
+            }
+        }
+
+        impl Lists {
+            $($(#[$doc])* pub(super) fn $name(&self) -> Result<&$type, DriverError> {
+                of(self.$name.as_ref(), $what)
+            })*
+        }
+    };
+}
+
+lists! {
+    fabrics: Vec<Fabric>, "fabrics", |api| async move { api.list::<WireFabric, _>("fabrics/").await };
+    subnets: Vec<Subnet>, "subnets", |api| async move { api.list::<WireSubnet, _>("subnets/").await };
+    ranges: Vec<AddressRange>, "address ranges", |api| async move { api.list::<WireRange, _>("ipranges/").await };
+    routes: Vec<StaticRoute>, "static routes", |api| async move { api.list::<WireRoute, _>("static-routes/").await };
+    domains: Vec<DomainFacts>, "domains", |api| async move { api.list::<WireDomain, _>("domains/").await };
+    tags: Vec<TagFacts>, "tags", |api| async move { api.list::<WireTag, _>("tags/").await };
+    ssh_keys: Vec<SshKey>, "SSH keys", |api| async move { api.list::<WireSshKey, _>("account/prefs/sshkeys/").await };
+    repositories: Vec<PackageRepository>, "package repositories", |api| async move { api.list::<WireRepository, _>("package-repositories/").await };
+    images: ImageState, "boot images", |api| async move { api.images().await };
+    selections: Selections, "boot source selections", |api| async move { api.selections().await };
+    racks: Vec<RackController>, "rack controllers", |api| async move { api.list::<WireController, _>("rackcontrollers/").await };
+    rack_images: Vec<RackImages>, "boot images of rack controllers", |api| async move { api.rack_images().await };
+    user: User, "users", |api| async move { api.user().await };
+    /// The release, as MAAS writes it (`3.7.3`).
+    version: String, "the version", |api| async move { api.version().await };
+    spaces: Vec<WireName>, "spaces", |api| async move { api.list::<WireName, _>("spaces/").await };
+    pools: Vec<WireName>, "resource pools", |api| async move { api.list::<WireName, _>("resourcepools/").await };
+    zones: Vec<WireName>, "zones", |api| async move { api.list::<WireName, _>("zones/").await };
+    /// All machines, without what only each of them answers.
+    machines: Vec<Machine>, "machines", |api| async move { Ok(api.all_machines().await?.into_machines()) };
 }
 
 impl Api {
-    async fn list<W, T>(&self, want: bool, path: &'static str, together: &Arc<Together<(), Vec<T>>>) -> Slot<Vec<T>>
-    where
-        W: DeserializeOwned + Send + 'static,
-        T: From<W> + Send + Sync + 'static,
-    {
-        self.shared(want, together, move |api| async move {
-            Ok(api.fetch::<Vec<W>>(&ApiCall::get(path)).await?.into_iter().map(T::from).collect())
-        })
-        .await
+    async fn list<W: DeserializeOwned, T: From<W>>(&self, path: &'static str) -> Result<Vec<T>, DriverError> {
+        Ok(self.fetch::<Vec<W>>(&ApiCall::get(path)).await?.into_iter().map(T::from).collect())
+    }
+
+    /// The release.
+    pub(super) async fn version(&self) -> Result<String, DriverError> {
+        Ok(self.fetch::<WireVersion>(&ApiCall::get("version/")).await?.version)
     }
 
     async fn shared<T, R>(&self, want: bool, together: &Arc<Together<(), T>>, read: impl Fn(Self) -> R + Send + Sync + 'static) -> Slot<T>
@@ -192,65 +150,9 @@ impl Api {
         Some(together.ask((), move |_| read(api.clone())).await)
     }
 
-    /// Reads the lists that are needed, at the same time.
-    pub(super) async fn lists(&self, needs: Needs) -> Lists {
-        let shared = Arc::clone(&self.lists);
-        let (
-            fabrics,
-            subnets,
-            ranges,
-            routes,
-            domains,
-            tags,
-            ssh_keys,
-            repositories,
-            images,
-            selections,
-            racks,
-            rack_images,
-            user,
-            machines,
-            spaces,
-            pools,
-            zones,
-        ) = tokio::join!(
-            self.list::<WireFabric, _>(needs.fabrics, "fabrics/", &shared.fabrics),
-            self.list::<WireSubnet, _>(needs.subnets, "subnets/", &shared.subnets),
-            self.list::<WireRange, _>(needs.ranges, "ipranges/", &shared.ranges),
-            self.list::<WireRoute, _>(needs.routes, "static-routes/", &shared.routes),
-            self.list::<WireDomain, _>(needs.domains, "domains/", &shared.domains),
-            self.list::<WireTag, _>(needs.tags, "tags/", &shared.tags),
-            self.list::<WireSshKey, _>(needs.ssh_keys, "account/prefs/sshkeys/", &shared.ssh_keys),
-            self.list::<WireRepository, _>(needs.repositories, "package-repositories/", &shared.repositories),
-            self.shared(needs.images, &shared.images, |api| async move { api.images().await }),
-            self.shared(needs.selections, &shared.selections, |api| async move { api.selections().await }),
-            self.list::<WireController, _>(needs.racks, "rackcontrollers/", &shared.racks),
-            async { if needs.rack_images { Some(self.rack_images().await.map(Arc::new)) } else { None } },
-            self.shared(needs.user, &shared.user, |api| async move { api.user().await }),
-            self.shared(needs.machines, &shared.machines, |api| async move { Ok(api.all_machines().await?.into_machines()) }),
-            self.list::<WireName, _>(needs.spaces, "spaces/", &shared.spaces),
-            self.list::<WireName, _>(needs.pools, "resourcepools/", &shared.pools),
-            self.list::<WireName, _>(needs.zones, "zones/", &shared.zones),
-        );
-        Lists {
-            fabrics,
-            subnets,
-            ranges,
-            routes,
-            domains,
-            tags,
-            ssh_keys,
-            repositories,
-            images,
-            selections,
-            racks,
-            rack_images,
-            user,
-            machines,
-            spaces,
-            pools,
-            zones,
-        }
+    /// The release, as a list.
+    pub(super) async fn shared_version(&self) -> Slot<String> {
+        self.shared(true, &self.lists.version, |api| async move { api.version().await }).await
     }
 
     /// Who the API key belongs to, as a list.
@@ -323,37 +225,6 @@ fn of<'a, T>(slot: Option<&'a Answer<T>>, what: &str) -> Result<&'a T, DriverErr
     }
 }
 
-macro_rules! getters {
-    ($($(#[$doc:meta])* $name:ident: $type:ty, $what:literal;)*) => {
-        impl Lists {
-            $($(#[$doc])* pub(super) fn $name(&self) -> Result<&$type, DriverError> {
-                of(self.$name.as_ref(), $what)
-            })*
-        }
-    };
-}
-
-getters! {
-    fabrics: Vec<Fabric>, "fabrics";
-    subnets: Vec<Subnet>, "subnets";
-    ranges: Vec<AddressRange>, "address ranges";
-    routes: Vec<StaticRoute>, "static routes";
-    domains: Vec<DomainFacts>, "domains";
-    tags: Vec<TagFacts>, "tags";
-    ssh_keys: Vec<SshKey>, "SSH keys";
-    repositories: Vec<PackageRepository>, "package repositories";
-    images: ImageState, "boot images";
-    selections: Selections, "boot source selections";
-    racks: Vec<RackController>, "rack controllers";
-    rack_images: Vec<RackImages>, "boot images of rack controllers";
-    user: User, "users";
-    spaces: Vec<WireName>, "spaces";
-    pools: Vec<WireName>, "resource pools";
-    zones: Vec<WireName>, "zones";
-    /// All machines, without what only each of them answers.
-    machines: Vec<Machine>, "machines";
-}
-
 impl Lists {
     /// A fabric by name.
     pub(super) fn fabric(&self, name: &str) -> Result<&Fabric, DriverError> {
@@ -380,4 +251,5 @@ impl Lists {
 /// Something that an action before this one should have created.
 fn missing(what: &str) -> DriverError {
     DriverError::new(ErrorClass::NotReady, format!("{what} does not exist in MAAS"))
+        .hint("what creates it was not planned, or has failed: make a new plan when that is repaired")
 }

@@ -235,7 +235,17 @@ pub(super) fn platform(call: &Call, params: &ApplyNodePlatform, machine: &Machin
     let tags = lists.tags()?;
     let on_machine = |name: &str| machine.tags.iter().any(|t| t == name);
     let update = |name: &str, how: &str| ApiCall::post(format!("tags/{name}/"), "update_nodes").with(how, &machine.id);
-    if let Some(kernel) = &params.kernel_params {
+    if let Some(kernel) = params.kernel_params.as_ref().filter(|k| k.options.is_empty())
+        && on_machine(&kernel.tag)
+    {
+        calls.push(update(&kernel.tag, "remove"));
+    }
+    if let Some(kernel) = params.kernel_params.as_ref().filter(|k| !k.options.is_empty()) {
+        if let Some(other) = other_options(params, machine, lists)
+            && lists.version()?.starts_with("2.")
+        {
+            return Ok(Decision::Failed(one_tag_only(&kernel.tag, other, &machine.hostname)));
+        }
         match tags.iter().find(|t| t.name == kernel.tag) {
             None => calls.push(create_tag(&kernel.tag, "", &kernel.options)),
             Some(t) if t.kernel_opts != kernel.options => {
@@ -278,6 +288,25 @@ pub(super) fn platform(call: &Call, params: &ApplyNodePlatform, machine: &Machin
         calls.push(annotate);
     }
     Ok(if calls.is_empty() { Decision::done() } else { Decision::act(calls) })
+}
+
+/// A tag of a machine with kernel options that comes before the one that carries drydock's. Since 3.0 MAAS puts the options of all tags together; before, the
+/// first by name won (release notes of 3.0, LP 1335175).
+pub(super) fn other_options<'a>(params: &ApplyNodePlatform, machine: &Machine, lists: &'a Lists) -> Option<&'a TagFacts> {
+    let kernel = params.kernel_params.as_ref().filter(|k| !k.options.is_empty())?;
+    let tags = lists.tags().ok()?;
+    tags.iter().find(|t| !t.kernel_opts.is_empty() && t.name < kernel.tag && machine.tags.contains(&t.name))
+}
+
+fn one_tag_only(tag: &str, other: &TagFacts, hostname: &str) -> DriverError {
+    DriverError::new(
+        ErrorClass::Rejected,
+        format!(
+            "MAAS before 3.0 takes kernel options of one tag only, the first by name: {} of machine {hostname} would win over {tag}",
+            other.name
+        ),
+    )
+    .hint(format!("take the kernel options out of tag {}, or the tag from the machine", other.name))
 }
 
 /// Why a machine cannot be given a tag.

@@ -176,6 +176,7 @@ impl Api {
         let answer = self.send(&ApiCall::get_op(format!("machines/{machine}/"), "details")).await?;
         let read = bson::read(&answer.body).ok_or_else(|| {
             DriverError::new(ErrorClass::Transient, format!("MAAS answered the details of machine {machine} in a form that is not BSON"))
+                .hint("check that the URL leads to the service itself and not to a proxy or a login page")
         })?;
         Ok(read.into_iter().map(|(name, bytes)| (name, String::from_utf8_lossy(&bytes).into_owned())).collect())
     }
@@ -224,7 +225,11 @@ impl Api {
             tasks.spawn(async move {
                 // Never closed; without a place it only goes on at once.
                 let _place = places.acquire().await;
-                let mut machine = match api.complete_storage(&found).await {
+                let storage = match &found.only_group {
+                    Some(group) if !api.group_uuids => Ok(Machine { volume_groups: vec![group.clone()], ..found.machine.clone() }),
+                    _ => api.complete_storage(&found).await,
+                };
+                let mut machine = match storage {
                     // It was deleted after the listing.
                     Err(gone) if gone.class == ErrorClass::Precondition => return Ok(None),
                     machine => machine?,

@@ -36,6 +36,6 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-pub use calls::{CALLS, Calls};
+pub use calls::{CALLS, Calls, READS};
 pub use driver::MaasDriver;
 pub use options::MaasOptions;

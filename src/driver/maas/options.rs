@@ -25,6 +25,8 @@ pub struct MaasOptions {
     pub bmc_credentials: BTreeMap<String, (String, Secret)>,
     /// How many requests are in flight at most. MAAS answers a handful at a time.
     pub max_requests: usize,
+    /// Whether discovery reads the UUIDs of volume groups: one more request for each machine that has one.
+    pub group_uuids: bool,
 }
 
 impl MaasOptions {
@@ -41,6 +43,7 @@ impl MaasOptions {
             simulated: false,
             bmc_credentials: BTreeMap::new(),
             max_requests: 16,
+            group_uuids: true,
         }
     }
 }

@@ -16,6 +16,7 @@ mod machines;
 mod misc;
 mod network;
 mod ranges;
+mod release;
 mod route;
 mod storage;
 mod subnets;

@@ -4,7 +4,9 @@ use axum::http::Method;
 
 use super::call::{Answer, Call, id_of, missing, unrecognised};
 use super::groups::{self, Kind};
-use super::{auth, boot, details, interfaces, machine_ops, machines, misc, network, ranges, storage, subnets, tags, volume_groups};
+use super::{
+    auth, boot, details, interfaces, machine_ops, machines, misc, network, ranges, release, storage, subnets, tags, volume_groups,
+};
 use crate::sim::core::Core;
 use crate::sim::http::{Form, Reply, Request};
 use crate::sim::render::API;
@@ -12,6 +14,7 @@ use crate::sim::render::API;
 /// Answers a request.
 pub(crate) fn handle(core: &mut Core, request: &Request<'_>) -> Reply {
     let reply = answer(core, request);
+    let reply = release::spoken(core.world.meta.options.release, reply);
     reply.with_header("vary", "Authorization, Cookie").with_header("x-maas-api-hash", "36763f1444f05f8c565d0292aabefcaa9ece4369")
 }
 
@@ -42,6 +45,9 @@ fn answer(core: &mut Core, request: &Request<'_>) -> Reply {
     };
     if !token.admin && !reads {
         return Reply::text(403, "This method is reserved for admin users.");
+    }
+    if let Some(refused) = release::refused(core, request, op.as_deref(), &parts) {
+        return refused;
     }
     let mut call = Call { core, method, op: op.as_deref(), form, user: token.user };
     match dispatch(&mut call, &parts) {

@@ -1,6 +1,6 @@
 //! A small site, and a laboratory: a world with a clock that stands still between requests.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use axum::body::Bytes;
@@ -123,9 +123,43 @@ pub(super) fn many(count: u32) -> Site {
     s
 }
 
+/// A request, as far as recordings are compared with it: ids are `{}`, and of parameters only the names count.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Asked {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) op: Option<String>,
+    pub(super) params: BTreeSet<String>,
+}
+
+impl Asked {
+    pub(super) fn new(method: &str, path: &str, op: Option<&str>, params: impl IntoIterator<Item = String>) -> Self {
+        const HOLD_IDS: [&str; 6] = ["machines", "nodes", "tags", "boot-resources", "rackcontrollers", "subnets"];
+        let mut after: Option<&str> = None;
+        let words: Vec<&str> = path
+            .trim_start_matches("/MAAS/api/2.0/")
+            .split('/')
+            .map(|part| {
+                let holds = after.is_some_and(|a| HOLD_IDS.contains(&a));
+                let is_id = !part.is_empty() && (part.bytes().all(|b| b.is_ascii_digit()) || holds);
+                after = Some(part);
+                if is_id { "{}" } else { part }
+            })
+            .collect();
+        Self { method: method.to_owned(), path: words.join("/"), op: op.map(str::to_owned), params: params.into_iter().collect() }
+    }
+
+    /// As the table of calls writes it.
+    pub(super) fn call(&self) -> String {
+        let op = self.op.as_ref().map_or(String::new(), |op| format!(" {op}"));
+        format!("{} {}{op}", self.method, self.path)
+    }
+}
+
 /// An answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Got {
+    pub(super) asked: Asked,
     pub(super) status: u16,
     pub(super) content_type: String,
     pub(super) body: Value,
@@ -172,6 +206,7 @@ impl Lab {
         form.extend_pairs(params);
         let form = form.finish();
         let read = method == "GET";
+        let asked = Asked::new(method, path, op, params.iter().map(|(name, _)| (*name).to_owned()));
         let op = op.map(|o| format!("op={o}")).unwrap_or_default();
         let query = if read { format!("{op}&{form}") } else { op };
         let body = if read { Bytes::new() } else { Bytes::from(form) };
@@ -181,7 +216,7 @@ impl Lab {
         self.core.advance(self.now);
         let reply = maas::handle(&mut self.core, &request);
         self.core.commit(None).unwrap();
-        got(&reply)
+        got(&reply, asked)
     }
 
     /// A request whose answer nobody reads.
@@ -224,7 +259,7 @@ impl Lab {
         self.core.advance(self.now);
         let reply = redfish::handle(&mut self.core, node, &request);
         self.core.commit(None).unwrap();
-        got(&reply)
+        got(&reply, Asked::default())
     }
 
     /// Path of a node's system.
@@ -262,9 +297,10 @@ impl Lab {
     }
 }
 
-fn got(reply: &crate::sim::http::Reply) -> Got {
+fn got(reply: &crate::sim::http::Reply, asked: Asked) -> Got {
     let text = String::from_utf8_lossy(&reply.body).into_owned();
     Got {
+        asked,
         status: reply.status,
         content_type: reply.content_type.to_owned(),
         body: serde_json::from_str(&text).unwrap_or(Value::String(text)),

@@ -6,4 +6,5 @@ mod fixture;
 mod generated;
 mod load;
 mod redfish;
+mod replay;
 mod servers;

@@ -1,8 +1,9 @@
 use serde_json::{Value, json};
 
 use super::super::bson::tests::document;
+use super::super::wire::{WireMachine, WireVolumeGroup};
 use super::server::{Recorded, Server, all_recordings, every_recording, recorded};
-use crate::build::{Binding, Fact, InterfaceKind, LinkMode, MachineStatus, PowerState, RangeUse};
+use crate::build::{Binding, Fact, InterfaceKind, LinkMode, MachineStatus, PowerState, RangeUse, VolumeGroupFacts};
 use crate::driver::NodeDriver;
 
 const LSHW: &str = r#"<list><node id="core" class="bus">
@@ -226,4 +227,19 @@ fn every_recorded_machine_and_list_can_be_read() {
         reads!("volume-groups", WireVolumeGroup);
     }
     assert!(machines > 40, "{machines} machines");
+}
+
+#[test]
+fn a_machines_devices_tell_of_its_only_volume_group() {
+    let mut body = recorded("machine-ready-configured").body;
+    let found = |body: &Value| serde_json::from_value::<WireMachine>(body.clone()).unwrap().found();
+    assert_eq!(found(&body).only_group, None, "a RAID is no logical volume");
+    body["blockdevice_set"].as_array_mut().unwrap().retain(|d| d["name"] != "md0");
+    let groups: Vec<WireVolumeGroup> = serde_json::from_value(recorded("volume-groups").body).unwrap();
+    let asked: Vec<VolumeGroupFacts> = groups.into_iter().map(VolumeGroupFacts::from).collect();
+    let told = found(&body).only_group.expect("a group");
+    assert_eq!(vec![VolumeGroupFacts { uuid: asked[0].uuid.clone(), ..told }], asked);
+    let second = json!({"system_id": "xna7aq", "id": 3, "__incomplete__": true});
+    body["volume_groups"].as_array_mut().unwrap().push(second);
+    assert_eq!(found(&body).only_group, None, "which of two groups it is that a volume belongs to is asked");
 }

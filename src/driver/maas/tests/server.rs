@@ -76,14 +76,15 @@ impl Recorded {
 
     /// An answer that was not recorded.
     pub(super) fn made(method: &str, path: &str, op: Option<&str>, body: Value) -> Self {
+        let removes = method == "DELETE";
         Self {
             method: method.into(),
             path: path.into(),
             op: op.map(str::to_owned),
             params: Vec::new(),
-            status: 200,
-            content_type: "application/json".into(),
-            body,
+            status: if removes { 204 } else { 200 },
+            content_type: if removes { "text/plain" } else { "application/json" }.into(),
+            body: if removes { "".into() } else { body },
         }
     }
 
@@ -188,7 +189,11 @@ async fn handle(State(script): State<Arc<Mutex<Script>>>, method: Method, uri: U
         params,
         authorization: headers.get("authorization").and_then(|v| v.to_str().ok()).map(str::to_owned),
     };
-    let answer = script.lock().unwrap().answer(&asked);
+    let mut answer = script.lock().unwrap().answer(&asked);
+    // What MAAS changed, it names.
+    if let (true, Value::Object(object)) = (method != Method::GET && answer.status == 200, &mut answer.body) {
+        object.entry("resource_uri").or_insert_with(|| uri.path().into());
+    }
     if answer.status == HANGS {
         std::future::pending::<()>().await;
     }

@@ -20,6 +20,8 @@ pub(in super::super) struct Found {
     pub(in super::super) machine: Machine,
     /// Whether it has volume groups, which a request of their own answers.
     pub(in super::super) has_volume_groups: bool,
+    /// Its only volume group, without the UUID, where its devices tell all else.
+    pub(in super::super) only_group: Option<VolumeGroupFacts>,
     /// What MAAS says it is doing (`status_message`).
     pub(in super::super) message: Option<String>,
 }
@@ -70,7 +72,7 @@ pub(in super::super) struct WireMachine {
     #[serde(default)]
     boot_disk: Option<WireName>,
     #[serde(default)]
-    volume_groups: Vec<serde::de::IgnoredAny>,
+    volume_groups: Vec<WireId>,
     #[serde(default, deserialize_with = "nullable")]
     osystem: String,
     #[serde(default, deserialize_with = "nullable")]
@@ -330,6 +332,35 @@ fn group(fs: Option<&WireFilesystem>, used_for: &str) -> Option<String> {
     Some(used_for.strip_prefix("LVM volume for ").unwrap_or_default().to_owned())
 }
 
+/// What MAAS counts volume groups in.
+const EXTENT: u64 = 4 << 20;
+
+/// The only volume group of a machine, from its devices: MAAS names members after their group and logical volumes `GROUP-VOLUME`, and keeps one extent of
+/// each member for itself (`maasserver.models.filesystemgroup`). Nothing where devices tell of more than that.
+fn only_group(groups: &[WireId], devices: &[WireDisk]) -> Option<VolumeGroupFacts> {
+    let [WireId { id }] = groups else { return None };
+    let (virtual_devices, disks): (Vec<&WireDisk>, Vec<&WireDisk>) = devices.iter().partition(|d| d.kind == "virtual");
+    let whole = disks.iter().map(|d| (group(d.filesystem.as_ref(), &d.used_for), d.size));
+    let parts = disks.iter().flat_map(|d| &d.partitions).map(|p| (group(p.filesystem.as_ref(), &p.used_for), p.size));
+    let members: Vec<(String, u64)> = whole.chain(parts).filter_map(|(group, size)| Some((group?, size))).collect();
+    let (name, _) = members.first().filter(|(name, _)| !name.is_empty() && members.iter().all(|m| m.0 == *name))?;
+    let prefix = format!("{name}-");
+    let volumes: Option<Vec<LogicalVolumeFacts>> = virtual_devices
+        .into_iter()
+        .map(|d| {
+            let name = d.name.strip_prefix(&prefix)?.to_owned();
+            let filesystem = d.filesystem.clone().and_then(filesystem);
+            Some(LogicalVolumeFacts { id: d.id, name, size: d.size, filesystem, uuid: text(d.uuid.clone()) })
+        })
+        .collect();
+    let mut logical_volumes = volumes?;
+    logical_volumes.sort_by_key(|v| v.id);
+    let total: u64 = members.iter().map(|m| m.1).sum();
+    let size = (total / EXTENT).saturating_sub(members.len() as u64) * EXTENT;
+    let used: u64 = logical_volumes.iter().map(|v| v.size).sum();
+    Some(VolumeGroupFacts { id: *id, name: name.clone(), size, available: size.saturating_sub(used), logical_volumes, uuid: None })
+}
+
 /// Statuses by number (`maasserver.enum.NODE_STATUS`).
 fn status(number: u32, has_system: bool) -> MachineStatus {
     match number {
@@ -400,6 +431,7 @@ impl WireMachine {
         firmware.boot_mode = told(self.bios_boot_method).map(|m| if m == "pxe" { "bios".to_owned() } else { m });
         Found {
             has_volume_groups: !self.volume_groups.is_empty(),
+            only_group: only_group(&self.volume_groups, &self.blockdevice_set),
             message: text(self.status_message),
             machine: Machine {
                 id: self.system_id,
