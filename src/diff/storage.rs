@@ -294,8 +294,12 @@ fn insert_uuid(out: &mut PresentMap, path: &str, present: Option<&String>, wante
 /// When a wanted disk is not in the machine or is too small.
 pub(super) fn present(machine: &Machine, node: &Node, wanted: &ApplyNodeStorage) -> Result<PresentMap, String> {
     let mut out = PresentMap::new();
+    let mut seen = BTreeMap::new();
     for (name, params) in node.storage.physical_devices.keys().zip(&wanted.disks) {
         let disk = find_disk(machine, &params.device)?;
+        if let Some(other) = seen.insert(disk.id, name) {
+            return Err(format!("{other} and {name} are the same disk of machine {}: {}", machine.hostname, disk.name));
+        }
         // MAAS puts a partition over a boot disk that joins a group as a whole.
         let whole =
             params.volume_group.as_ref().filter(|g| matches!(disk.partitions.as_slice(), [p] if p.volume_group.as_ref() == Some(g)));

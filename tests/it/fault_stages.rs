@@ -98,9 +98,9 @@ fn change_design(folder: &Folder) {
 /// A machine that is ready is not as it was: somebody renamed its bond, another node's image lacks an architecture.
 fn disturb(world: &mut World) {
     let node = node_mut(world, "compute01");
-    node.interfaces.values_mut().find(|i| i.name == "bond0").expect("a bond").name = "bond7".to_owned();
+    node.interfaces.values_mut().find(|i| i.name == "bond0").expect("a bond").name = "bond7".into();
     let pxe = node.interfaces.values_mut().find(|i| i.kind == "physical" && !i.links.is_empty()).expect("a NIC with a link");
-    pxe.links[0].mode = "link_up".to_owned();
+    pxe.links[0].mode = "link_up".into();
     for selection in world.site.selections.values_mut() {
         selection.arches = vec!["arm64".to_owned()];
     }

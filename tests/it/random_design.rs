@@ -332,8 +332,10 @@ impl Design {
     pub(crate) fn change(&mut self, dice: &mut Dice) {
         let other = Self::new(dice);
         let nodes = self.nodes.len();
-        for _ in 0..1 + dice.below(4) {
-            match dice.below(22) {
+        // The machine has then no more disks than the one that is named.
+        let one_disk = self.by == "name" && matches!(self.storage.group, Group::None);
+        for _ in 0..=dice.below(4) {
+            match dice.below(24) {
                 0 => self.tag = other.tag,
                 1 => self.tools.clone_from(&other.tools),
                 2 => self.archive.clone_from(&other.archive),
@@ -359,9 +361,18 @@ impl Design {
                     }
                 }
                 20 => self.nodes = (0..nodes).map(|n| NodeValues::new(dice, n)).collect(),
-                _ => self.remove_unlisted = !self.remove_unlisted,
+                21 => self.remove_unlisted = !self.remove_unlisted,
+                _ => self.storage.group = Group::None,
             }
         }
+        if one_disk {
+            self.storage.group = Group::None;
+        }
+    }
+
+    /// The root partition's size is written in this way.
+    pub(crate) fn root(&mut self, way: u64) {
+        self.storage.root = usize::try_from(way).unwrap() % SIZES.len();
     }
 
     /// The last node is no longer in the design.

@@ -134,6 +134,7 @@ fn check(seed: u64) -> BTreeSet<String> {
     let dice = &mut Dice(seed);
     let stage = LATER[usize::try_from(seed).unwrap() % LATER.len()];
     let mut design = Design::new(dice);
+    design.root(seed);
     if stage == Stage::Orphaned {
         design.two_nodes(dice);
     }
@@ -254,13 +255,16 @@ fn disturb(case: &Case, stage: Stage, dice: &mut Dice, deploys: &str) {
                 n.owner = Some("other-team".to_owned());
                 n.owner_data.clear();
             }
-            Stage::Deployed => {
+            // What others left behind at a machine that runs.
+            Stage::Deployed | Stage::Orphaned => {
                 let machine = w.machines.get_mut("n1").unwrap();
-                if power {
+                if power || stage == Stage::Deployed {
                     machine.on = false;
                     machine.running = Activity::Off;
                 }
-                if boot && let Some(bmc) = &mut machine.bmc {
+                if (boot || stage == Stage::Deployed)
+                    && let Some(bmc) = &mut machine.bmc
+                {
                     (bmc.boot_target, bmc.boot_enabled) = ("Pxe".to_owned(), "Continuous".to_owned());
                 }
             }
@@ -272,7 +276,7 @@ fn disturb(case: &Case, stage: Stage, dice: &mut Dice, deploys: &str) {
             let n = w.nodes.get_mut(&id).unwrap();
             let mut extra = n.interfaces.values().find(|i| i.kind == "physical" && !i.links.is_empty()).unwrap().clone();
             (extra.id, extra.kind, extra.parents) = (next, "bridge".to_owned(), vec![extra.id]);
-            extra.name = "br7".to_owned();
+            extra.name = "br7".into();
             extra.links.clear();
             n.interfaces.insert(next, extra);
         }

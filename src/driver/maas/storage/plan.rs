@@ -248,6 +248,14 @@ fn volume_sizes(capacity: u64, params: &VolumeGroupParams) -> Result<Vec<u64>, D
 /// The steps that build the layout on a machine whose disks are blank. On another machine they are those that clearing it would leave.
 pub(in super::super) fn plan(machine: &Machine, wanted: &ApplyNodeStorage) -> Result<Vec<StorageStep>, DriverError> {
     let mut steps = Vec::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for params in &wanted.disks {
+        let disk = disk(machine, params)?;
+        if !seen.insert(disk.id) {
+            let what = format!("two devices of the design are the same disk of machine {}: {}", machine.hostname, disk.name);
+            return Err(error(ErrorClass::Precondition, what).hint("correct the device aliases of its hardware profile"));
+        }
+    }
     for params in wanted.disks.iter().filter(|d| d.boot) {
         let disk = disk(machine, params)?;
         if machine.boot_disk.as_ref() != Some(&disk.name) {

@@ -329,3 +329,19 @@ fn what_differs_is_named() {
     };
     assert_eq!(plan(&model.machine, &gone).unwrap_err().class, ErrorClass::Precondition);
 }
+
+#[test]
+fn two_devices_that_are_one_disk_are_refused_before_anything_is_cleared() {
+    let device = |id: u64, name: &str| DiskParams {
+        boot: false,
+        device: Late::Value(Resolved { id, name: name.into() }),
+        partitions: vec![],
+        volume_group: None,
+    };
+    let wanted = |ids: [u64; 2]| ApplyNodeStorage { disks: vec![device(ids[0], "sda"), device(ids[1], "second")], volume_groups: vec![] };
+    let machine = Model::new(0).machine;
+    let refused = plan(&machine, &wanted([1, 1])).unwrap_err();
+    assert_eq!(refused.class, ErrorClass::Precondition);
+    assert!(refused.message.contains("the same disk of machine") && refused.message.ends_with(": sda"), "{refused}");
+    plan(&machine, &wanted([1, 2])).unwrap();
+}
