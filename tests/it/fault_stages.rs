@@ -115,6 +115,12 @@ fn release(world: &mut World) {
     node.release_due = Some(u64::try_from(now.as_millis()).unwrap() + 4000);
 }
 
+/// MAAS has an older password of the machine's BMC, and cannot tell its power any more.
+fn forget_password(world: &mut World) {
+    let node = node_mut(world, "compute01");
+    node.power_parameters.insert("power_pass".to_owned(), "an older one".into());
+}
+
 /// The default gateway and the boot disk are others, and a bond has another parameter.
 fn disturb_less(world: &mut World) {
     let node = node_mut(world, "compute01");
@@ -131,7 +137,7 @@ pub(crate) fn settings(folder: &Folder, faults: &[FaultRule]) {
     folder.write(
         "drydock.yaml",
         &format!(
-            "site: hello-site\ndrivers: {{maas: {{owns_region: true, manage_power: true, delete_released: true, request_timeout: 1s}}}}\nlimits: {{unavailable_per_rack: 3, power_ups_per_rack: 3}}\n{LIMITS}\nsimulate:\n  images_present: false\n  durability: lazy\n  timing: {TIMING}\n  faults: {faults}\n"
+            "site: hello-site\ndrivers: {{maas: {{owns_region: true, manage_power: true, delete_released: true, request_timeout: 1s, spaces: {{inside: [mgmt, storage]}}, machines: [{{pool: research, zone: rack1, min_kernel: ga-22.04}}]}}}}\nlimits: {{unavailable_per_rack: 3, power_ups_per_rack: 3}}\n{LIMITS}\nsimulate:\n  images_present: false\n  durability: lazy\n  timing: {TIMING}\n  faults: {faults}\n"
         ),
     );
 }
@@ -177,6 +183,8 @@ pub(crate) fn stages() -> &'static [Stage] {
         then("a deployed machine", &deployed, None, DESTROY);
         change_design(&deployed);
         then("a changed design", &deployed, None, DEPLOY);
+        change_world(deployed.path(), forget_password);
+        then("a forgotten password", &deployed, None, DEPLOY);
         let disturbed = whole_copy(&ready);
         change_world(disturbed.path(), disturb);
         then("a disturbed machine", &disturbed, None, NODES);

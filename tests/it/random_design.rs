@@ -270,6 +270,8 @@ pub(crate) struct Design {
     parameters: Option<&'static str>,
     tags: Option<&'static str>,
     data: Option<&'static str>,
+    /// What a boot action writes into a file.
+    file: Option<&'static str>,
     /// A tagged network beside the native one, of this tag.
     trunk: Option<u16>,
     mode: &'static str,
@@ -305,6 +307,7 @@ impl Design {
             ]),
             tags: dice.maybe(&["[lab, spare]", "[lab]", "[gpu]"]),
             data: dice.maybe(&["{team: platform, note: 'two words'}", "{team: research}"]),
+            file: dice.maybe(&["one", "two"]),
             trunk: dice.maybe(&[102, 103]),
             mode: dice.of(&MODES),
             policy: dice.maybe(&POLICIES),
@@ -335,7 +338,7 @@ impl Design {
         // The machine has then no more disks than the one that is named.
         let one_disk = self.by == "name" && matches!(self.storage.group, Group::None);
         for _ in 0..=dice.below(4) {
-            match dice.below(24) {
+            match dice.below(26) {
                 0 => self.tag = other.tag,
                 1 => self.tools.clone_from(&other.tools),
                 2 => self.archive.clone_from(&other.archive),
@@ -361,6 +364,7 @@ impl Design {
                     }
                 }
                 20 => self.nodes = (0..nodes).map(|n| NodeValues::new(dice, n)).collect(),
+                22 | 23 => self.file = other.file,
                 21 => self.remove_unlisted = !self.remove_unlisted,
                 _ => self.storage.group = Group::None,
             }
@@ -522,6 +526,13 @@ data:
             write!(
                 out,
                 "---\nschema: drydock/Network/v1\nmetadata: {{name: storage}}\ndata:\n  vlan: {tag}\n  cidr: 10.10.3.0/24{route}\n"
+            )
+            .unwrap();
+        }
+        if let Some(data) = self.file {
+            write!(
+                out,
+                "---\nschema: drydock/BootAction/v1\nmetadata: {{name: motd}}\ndata:\n  signaling: false\n  assets: [{{path: /etc/motd, type: file, permissions: '0644', data: {data}}}]\n"
             )
             .unwrap();
         }

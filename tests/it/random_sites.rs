@@ -147,10 +147,12 @@ fn check(seed: u64) -> BTreeSet<String> {
         }
     }
     let first = dice.of(&["off_unknown", "new", "ready"]);
-    let (images, power, keep) = (dice.coin(), dice.coin(), dice.coin());
+    let (images, power, keep, placed) = (dice.coin(), dice.coin() || stage == Stage::Deployed, dice.coin(), dice.coin());
     let settings = format!(
-        "site: lab\ndesign: [site.yaml]\ndrivers: {{maas: {{owns_region: true, manage_power: {power}, delete_released: {}}}}}\nlimits: {{unavailable_per_rack: 3, power_ups_per_rack: 3}}\nsimulate:\n  seed: {seed}\n  durability: lazy\n  images_present: {images}\n  machines: {{n1: {first}}}\n  hardware: {{{}}}\n  timing: {{power_ms: 5, post_ms: 10, enlist_ms: 20, commission_ms: 30, deploy_ms: 40, release_ms: 10, import_ms: 20}}\n",
+        "site: lab\ndesign: [site.yaml]\ndrivers: {{maas: {{owns_region: true, manage_power: {power}, delete_released: {}, spaces: {{{}}}, machines: [{}]}}}}\nlimits: {{unavailable_per_rack: 3, power_ups_per_rack: 3}}\nsimulate:\n  seed: {seed}\n  durability: lazy\n  images_present: {images}\n  machines: {{n1: {first}}}\n  hardware: {{{}}}\n  timing: {{power_ms: 5, post_ms: 10, enlist_ms: 20, commission_ms: 30, deploy_ms: 40, release_ms: 10, import_ms: 20}}\n",
         !keep,
+        if placed { "inside: [mgmt]" } else { "" },
+        if placed { "{pool: research, zone: r1, min_kernel: ga-20.04}" } else { "" },
         hardware.join(", ")
     );
     let mut case = Case { folder: Folder::empty(), label: format!("DRYDOCK_SEED={seed} ({} later)", stage.name()), occurs, settings };
@@ -222,7 +224,7 @@ fn later(case: &mut Case, design: &mut Design, stage: Stage, dice: &mut Dice) {
 
 /// Puts the first machine into a stage, as hands, failures or another program do.
 fn disturb(case: &Case, stage: Stage, dice: &mut Dice, deploys: &str) {
-    let (power, boot, bond) = (dice.coin(), dice.coin(), dice.coin());
+    let (power, boot, bond, off_by_hand) = (dice.coin(), dice.coin(), dice.coin(), dice.coin());
     change_world(case.folder.path(), |w| {
         let id = node_mut(w, "n1").system_id.clone();
         let free = |w: &mut World, status: Status| {
@@ -269,6 +271,13 @@ fn disturb(case: &Case, stage: Stage, dice: &mut Dice, deploys: &str) {
                 }
             }
             _ => {}
+        }
+        // MAAS has an older password of the BMC; a repository was switched off by hand.
+        if stage == Stage::Deployed {
+            w.nodes.get_mut(&id).unwrap().power_parameters.insert("power_pass".to_owned(), "an older one".into());
+        }
+        if off_by_hand {
+            w.site.repositories.values_mut().filter(|r| r.name == "tools").for_each(|r| r.enabled = false);
         }
         // Somebody made an interface of the machine that the design does not have.
         if bond && matches!(stage, Stage::Allocated | Stage::FailedDeployment | Stage::Deployed | Stage::FailedReleasing) {

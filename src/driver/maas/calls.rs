@@ -74,6 +74,9 @@ pub static READS: &[&str] = &[
     "GET ipranges/",
     "GET static-routes/",
     "GET domains/",
+    "GET spaces/",
+    "GET resourcepools/",
+    "GET zones/",
     "GET tags/",
     "GET account/prefs/sshkeys/",
     "GET package-repositories/",
@@ -86,6 +89,8 @@ pub static READS: &[&str] = &[
     "GET machines/ power_parameters",
     "GET machines/{}/ power_parameters",
     "GET machines/{}/ details",
+    "GET machines/{}/ query_power_state",
+    "GET nodes/{}/results/{}/",
     "GET nodes/{}/volume-groups/",
     "GET events/ query",
 ];

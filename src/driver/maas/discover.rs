@@ -39,7 +39,16 @@ impl Api {
     pub(super) async fn discover(&self) -> Result<Provisioner, DriverError> {
         let version = self.version().await?;
         let user = self.user().await?;
-        let needs = Needs { rack_images: false, user: false, version: false, machines: false, spaces: false, pools: false, zones: false, ..Needs::ALL };
+        let needs = Needs {
+            rack_images: false,
+            user: false,
+            version: false,
+            machines: false,
+            spaces: false,
+            pools: false,
+            zones: false,
+            ..Needs::ALL
+        };
         let (lists, machines) = tokio::join!(self.lists(needs), self.machines());
         let images = fact(lists.images);
         Ok(Provisioner {

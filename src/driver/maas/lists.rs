@@ -10,8 +10,8 @@ use tokio::task::JoinSet;
 use super::client::{Api, ApiCall};
 use super::together::{Answer, Together};
 use super::wire::{
-    WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireName, WireRackImages, WireRange, WireRepository, WireRoute,
-    WireSelection, WireSshKey, WireSubnet, WireTag, WireVersion, images,
+    WireBootResource, WireBootSource, WireController, WireDomain, WireFabric, WireName, WireRackImages, WireRange, WireRepository,
+    WireRoute, WireSelection, WireSshKey, WireSubnet, WireTag, WireVersion, images,
 };
 use crate::build::{
     AddressRange, BootSelection, DomainFacts, Fabric, Image, Machine, PackageRepository, RackController, SshKey, StaticRoute, Subnet,
