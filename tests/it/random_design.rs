@@ -398,6 +398,11 @@ impl Design {
         format!("distro_series=ubuntu%2F{}{kernel}", self.image)
     }
 
+    /// The oldest kernel of its image.
+    pub(crate) fn oldest_kernel(&self) -> &'static str {
+        if self.image == "jammy" { "ga-22.04" } else { "ga-20.04" }
+    }
+
     /// What occurs in it, by the names of [`VALUES`].
     pub(crate) fn occurs(&self) -> Vec<&'static str> {
         let mut out = vec![self.mode, self.by];

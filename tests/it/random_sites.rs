@@ -124,7 +124,7 @@ impl Case {
         let text = design.text();
         self.label = format!("{}\n{text}", self.label.lines().next().unwrap_or_default());
         self.folder.write("site.yaml", &text);
-        self.folder.write("drydock.yaml", &format!("{}{more}", self.settings));
+        self.folder.write("drydock.yaml", &format!("{}{more}", self.settings.replace("OLDEST", design.oldest_kernel())));
     }
 }
 
@@ -152,7 +152,7 @@ fn check(seed: u64) -> BTreeSet<String> {
         "site: lab\ndesign: [site.yaml]\ndrivers: {{maas: {{owns_region: true, manage_power: {power}, delete_released: {}, spaces: {{{}}}, machines: [{}]}}}}\nlimits: {{unavailable_per_rack: 3, power_ups_per_rack: 3}}\nsimulate:\n  seed: {seed}\n  durability: lazy\n  images_present: {images}\n  machines: {{n1: {first}}}\n  hardware: {{{}}}\n  timing: {{power_ms: 5, post_ms: 10, enlist_ms: 20, commission_ms: 30, deploy_ms: 40, release_ms: 10, import_ms: 20}}\n",
         !keep,
         if placed { "inside: [mgmt]" } else { "" },
-        if placed { "{pool: research, zone: r1, min_kernel: ga-20.04}" } else { "" },
+        if placed { "{pool: research, zone: r1, min_kernel: OLDEST}" } else { "" },
         hardware.join(", ")
     );
     let mut case = Case { folder: Folder::empty(), label: format!("DRYDOCK_SEED={seed} ({} later)", stage.name()), occurs, settings };
