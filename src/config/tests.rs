@@ -34,7 +34,7 @@ fn defaults() {
 #[test]
 fn everything() {
     let settings = read(
-        "site: hello\ndesign: [a.yaml, dir]\nstate: st.db\ndrivers:\n  maas:\n    url: https://maas.example.net/MAAS\n    api_key: {env: KEY}\n    ca_file: ca.pem\n    poll_interval: 10s\n    owns_region: true\n  oob: {override: redfish}\n  redfish:\n    url: 'https://{address}'\n    endpoints: {10.0.0.1: 'https://bmc1/'}\n    credentials: {username: admin, password: {command: [pass, show, bmc]}}\nlimits: {max_failures: 5%, parallelism: 4}\nguards: {max_absent: 20}\ntimeouts: {deploy_node: 50, set_node_boot: 30s}\n",
+        "site: hello\ndesign: [a.yaml, dir]\nstate: st.db\ndrivers:\n  maas:\n    url: https://maas.example.net/MAAS\n    api_key: {env: KEY}\n    ca_file: ca.pem\n    poll_interval: 10s\n    owns_region: true\n  oob: {override: redfish}\n  redfish:\n    url: 'https://{address}'\n    endpoints: {10.0.0.1: 'https://bmc1/'}\n    certificates: {10.0.0.1: {ca_file: bmc1.pem}}\n    parallel: 16\n    credentials: {username: admin, password: {command: [pass, show, bmc]}}\nlimits: {max_failures: 5%, parallelism: 4}\nguards: {max_absent: 20}\ntimeouts: {deploy_node: 50, set_node_boot: 30s}\n",
     )
     .unwrap();
     assert_eq!(settings.site.as_deref(), Some("hello"));
@@ -43,6 +43,8 @@ fn everything() {
     assert_eq!(settings.maas_transport().ca_file, Some(PathBuf::from("/site/ca.pem")));
     assert_eq!(settings.drivers.oob.override_with, Some(OobOverride::Redfish));
     assert_eq!(settings.drivers.redfish.endpoints["10.0.0.1"], "https://bmc1/");
+    let trusted: Vec<_> = settings.redfish_certificates().collect();
+    assert_eq!(trusted, [("10.0.0.1", Some(PathBuf::from("/site/bmc1.pem")), [].as_slice())]);
     assert_eq!(settings.timeouts[&ActionKind::DeployNode], Duration::from_mins(50));
     assert_eq!(settings.timeouts[&ActionKind::SetNodeBoot], Duration::from_secs(30));
     let limits = settings.limits.resolve(30);
@@ -84,6 +86,10 @@ fn what_is_wrong_has_a_place_and_a_remedy() {
             "drydock.yaml:1:11: `drivers.maas` has no `api_key` | add `api_key: {env: MAAS_API_KEY}`",
         ),
         ("drivers: {redfish: {url: 'https://bmc'}}\n", "drydock.yaml:1:21: `drivers.redfish.url` has no `{address}`"),
+        (
+            "drivers: {redfish: {certificates: {10.0.0.1: {}}}}\n",
+            "drydock.yaml:1:36: `drivers.redfish.certificates.10.0.0.1` trusts no certificate | give `ca_file` or `pinned_sha256`",
+        ),
     ] {
         let problem = read(text).unwrap_err();
         assert!(problem.starts_with(expected), "{text}\n got: {problem}\nwant: {expected}");
