@@ -193,13 +193,14 @@ async fn serve(core: Core, dir: Option<PathBuf>) -> Result<Running, SimError> {
     let maas = bind("MAAS", last.as_ref().map(|l| l.maas)).await?;
     let mut endpoints = Endpoints { maas: port(&maas), key, bmcs: BTreeMap::new(), addresses: BTreeMap::new(), tls };
     own.spawn(Loopback::plain(maas), Service { core: Arc::clone(&core), machine: None });
+    let mut closed = Vec::new();
     for ((name, address), dead) in bmcs.into_iter().zip(unreachable) {
         let listener = bind(&format!("the BMC of {name}"), last.as_ref().and_then(|l| l.bmcs.get(&name).copied())).await?;
         endpoints.bmcs.insert(name.clone(), port(&listener));
         endpoints.addresses.insert(address, name.clone());
         if dead {
-            // Its port is closed again: connections are refused.
-            drop(listener);
+            // Its port is closed again, once no other server could get it: connections are refused.
+            closed.push(listener);
         } else {
             let certificate = if strange.contains(&name) { &unknown } else { &known };
             let listener = match certificate {
@@ -212,6 +213,7 @@ async fn serve(core: Core, dir: Option<PathBuf>) -> Result<Running, SimError> {
             own.spawn(listener, Service { core: Arc::clone(&core), machine: Some(name.into()) });
         }
     }
+    drop(closed);
     if let Some(dir) = &dir {
         let path = dir.join("endpoints.json");
         let text = serde_json::to_vec(&endpoints).unwrap_or_default();
