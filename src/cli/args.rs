@@ -514,6 +514,7 @@ const GOALS: [Goal; 5] = [Goal::VerifySite, Goal::PrepareSite, Goal::PrepareNode
 fn goal(text: &str) -> Result<Goal, String> {
     match GOALS.into_iter().find(|g| g.name() == text) {
         Some(Goal::DestroyNodes) => Err("use `drydock destroy`".to_owned()),
+        None if text == "verify_nodes" => Err("use `drydock verify nodes`; it changes nothing and needs no plan".to_owned()),
         Some(goal) => Ok(goal),
         None => Err(format!(
             "goals are {}",

@@ -98,6 +98,8 @@ fn a_small_site_is_applied_over_ipmi() {
     folder.edit("design/profiles.yaml", "type: redfish", "type: ipmi");
     let site = Applied::new(folder, "design");
     site.is_applied();
+    site.run(0, &["verify", "nodes"]).reads(&["3 nodes: 3 in order"]);
+    site.run(0, &["verify", "site"]).reads(&["ok ipmi 3 of 3 BMCs answer, program version 1."]);
 
     // A machine that is off is switched on only with leave, and over its own BMC.
     site.switch_off("control01");

@@ -15,7 +15,9 @@ use drydock::action::ActionKind;
 use drydock::action::params::{BootTarget, PowerParams, SetNodeBoot};
 use drydock::build::{Binding, PowerState};
 use drydock::driver::libvirt::{LibvirtDriver, LibvirtNode, LibvirtOptions};
-use drydock::driver::{Call, Driver, Observation, OobDriver};
+use drydock::driver::redfish::{RedfishDriver, RedfishOptions};
+use drydock::driver::{BmcEndpoint, Call, Driver, Observation, OobDriver};
+use drydock::redact::Secret;
 use drydock::sim::{Server, SimOptions, generate};
 
 use crate::cli_support::Folder;
@@ -224,7 +226,7 @@ fn boot(target: BootTarget) -> Call {
 }
 
 /// As the engine does: observe, begin, observe until it is done.
-fn carry_out(runtime: &tokio::runtime::Runtime, driver: &LibvirtDriver, call: &Call) {
+fn carry_out(runtime: &tokio::runtime::Runtime, driver: &dyn Driver, call: &Call) {
     until(&call.action, || {
         runtime.block_on(async {
             match driver.observe(std::slice::from_ref(call)).await.pop().unwrap().unwrap() {
@@ -331,4 +333,78 @@ fn an_apply_switches_a_machine_on_into_pxe() {
     assert!(interface.contains("<boot order='1'/>"), "{interface}");
     assert!(Path::new("/proc").join(hypervisor.libvirtd.id().to_string()).exists());
     runtime.block_on(running.shutdown()).unwrap();
+}
+
+/// Where sushy-tools is installed with its libvirt back end, which is compiled against the libvirt that is there.
+fn sushy_with_libvirt() -> Result<PathBuf, String> {
+    install(&["pkg-config", "gcc"], &["pkg-config", "gcc"])?;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/peers/sushy-libvirt");
+    let program = folder.join("bin/sushy-emulator");
+    if folder.join("complete").exists() {
+        return Ok(program);
+    }
+    let ran = |command: &mut Command| command.stdin(Stdio::null()).output().is_ok_and(|o| o.status.success());
+    if !ran(Command::new("pkg-config").args(["--exists", "libvirt"])) {
+        ran(Command::new("apt-get").args(["install", "-y", "-qq", "--no-install-recommends", "libvirt-dev"]));
+    }
+    let version = Command::new("pkg-config").args(["--modversion", "libvirt"]).output().map_err(|e| e.to_string())?;
+    let version = String::from_utf8_lossy(&version.stdout).trim().to_owned();
+    let pip = folder.join("bin/pip");
+    let installed = ran(Command::new("python3").args(["-m", "venv"]).arg(&folder))
+        && ran(Command::new(pip).args(["install", "-q", "sushy-tools==2.2.0", &format!("libvirt-python=={version}")]));
+    if !installed {
+        return Err(format!("sushy-tools with libvirt-python {version} cannot be installed"));
+    }
+    fs::write(folder.join("complete"), "").map_err(|e| e.to_string())?;
+    Ok(program)
+}
+
+/// The same machine, with a BMC that we did not write either: sushy-tools speaks Redfish for it.
+#[test]
+#[ignore = "real virtual machines in software emulation; needs root and packages"]
+fn a_machine_behind_redfish_boots_into_pxe() {
+    if !available() {
+        return;
+    }
+    let sushy = match sushy_with_libvirt() {
+        Ok(sushy) => sushy,
+        Err(why) => {
+            assert!(!std::env::var("CI").is_ok_and(|v| v == "true"), "in CI this test must run: {why}");
+            eprintln!("skipped: {why}");
+            return;
+        }
+    };
+    let mut hypervisor = Hypervisor::start();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let conf = hypervisor.path("sushy.conf");
+    let text = format!(
+        "SUSHY_EMULATOR_LISTEN_IP = '127.0.0.1'\nSUSHY_EMULATOR_LISTEN_PORT = {port}\nSUSHY_EMULATOR_LIBVIRT_URI = '{}'\nSUSHY_EMULATOR_STATE_DIR = '{}'\nSUSHY_EMULATOR_IGNORE_BOOT_DEVICE = False\n",
+        hypervisor.uri(),
+        hypervisor.path("lib").display()
+    );
+    fs::write(&conf, text).unwrap();
+    let log = fs::File::create(hypervisor.path("sushy.log")).unwrap();
+    let emulator = Command::new(sushy).arg("--config").arg(&conf).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+    // Ended with the others.
+    hypervisor.sshd.push(emulator);
+    until("sushy-emulator", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let endpoint = BmcEndpoint {
+        node: "n1".into(),
+        address: "10.77.0.1".into(),
+        url: format!("http://127.0.0.1:{port}"),
+        username: "any".into(),
+        password: Secret::new("any"),
+    };
+    let driver = RedfishDriver::new(vec![endpoint], RedfishOptions::default()).unwrap();
+    let bmc = runtime.block_on(driver.interrogate("n1")).unwrap();
+    assert_eq!((bmc.uuid.as_deref(), bmc.macs.as_slice(), bmc.power), (Some(UUID), [MAC.to_owned()].as_slice(), PowerState::Off));
+    let begun = Instant::now();
+    carry_out(&runtime, &driver, &boot(BootTarget::Pxe));
+    carry_out(&runtime, &driver, &power(ActionKind::PowerOnNode, 0));
+    assert_eq!(hypervisor.virsh(&["domstate", "machine1"]).as_deref(), Some("running"));
+    until("the boot script", || hypervisor.serial().contains(MARK));
+    eprintln!("the boot script ran {:.1} s after the boot source was set", begun.elapsed().as_secs_f32());
+    carry_out(&runtime, &driver, &power(ActionKind::PowerOffNode, 0));
+    assert_eq!(hypervisor.virsh(&["domstate", "machine1"]).as_deref(), Some("shut off"));
 }

@@ -2,12 +2,13 @@
 
 use crate::cli::args::{Format, Runs, RunsCommand, Sources};
 use crate::cli::exit::Exit;
+use crate::cli::ops::confirmations::{self, MANUAL};
 use crate::cli::ops::{run as runs, state};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::report;
 use crate::run::Status;
-use crate::store::{Holder, Store as _};
+use crate::store::Store as _;
 
 /// Runs the command.
 pub async fn run(args: &Runs, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
@@ -48,9 +49,6 @@ async fn show(id: Option<&str>, from: &Sources, printer: &Printer) -> anyhow::Re
     Ok(Exit::Done)
 }
 
-/// The driver whose actions wait for a person.
-const MANUAL: &str = "manual";
-
 /// Confirms what the run waits for at a node. The run sees it the next time it looks, or when it is resumed.
 async fn confirm(run: &str, node: &str, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     let Some(store) = state::of_folder(from).await? else {
@@ -74,9 +72,7 @@ async fn confirm(run: &str, node: &str, from: &Sources, printer: &Printer) -> an
             if waiting.is_empty() { "it waits for nobody anywhere".to_owned() } else { format!("it waits at {}", waiting.join(", ")) };
         return Err(Problem::new(message).help(help).into());
     };
-    let holder = Holder::current();
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
-    store.confirm(&run.id, &action.id, &format!("{}@{}", holder.user, holder.host), now)?;
+    confirmations::confirm(store.as_ref(), &run.id, &action.id)?;
     printer.result(&format!("confirmed: {} of node.{name} in run {}\n", action.kind, run.id))?;
     printer.detail(&so_far.task(i).detail);
     Ok(Exit::Done)

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::driver::manual::Confirmations;
-use crate::store::{SqliteStore, Store as _, StoreError};
+use crate::store::{Holder, SqliteStore, Store, StoreError};
 
 /// The confirmations in a site's state.
 #[derive(Debug)]
@@ -12,6 +12,18 @@ pub(super) struct InState {
     pub(super) path: PathBuf,
     /// The site.
     pub(super) site: String,
+}
+
+/// The driver whose actions wait for a person.
+pub const MANUAL: &str = "manual";
+
+/// Records that the user of this process did what an action of a run waits for; who that is.
+pub fn confirm(store: &dyn Store, run: &str, action: &str) -> Result<String, StoreError> {
+    let holder = Holder::current();
+    let by = format!("{}@{}", holder.user, holder.host);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
+    store.confirm(run, action, &by, now)?;
+    Ok(by)
 }
 
 impl InState {

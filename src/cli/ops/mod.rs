@@ -2,7 +2,7 @@
 
 pub mod approve;
 pub mod build_file;
-mod confirmations;
+pub mod confirmations;
 pub mod design;
 pub mod discover;
 pub mod drivers;
@@ -10,6 +10,7 @@ pub mod durations;
 pub mod fetch;
 pub mod links;
 mod oob;
+mod operator;
 pub mod page;
 pub mod plan;
 pub mod progress;

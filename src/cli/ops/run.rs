@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::drivers::Drivers;
+use super::operator::Operator;
 use super::{progress, state};
 use crate::action::{Action, ActionKind};
 use crate::apply::{Engine, EngineError, Options, RunReport};
@@ -61,6 +62,7 @@ pub async fn carry_out(
     let durations = durations(store.as_ref())?;
     let watched = Watched { actions: &actions, prior: prior.as_ref(), durations_ms: &durations };
     let mut reporter = progress::reporter(&watched, json, printer)?;
+    let mut operator = (!json && !printer.is_quiet() && Operator::is_there()).then(|| Operator::new(&actions, resume));
     interrupts.run_begins();
     let engine = Engine::new(plan, Arc::clone(&store), drivers.for_engine(), options);
     let run = async {
@@ -70,8 +72,21 @@ pub async fn carry_out(
         }
     };
     let report = async {
-        while let Some(event) = happened.recv().await {
-            reporter.event(&event);
+        loop {
+            tokio::select! {
+                event = happened.recv() => {
+                    let Some(event) = event else { break };
+                    reporter.event(&event);
+                    if let Some(question) = operator.as_mut().and_then(|o| o.event(&event)) {
+                        reporter.say(&question);
+                    }
+                }
+                line = answered(&mut operator) => {
+                    if let Some(operator) = &mut operator {
+                        reporter.say(&operator.answer(&line, store.as_ref()));
+                    }
+                }
+            }
         }
         reporter.finish();
     };
@@ -91,6 +106,14 @@ pub async fn carry_out(
         ));
     }
     Ok(exit(&ended, interrupts))
+}
+
+/// The next line of the person at the terminal; never where nobody is asked.
+async fn answered(operator: &mut Option<Operator<'_>>) -> String {
+    match operator {
+        Some(operator) => operator.line().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The state of a run by its journal.

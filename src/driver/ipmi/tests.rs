@@ -28,9 +28,13 @@ const GOOD: &str = "case \"$*\" in\n*'power status') echo 'Chassis Power is off'
 
 impl Tool {
     fn new(body: &str) -> Self {
+        Self::of_version("ipmitool version 1.8.19", body)
+    }
+
+    fn of_version(version: &str, body: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let script = format!(
-            "#!/bin/sh\n[ \"$1\" = -V ] && {{ echo 'ipmitool version 1.8.19'; exit 0; }}\necho \"$*\" >> {0}/log\nenv | grep IPMI >> {0}/env\n{body}\n",
+            "#!/bin/sh\n[ \"$1\" = -V ] && {{ echo '{version}'; exit 0; }}\necho \"$*\" >> {0}/log\nenv | grep IPMI >> {0}/env\n{body}\n",
             folder.path().display()
         );
         // Written by another process: a file that this one has open for writing cannot be run, by any of its threads.
@@ -316,5 +320,20 @@ fn the_clock_of_the_event_log_has_no_zone() {
     }
     for unset in [vec![], vec![0, 0, 0], vec![0xff; 4], vec![0x10, 0, 0, 0]] {
         assert_eq!(answer::clock_offset_ms(&unset, ours), None, "{unset:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_tool_that_is_too_old_or_another_is_refused_before_any_bmc_is_asked() {
+    for (says, wanted) in [
+        ("ipmitool version 1.8.11", "is ipmitool 1.8.11, and 1.8.18 or newer is needed"),
+        ("freeipmi 1.6.9", "is not ipmitool: it answers `-V` with"),
+    ] {
+        let tool = Tool::of_version(says, GOOD);
+        let error = tool.driver().interrogate("n1").await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Settings);
+        assert!(error.message.starts_with("node n1, BMC 10.0.0.9: ") && error.message.contains(wanted), "{error}");
+        assert!(error.hint.unwrap().contains("drivers.ipmi.program"));
+        assert_eq!(tool.log(), [] as [String; 0], "no BMC was asked");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use super::super::escape::clean_json;
+use super::super::escape::{clean, clean_json};
 use super::super::paint::{Look, Page};
 use super::super::time::{clock, took};
 use super::tracker::{Tracker, Watched};
@@ -14,6 +14,11 @@ use crate::run::{AttemptOutcome, DagError, Event, EventKind};
 pub trait Reporter: Send {
     /// Takes the next event.
     fn event(&mut self, event: &Event);
+
+    /// Tells the person at the terminal something; nobody else.
+    fn say(&mut self, text: &str) {
+        let _ = text;
+    }
 
     /// Nothing more will come; leaves the terminal as it was.
     fn finish(&mut self) {}
@@ -98,6 +103,13 @@ impl<W: Write + Send> Reporter for Lines<W> {
         if let Some(said) = branch_done(event, &self.tracker) {
             self.write(event.at_ms, &said);
         }
+    }
+
+    fn say(&mut self, text: &str) {
+        for line in text.lines() {
+            let _ = writeln!(self.out, "{}", clean(line));
+        }
+        let _ = self.out.flush();
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::super::escape::clean;
 use super::reporter::Reporter;
 use super::screen::Screen;
 use super::tracker::Watched;
@@ -116,6 +117,12 @@ impl Reporter for Terminal {
         };
         if !above.is_empty() {
             let _ = self.shared.multi.println(above.trim_end_matches('\n'));
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        for line in text.lines() {
+            let _ = self.shared.multi.println(clean(line));
         }
     }
 
