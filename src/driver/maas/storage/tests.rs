@@ -338,10 +338,11 @@ fn two_devices_that_are_one_disk_are_refused_before_anything_is_cleared() {
         partitions: vec![],
         volume_group: None,
     };
-    let wanted = |ids: [u64; 2]| ApplyNodeStorage { disks: vec![device(ids[0], "sda"), device(ids[1], "second")], volume_groups: vec![] };
+    let wanted =
+        |second: (u64, &str)| ApplyNodeStorage { disks: vec![device(1, "sda"), device(second.0, second.1)], volume_groups: vec![] };
     let machine = Model::new(0).machine;
-    let refused = plan(&machine, &wanted([1, 1])).unwrap_err();
+    let refused = plan(&machine, &wanted((1, "sda"))).unwrap_err();
     assert_eq!(refused.class, ErrorClass::Precondition);
     assert!(refused.message.contains("the same disk of machine") && refused.message.ends_with(": sda"), "{refused}");
-    plan(&machine, &wanted([1, 2])).unwrap();
+    plan(&machine, &wanted((2, "sdb"))).unwrap();
 }
