@@ -226,7 +226,13 @@ pub(super) fn present(
             out.insert(format!("{name}.fabric"), json!(text));
         }
         if let Some(mtu) = interface.mtu {
-            out.insert(format!("{name}.mtu"), json!(own_mtu(machine, actual, mtu)));
+            // What is on top of it and will shrink with it covers nothing up.
+            let keeps = |child: &MachineInterface| {
+                let vid = child.vlan.and_then(|v| fabrics.get(&v)).map(|(_, vid)| *vid);
+                let ours = interface.vlans.iter().find(|v| child.kind == InterfaceKind::Vlan && Some(v.vid) == vid);
+                ours.is_none_or(|v| v.mtu.is_some_and(|after| after >= child.mtu))
+            };
+            out.insert(format!("{name}.mtu"), json!(own_mtu(machine, actual, mtu, keeps)));
         }
         insert_links(&mut out, name, actual, &gateway, interface.link.as_ref());
         for child in machine.interfaces.iter().filter(|i| i.kind == InterfaceKind::Vlan && i.parents.contains(&actual.name)) {
@@ -240,7 +246,7 @@ pub(super) fn present(
                     out.insert(format!("{path}.mtu"), json!(child.mtu));
                 }
                 Some(Some(mtu)) => {
-                    out.insert(format!("{path}.mtu"), json!(own_mtu(machine, child, mtu)));
+                    out.insert(format!("{path}.mtu"), json!(own_mtu(machine, child, mtu, |_| true)));
                 }
                 Some(None) => {}
             }
@@ -271,10 +277,10 @@ fn member_text(member: &Late<Device>) -> String {
     }
 }
 
-/// MAAS reports an effective MTU, which is never below that of the interfaces on top; a wanted one that is only covered up is there.
-fn own_mtu(machine: &Machine, interface: &MachineInterface, wanted: u32) -> u32 {
-    let covered =
-        interface.mtu > wanted && machine.interfaces.iter().any(|c| c.parents.contains(&interface.name) && c.mtu == interface.mtu);
+/// MAAS reports an effective MTU, which is never below that of the interfaces on top; a wanted one that is only covered up, by one that keeps its own, is there.
+fn own_mtu(machine: &Machine, interface: &MachineInterface, wanted: u32, keeps: impl Fn(&MachineInterface) -> bool) -> u32 {
+    let on_top = |c: &&MachineInterface| c.parents.contains(&interface.name) && c.mtu == interface.mtu;
+    let covered = interface.mtu > wanted && machine.interfaces.iter().filter(on_top).any(keeps);
     if covered { wanted } else { interface.mtu }
 }
 

@@ -366,6 +366,14 @@ fn all(cases: u64) {
     assert!(one.is_some() || rare.is_empty(), "in fewer than 5 % of {cases} cases: {rare:?}");
 }
 
+/// Seeds of longer runs that found something. 475: a VLAN interface that shrinks with its NIC hid that the NIC's MTU was another.
+#[test]
+fn what_was_found_once_stays_mended() {
+    for seed in [475] {
+        check(seed);
+    }
+}
+
 #[test]
 fn random_designs_over_random_hardware_are_applied_once_and_for_all() {
     all(std::env::var("DRYDOCK_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(48));
