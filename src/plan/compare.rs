@@ -34,7 +34,7 @@ pub fn excess(approved: &Plan, live: &Plan) -> Vec<Excess> {
             Some(approved) => of_change(approved, change, &mut out),
         }
     }
-    let (before, now) = (highest(approved), highest(live));
+    let (before, now) = (approved.effects_on_nodes(), live.effects_on_nodes());
     for (node, effect) in now {
         let approved = before.get(node).copied().unwrap_or(Effect::None);
         if effect > approved {
@@ -121,18 +121,6 @@ fn word(change: &Change) -> &'static str {
         crate::diff::Operation::Replace => "replaced",
         crate::diff::Operation::Delete => "deleted",
     }
-}
-
-/// The highest effect that reaches each node.
-fn highest(plan: &Plan) -> BTreeMap<&str, Effect> {
-    let mut out: BTreeMap<&str, Effect> = BTreeMap::new();
-    let changes = plan.changes.iter().filter_map(|c| Some((c.node.as_deref()?, c.effect)));
-    let actions = plan.actions.iter().filter_map(|a| Some((a.node.as_deref()?, a.effect)));
-    for (node, effect) in changes.chain(actions) {
-        let entry = out.entry(node).or_insert(effect);
-        *entry = (*entry).max(effect);
-    }
-    out
 }
 
 /// A resource that changes in at least one of two plans.

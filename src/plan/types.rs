@@ -99,6 +99,20 @@ pub struct Plan {
     pub sealed: Sealed,
 }
 
+impl Plan {
+    /// The highest effect that reaches each node, by changes and by actions; nodes that nothing reaches are not in it.
+    pub fn effects_on_nodes(&self) -> BTreeMap<&str, Effect> {
+        let mut out: BTreeMap<&str, Effect> = BTreeMap::new();
+        let changes = self.changes.iter().filter_map(|c| Some((c.node.as_deref()?, c.effect)));
+        let actions = self.actions.iter().filter_map(|a| Some((a.node.as_deref()?, a.effect)));
+        for (node, effect) in changes.chain(actions) {
+            let entry = out.entry(node).or_insert(effect);
+            *entry = (*entry).max(effect);
+        }
+        out
+    }
+}
+
 /// The parts of a plan file as canonical JSON, kept so that a large plan is written out once. Takes no part in equality.
 #[derive(Debug, Clone, Default)]
 pub struct Sealed(pub(super) Option<Arc<BTreeMap<&'static str, String>>>);

@@ -14,6 +14,7 @@ mod markdown;
 mod mask;
 mod names;
 mod paint;
+mod place;
 mod plan_attributes;
 mod plan_diff;
 mod plan_github;

@@ -268,7 +268,7 @@ fn per_node(side: &Side) -> usize {
 
 /// Texts of several lines are shown as a difference.
 fn text_block(before: Option<&str>, after: Option<&str>) -> Option<(String, Block)> {
-    if ![before, after].into_iter().flatten().any(|t| t.trim_end_matches('\n').contains('\n')) {
+    if !values::several_lines(before, after) {
         return None;
     }
     let lines = |t: Option<&str>| t.map(|t| t.lines().count());

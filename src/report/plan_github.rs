@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use super::diagnostics::Paths;
 use super::diagnostics::github::{data, property};
 use super::names;
+use super::place::place;
 use super::plan_text::{count, impact_pieces};
 use super::view::{self, Verdict};
 use crate::action::Effect;
@@ -73,14 +74,6 @@ pub fn plan_github(plan: &Plan, paths: &Paths) -> String {
 
 fn some(names: &BTreeSet<&str>) -> String {
     names::pieces(names.iter().copied(), "..", NAMES).join(", ")
-}
-
-/// File and line of `file:line:column`.
-fn place(source: &str) -> Option<(&str, u32)> {
-    let mut parts = source.rsplitn(3, ':');
-    parts.next()?.parse::<u32>().ok()?;
-    let line = parts.next()?.parse().ok()?;
-    parts.next().filter(|file| !file.is_empty()).map(|file| (file, line))
 }
 
 #[cfg(test)]

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use crate::action::{Action, ActionKind, Effect, RetryClass};
 use crate::build::Endpoint;
 use crate::diff::{AttributeChange, Blocked, Change, HeldBack, NodeStage, NotManaged, Operation, Orphan, Stage};
-use crate::plan::{Allowance, Digests, Goal, Limits, Plan};
+use crate::plan::{Allowance, Digests, Limits, Plan, testing};
 
 /// A plan with nothing in it.
 pub(super) fn nothing() -> Plan {
@@ -17,30 +15,16 @@ pub(super) fn nothing() -> Plan {
     Plan {
         drydock: "0.1.0".to_owned(),
         site: "hello".to_owned(),
-        goal: Goal::DeployNodes,
-        selection: None,
         endpoints: vec![Endpoint {
             driver: "maas".to_owned(),
             identity: "6c1c0cf9".to_owned(),
             url: "http://maas.example:5240/MAAS".to_owned(),
             simulated: false,
         }],
-        allow: Vec::new(),
         limits: Limits { nodes_in_flight: 10, parallelism: 64, power_ups_per_rack: 2, unavailable_per_rack: 1, max_failures: 3 },
-        bindings: BTreeMap::new(),
-        nodes: BTreeMap::new(),
-        generations: BTreeMap::new(),
-        changes: Vec::new(),
-        actions: Vec::new(),
-        held_back: Vec::new(),
-        blocked: Vec::new(),
-        orphans: Vec::new(),
-        not_managed: Vec::new(),
-        warnings: Vec::new(),
-        expected_s: None,
         observed_at: 1_795_374_251,
         digests: Digests { design: digest("d"), build: digest("b"), intent: digest("1"), plan: digest("9f")[..64].to_owned() },
-        sealed: crate::plan::Sealed::default(),
+        ..testing::plan(Vec::new())
     }
 }
 

@@ -66,6 +66,23 @@ pub(super) enum Mark {
     Note,
 }
 
+impl Mark {
+    /// The sign of a unified difference; a note is a comment.
+    pub(super) fn sign(self) -> &'static str {
+        match self {
+            Self::Same => " ",
+            Self::Removed => "-",
+            Self::Added => "+",
+            Self::Note => "#",
+        }
+    }
+}
+
+/// Whether one of the texts has several lines, so that they are shown as a difference.
+pub(super) fn several_lines(before: Option<&str>, after: Option<&str>) -> bool {
+    [before, after].into_iter().flatten().any(|t| t.trim_end_matches('\n').contains('\n'))
+}
+
 /// Lines above which two texts are not compared: the comparison takes quadratic time.
 const COMPARED_LINES: usize = 5_000;
 

@@ -45,13 +45,7 @@ pub(super) fn changes_by_effect(plan: &Plan) -> Vec<(Effect, usize)> {
 
 /// Nodes by the highest effect that reaches them (of changes and of actions), the highest first. Nodes that nothing reaches are not counted.
 pub(super) fn nodes_by_effect(plan: &Plan) -> Vec<(Effect, Vec<&str>)> {
-    let mut highest: BTreeMap<&str, Effect> = BTreeMap::new();
-    let changes = plan.changes.iter().filter_map(|c| Some((c.node.as_deref()?, c.effect)));
-    let actions = plan.actions.iter().filter_map(|a| Some((a.node.as_deref()?, a.effect)));
-    for (node, effect) in changes.chain(actions) {
-        let entry = highest.entry(node).or_insert(effect);
-        *entry = (*entry).max(effect);
-    }
+    let highest = plan.effects_on_nodes();
     let mut out: Vec<(Effect, Vec<&str>)> = Vec::new();
     for class in Effect::ALL.into_iter().rev() {
         let nodes: Vec<&str> = highest.iter().filter(|(_, e)| **e == class).map(|(n, _)| *n).collect();

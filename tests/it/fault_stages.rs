@@ -12,7 +12,7 @@ use drydock::sim::{FaultRule, RequestRecord, Status, World};
 use regex::Regex;
 
 use crate::cli_support::{Ended, Folder, copy};
-use crate::perturbed_support::{LIMITS, TIMING, change_world, node_mut, world_of};
+use crate::perturbed_support::{LIMITS, SPARE, TIMING, change_world, node_mut, world_of};
 
 /// What a case begins with, and what it does.
 pub(crate) struct Stage {
@@ -39,27 +39,7 @@ pub(crate) struct Reference {
     pub(crate) world: Vec<String>,
 }
 
-/// A link, networks, a key and a tag that no node uses.
-const SPARE: &str = "---
-schema: drydock/NetworkLink/v1
-metadata: {schema: metadata/Document/v1, name: spare}
-data:
-  mtu: 9000
-  trunking: {mode: 802.1q, default_network: spare}
-  allowed_networks: [spare, lab]
----
-schema: drydock/Network/v1
-metadata: {schema: metadata/Document/v1, name: spare}
-data:
-  cidr: 10.10.50.0/24
-  ranges: [{type: reserved, start: 10.10.50.1, end: 10.10.50.9}]
-  routes: [{subnet: 10.10.2.0/24, gateway: 10.10.50.1, metric: 5}]
----
-schema: drydock/Network/v1
-metadata: {schema: metadata/Document/v1, name: lab}
-data: {cidr: 10.10.51.0/24, vlan: 51}
-";
-
+// A key and a tag that no node uses, and a repository.
 const KEY: &str = "    - ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEjMBM3IFMkmZPCK9s4VZfi4VGpG1mQvGYzEBvC1ZbNX second@hello-site\n";
 const TAG: &str = "    - {tag: big, definition_type: lshw_xpath, definition: '//node[@id=\"memory\"]'}\n";
 const OLD: &str =

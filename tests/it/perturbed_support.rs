@@ -14,6 +14,27 @@ use serde_json::Value;
 use crate::cli_support::{Ended, Folder, copy};
 use crate::{oracle, support};
 
+/// A link and networks that no node uses.
+pub(crate) const SPARE: &str = "---
+schema: drydock/NetworkLink/v1
+metadata: {schema: metadata/Document/v1, name: spare}
+data:
+  mtu: 9000
+  trunking: {mode: 802.1q, default_network: spare}
+  allowed_networks: [spare, lab]
+---
+schema: drydock/Network/v1
+metadata: {schema: metadata/Document/v1, name: spare}
+data:
+  cidr: 10.10.50.0/24
+  ranges: [{type: reserved, start: 10.10.50.1, end: 10.10.50.9}]
+  routes: [{subnet: 10.10.2.0/24, gateway: 10.10.50.1, metric: 5}]
+---
+schema: drydock/Network/v1
+metadata: {schema: metadata/Document/v1, name: lab}
+data: {cidr: 10.10.51.0/24, vlan: 51}
+";
+
 /// `examples/hello-site` (three nodes in one rack) with time so short that only the order of events is left.
 pub(crate) struct Site {
     folder: Folder,

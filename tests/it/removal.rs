@@ -3,27 +3,7 @@
 use drydock::sim::World;
 use serde_json::Value;
 
-use crate::perturbed_support::{Site, node_mut, of};
-
-const SPARE: &str = "---
-schema: drydock/NetworkLink/v1
-metadata: {schema: metadata/Document/v1, name: spare}
-data:
-  mtu: 9000
-  trunking: {mode: 802.1q, default_network: spare}
-  allowed_networks: [spare, lab]
----
-schema: drydock/Network/v1
-metadata: {schema: metadata/Document/v1, name: spare}
-data:
-  cidr: 10.10.50.0/24
-  ranges: [{type: reserved, start: 10.10.50.1, end: 10.10.50.9}]
-  routes: [{subnet: 10.10.2.0/24, gateway: 10.10.50.1, metric: 5}]
----
-schema: drydock/Network/v1
-metadata: {schema: metadata/Document/v1, name: lab}
-data: {cidr: 10.10.51.0/24, vlan: 51}
-";
+use crate::perturbed_support::{SPARE, Site, node_mut, of};
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEjMBM3IFMkmZPCK9s4VZfi4VGpG1mQvGYzEBvC1ZbNX second@hello-site";
 

@@ -52,7 +52,7 @@ async fn a_plan_is_applied_once() {
 async fn a_resume_after_another_run_is_refused() {
     let world = World::new();
     let plan = site_plan(1);
-    let failing = Arc::new(FullAfter { inner: world.store(), left: AtomicU64::new(6) });
+    let failing = Arc::new(Altered::full_after(world.store(), 6));
     world.apply_with(&plan, failing, options()).await.unwrap_err();
     world.store().write(&[Write::Advance { resource: "node.r0-n0".to_owned() }]).unwrap();
     let error = world.resume(&plan, &world.only_run().id).await.unwrap_err();

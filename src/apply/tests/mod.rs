@@ -99,19 +99,26 @@ pub(super) fn site_plan(n: usize) -> Plan {
     plan(actions)
 }
 
-/// A store whose disk is full after a number of events: what came before is kept.
-pub(super) struct FullAfter {
-    pub inner: Arc<SqliteStore>,
-    pub left: AtomicU64,
+/// A store with something wrong: its disk is full after so many events, or its events happened so much earlier than they did.
+pub(super) struct Altered {
+    inner: Arc<SqliteStore>,
+    left: AtomicU64,
+    earlier: Duration,
 }
 
-/// A store whose events happened so much earlier than they did.
-pub(super) struct Aged {
-    pub inner: Arc<SqliteStore>,
-    pub by: Duration,
+impl Altered {
+    /// Full after a number of events: what came before is kept.
+    pub(super) fn full_after(inner: Arc<SqliteStore>, events: u64) -> Self {
+        Self { inner, left: AtomicU64::new(events), earlier: Duration::ZERO }
+    }
+
+    /// With events that are older.
+    pub(super) fn aged(inner: Arc<SqliteStore>, earlier: Duration) -> Self {
+        Self { inner, left: AtomicU64::new(u64::MAX), earlier }
+    }
 }
 
-impl Store for FullAfter {
+impl Store for Altered {
     fn create_run(&self, run: &NewRun, lock: &str, first: &Record) -> Result<(), StoreError> {
         if self.left.load(Ordering::SeqCst) == 0 {
             return Err(full(&self.inner));
@@ -146,62 +153,8 @@ impl Store for FullAfter {
         self.inner.plan(id)
     }
     fn events(&self, run: &str, after: u64) -> Result<Vec<Event>, StoreError> {
-        self.inner.events(run, after)
-    }
-    fn memory(&self) -> Result<crate::diff::Memory, StoreError> {
-        self.inner.memory()
-    }
-    fn durations(&self) -> Result<std::collections::BTreeMap<String, KindDuration>, StoreError> {
-        self.inner.durations()
-    }
-    fn build_data(&self, node: &str) -> Result<Vec<BuildDatum>, StoreError> {
-        self.inner.build_data(node)
-    }
-    fn lock(&self, request: &LockRequest) -> Result<LockRow, StoreError> {
-        self.inner.lock(request)
-    }
-    fn refresh_lock(&self, id: &str, lease_until_ms: u64) -> Result<(), StoreError> {
-        self.inner.refresh_lock(id, lease_until_ms)
-    }
-    fn release_lock(&self, id: &str) -> Result<(), StoreError> {
-        self.inner.release_lock(id)
-    }
-    fn locks(&self) -> Result<Vec<LockRow>, StoreError> {
-        self.inner.locks()
-    }
-    fn unlock(&self, id: &str) -> Result<bool, StoreError> {
-        self.inner.unlock(id)
-    }
-}
-
-impl Store for Aged {
-    fn create_run(&self, run: &NewRun, lock: &str, first: &Record) -> Result<(), StoreError> {
-        self.inner.create_run(run, lock, first)
-    }
-    fn append(&self, run: &str, lock: &str, batch: &[Record]) -> Result<(), StoreError> {
-        self.inner.append(run, lock, batch)
-    }
-    fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
-        self.inner.write(writes)
-    }
-    fn confirm(&self, run: &str, action: &str, by: &str, at_ms: u64) -> Result<(), StoreError> {
-        self.inner.confirm(run, action, by, at_ms)
-    }
-    fn confirmations(&self, run: &str) -> Result<std::collections::BTreeMap<String, String>, StoreError> {
-        self.inner.confirmations(run)
-    }
-    fn runs(&self) -> Result<Vec<RunRow>, StoreError> {
-        self.inner.runs()
-    }
-    fn run(&self, id: &str) -> Result<Option<RunRow>, StoreError> {
-        self.inner.run(id)
-    }
-    fn plan(&self, id: &str) -> Result<Vec<u8>, StoreError> {
-        self.inner.plan(id)
-    }
-    fn events(&self, run: &str, after: u64) -> Result<Vec<Event>, StoreError> {
-        let aged = |event: Event| Event { at_ms: event.at_ms - self.by.as_millis() as u64, ..event };
-        Ok(self.inner.events(run, after)?.into_iter().map(aged).collect())
+        let earlier = |event: Event| Event { at_ms: event.at_ms - self.earlier.as_millis() as u64, ..event };
+        Ok(self.inner.events(run, after)?.into_iter().map(earlier).collect())
     }
     fn memory(&self) -> Result<crate::diff::Memory, StoreError> {
         self.inner.memory()

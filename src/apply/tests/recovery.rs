@@ -28,7 +28,7 @@ async fn no_crash_loses_a_record_or_repeats_an_effect() {
     for n in 1..whole {
         let world = World::new();
         let plan = eventful(&world);
-        let failing = Arc::new(FullAfter { inner: world.store(), left: AtomicU64::new(n) });
+        let failing = Arc::new(Altered::full_after(world.store(), n));
         let error = match world.apply_with(&plan, failing, options()).await {
             Err(error) => error,
             // A schedule with fewer events than the first one.
@@ -62,7 +62,7 @@ async fn no_crash_loses_a_record_or_repeats_an_effect() {
 #[tokio::test]
 async fn a_full_disk_before_the_first_event_begins_nothing() {
     let world = World::new();
-    let failing = Arc::new(FullAfter { inner: world.store(), left: AtomicU64::new(0) });
+    let failing = Arc::new(Altered::full_after(world.store(), 0));
     let error = world.apply_with(&site_plan(1), failing, options()).await.unwrap_err();
     assert!(matches!(error, EngineError::Store(StoreError::Full { .. })), "{error}");
     assert_eq!(world.site.inner().order.len(), 0);
@@ -75,7 +75,7 @@ async fn no_effect_without_a_durable_intent() {
     for n in 1..30 {
         let world = World::new();
         let plan = site_plan(2);
-        let failing = Arc::new(FullAfter { inner: world.store(), left: AtomicU64::new(n) });
+        let failing = Arc::new(Altered::full_after(world.store(), n));
         world.apply_with(&plan, failing, options()).await.unwrap_err();
         let events = world.events();
         for id in &world.site.inner().order {
@@ -143,7 +143,7 @@ async fn a_power_cycle_is_not_repeated_for_a_machine_that_appeared_meanwhile() {
     let world = World::new();
     let plan = plan_for_an_unknown_machine(&world);
     // Crash right after the intent of `power_on_node`: nobody knows whether it happened, and the machine is enlisted before the resume.
-    let failing = Arc::new(FullAfter { inner: world.store(), left: AtomicU64::new(8) });
+    let failing = Arc::new(Altered::full_after(world.store(), 8));
     world.apply_with(&plan, failing, options()).await.unwrap_err();
     assert!(world.events().iter().any(|e| matches!(&e.event, EventKind::AttemptIntent { action, .. } if action == "r0-n0.2")));
     world.site.inner().machines.insert("r0-n0".to_owned(), crate::apply::fake::machine("m-r0-n0", "aa:bb", MachineStatus::New));
@@ -197,7 +197,7 @@ async fn interrupted_while_commissioning(world: &World, script: Script) -> (Plan
 async fn an_action_keeps_its_time_limit_over_a_resume() {
     let world = World::new();
     let (plan, run) = interrupted_while_commissioning(&world, Script { hangs: true, ..Script::default() }).await;
-    let aged = |hours| Arc::new(Aged { inner: world.store(), by: Duration::from_hours(hours) });
+    let aged = |hours| Arc::new(Altered::aged(world.store(), Duration::from_hours(hours)));
     let options = Options { resumed_at_least: Duration::from_millis(20), ..options() };
     let late = Engine::new(plan.clone(), aged(2), world.drivers(), options).resume(&run);
     let report = tokio::time::timeout(Duration::from_secs(60), late).await.expect("its hour is over").unwrap();
@@ -223,7 +223,7 @@ async fn an_effect_that_is_begun_again_has_its_whole_time() {
     let (plan, run) = interrupted_while_commissioning(&world, Script { polls: 400, ..Script::default() }).await;
     // Nothing of it was done after all.
     world.site.inner().remaining.remove("r0-n0.4");
-    let aged = Arc::new(Aged { inner: world.store(), by: Duration::from_hours(2) });
+    let aged = Arc::new(Altered::aged(world.store(), Duration::from_hours(2)));
     // Less than four hundred polls take.
     let options = Options { resumed_at_least: Duration::from_millis(500), ..options() };
     let report = Engine::new(plan, aged, world.drivers(), options).resume(&run).await.unwrap();

@@ -303,17 +303,15 @@ fn attribute_data(attribute: &AttributeChange, effect: usize) -> Value {
         Some(_) => None,
     };
     let lines = match (text(&attribute.before), text(&attribute.after)) {
-        (Some(before), Some(after)) if [&before, &after].into_iter().flatten().any(|t| t.trim_end_matches('\n').contains('\n')) => {
-            let line = |(mark, text): (Mark, String)| {
-                let sign = match mark {
-                    Mark::Same => " ",
-                    Mark::Removed => "-",
-                    Mark::Added => "+",
-                    Mark::Note => "#",
-                };
-                json!([sign, values::cut(&clean(&text), VALUE)])
-            };
-            Some(values::text_diff(before.as_deref(), after.as_deref()).into_iter().take(LINES).map(line).collect::<Vec<_>>())
+        (Some(before), Some(after)) if values::several_lines(before.as_deref(), after.as_deref()) => {
+            let line = |(mark, text): &(Mark, String)| json!([mark.sign(), values::cut(&clean(text), VALUE)]);
+            let all = values::text_diff(before.as_deref(), after.as_deref());
+            let mut shown: Vec<Value> = all.iter().take(LINES).map(line).collect();
+            if all.len() > LINES {
+                let more = format!("{} more lines; `drydock show --verbose` has them", all.len() - LINES);
+                shown.push(json!([Mark::Note.sign(), more]));
+            }
+            Some(shown)
         }
         _ => None,
     };
@@ -338,8 +336,7 @@ fn clean_data(json: &str) -> String {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::Times;
-    use super::plan_html;
+    use super::{Times, plan_html};
     use crate::plan::Plan;
     use crate::report::plan_samples as samples;
     use crate::run::{guessed_ms, rehearse};

@@ -134,18 +134,10 @@ fn text_lines(attribute: &AttributeGroup) -> Option<Vec<String>> {
         Side::PerNode(_) => None,
     };
     let (before, after) = (text(&attribute.before)?, text(&attribute.after)?);
-    if ![&before, &after].into_iter().flatten().any(|t| t.trim_end_matches('\n').contains('\n')) {
+    if !values::several_lines(before.as_deref(), after.as_deref()) {
         return None;
     }
     let lines = values::text_diff(before.as_deref(), after.as_deref());
-    let line = |(mark, text): (Mark, String)| {
-        let sign = match mark {
-            Mark::Same => " ",
-            Mark::Removed => "-",
-            Mark::Added => "+",
-            Mark::Note => "#",
-        };
-        format!("{sign} {}", values::cut(&clean(&text), VALUE))
-    };
+    let line = |(mark, text): (Mark, String)| format!("{} {}", mark.sign(), values::cut(&clean(&text), VALUE));
     Some(lines.into_iter().map(line).collect())
 }

@@ -1,6 +1,7 @@
 //! Where a line of the design can be looked at.
 
 use super::escape::{code, url_path};
+use crate::report::place::place;
 
 /// How `file:line:column` becomes a link.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,9 +24,8 @@ impl Links {
     /// The URL of a place; none for what is in no file of the repository.
     pub(super) fn url(&self, source: &str) -> Option<String> {
         let template = self.template.as_deref()?;
-        let mut parts = source.rsplitn(3, ':');
-        let (_, line, file) = (parts.next()?.parse::<u32>().ok()?, parts.next()?.parse::<u32>().ok()?, parts.next()?);
-        if file.is_empty() || file.starts_with(['/', '<', '-']) || file.contains("://") {
+        let (file, line) = place(source)?;
+        if file.starts_with(['/', '<', '-']) || file.contains("://") {
             return None;
         }
         let mut path: Vec<&str> = self.folder.split('/').filter(|part| !part.is_empty()).collect();
