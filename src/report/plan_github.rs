@@ -100,5 +100,11 @@ mod tests {
         let text = plan_github(&plan, &Paths::default());
         assert!(text.lines().all(|line| line.starts_with("::warning ") || line.starts_with("::notice ")), "{text}");
         assert_eq!(text.lines().count(), 3, "{text}");
+        // No text adds a property, or ends them before their time.
+        for line in text.lines() {
+            let properties = line.split_once(' ').and_then(|(_, rest)| rest.split_once("::")).map(|(properties, _)| properties).unwrap();
+            let keys: Vec<&str> = properties.split(',').filter_map(|p| p.split_once('=')).map(|(key, _)| key).collect();
+            assert!(keys == ["file", "line", "title"] || keys == ["title"], "{line}");
+        }
     }
 }
