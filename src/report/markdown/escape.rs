@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use crate::report::clean;
 
 /// The text as a code span (CommonMark 0.31, 6.1): fenced by more backticks than stand in it.
@@ -46,18 +48,12 @@ fn longest_run(text: &str) -> usize {
     text.split(|c| c != '`').map(str::len).max().unwrap_or(0)
 }
 
-/// A path in a URL: everything but unreserved characters and slashes as percent codes (RFC 3986, 2.1).
+/// What is encoded of a path in a URL: everything but unreserved characters and slashes (RFC 3986, 2.1).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// A path in a URL.
 pub(super) fn url_path(path: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    utf8_percent_encode(path, ENCODED).to_string()
 }
 
 #[cfg(test)]

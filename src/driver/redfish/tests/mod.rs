@@ -1,4 +1,7 @@
+mod boot;
+mod login;
 mod parts;
+mod power;
 mod tasks;
 mod vendors;
 
@@ -235,6 +238,38 @@ fn post(kind: &str) -> String {
     format!("POST {RESET} {kind}")
 }
 
+/// Accepts every order and does not carry it out.
+fn deaf(seen: &Seen, _: &mut Value) -> Option<Reply> {
+    seen.line.starts_with("POST").then(|| bare(202, ""))
+}
+
+/// A BMC with sessions; a token is good for some requests.
+fn sessions(good_for: usize) -> impl FnMut(&Seen, &mut Value) -> Option<Reply> + Send {
+    let (mut given, mut left) = (0, 0);
+    move |seen, _| {
+        match seen.line.as_str() {
+            "GET /redfish/v1/" => {
+                let links = json!({ "Sessions": { "@odata.id": "/sessions" } });
+                return Some(reply(200, &json!({ "Systems": { "@odata.id": "/redfish/v1/Systems/" }, "Links": links })));
+            }
+            "POST /sessions" => {
+                assert_eq!(seen.body, json!({ "UserName": "admin", "Password": "hunter2" }));
+                (given, left) = (given + 1, good_for);
+                let location = format!("https://bmc.internal/sessions/{given}");
+                return Some(reply(201, &json!({})).header("X-Auth-Token", &format!("t{given}")).header("Location", &location));
+            }
+            line if line.starts_with("DELETE /sessions/") => return Some(bare(204, "")),
+            _ => {}
+        }
+        assert!(!seen.basic, "no password where there is a session");
+        if seen.token != Some(format!("t{given}")) || left == 0 {
+            return Some(bare(401, ""));
+        }
+        left -= 1;
+        None
+    }
+}
+
 #[tokio::test]
 async fn a_bmc_that_leaves_things_out_is_read_all_the_same() {
     let site = site(|seen, system| {
@@ -345,346 +380,6 @@ async fn links_to_elsewhere_are_not_followed() {
     let error = site.driver.interrogate("n1").await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Rejected);
     assert!(error.message.contains("does not lead to itself"), "{error}");
-}
-
-#[tokio::test]
-async fn wrong_credentials_say_whose_and_never_show_them() {
-    let site = site(|seen, _| (seen.line != "GET /redfish/v1/").then(|| bare(401, "password hunter2 is wrong"))).await;
-    let error = site.driver.interrogate("n1").await.unwrap_err();
-    assert_eq!(error.class, ErrorClass::Credentials);
-    assert_eq!(error.message, "node n1, BMC 10.0.0.1: the BMC refuses the credentials of user admin");
-    assert!(error.hint.unwrap().contains("node n1's BMC"));
-    assert!(!format!("{:?}", site.driver).contains("hunter2"));
-}
-
-#[tokio::test]
-async fn too_few_rights_are_told_apart_from_wrong_credentials() {
-    let body = json!({ "error": { "@Message.ExtendedInfo": [{ "MessageId": "Base.1.8.InsufficientPrivilege", "Message": "no right, hunter2" }] } });
-    let site = site(move |seen, _| seen.line.starts_with("POST").then(|| reply(403, &body))).await;
-    let error = site.driver.begin(&on()).await.unwrap_err();
-    assert_eq!(error.class, ErrorClass::Credentials);
-    assert!(error.message.ends_with("answered 403 Forbidden: no right, ***"), "{error}");
-    assert!(error.hint.unwrap().contains("Operator"));
-}
-
-/// A BMC with sessions; a token is good for some requests.
-fn sessions(good_for: usize) -> impl FnMut(&Seen, &mut Value) -> Option<Reply> + Send {
-    let (mut given, mut left) = (0, 0);
-    move |seen, _| {
-        match seen.line.as_str() {
-            "GET /redfish/v1/" => {
-                let links = json!({ "Sessions": { "@odata.id": "/sessions" } });
-                return Some(reply(200, &json!({ "Systems": { "@odata.id": "/redfish/v1/Systems/" }, "Links": links })));
-            }
-            "POST /sessions" => {
-                assert_eq!(seen.body, json!({ "UserName": "admin", "Password": "hunter2" }));
-                (given, left) = (given + 1, good_for);
-                let location = format!("https://bmc.internal/sessions/{given}");
-                return Some(reply(201, &json!({})).header("X-Auth-Token", &format!("t{given}")).header("Location", &location));
-            }
-            line if line.starts_with("DELETE /sessions/") => return Some(bare(204, "")),
-            _ => {}
-        }
-        assert!(!seen.basic, "no password where there is a session");
-        if seen.token != Some(format!("t{given}")) || left == 0 {
-            return Some(bare(401, ""));
-        }
-        left -= 1;
-        None
-    }
-}
-
-#[tokio::test]
-async fn an_expired_session_is_renewed_and_the_last_one_is_ended() {
-    let site = site(sessions(3)).await;
-    site.driver.interrogate("n1").await.unwrap();
-    assert_eq!(site.driver.begin(&on()).await, Ok(Begun::Wait { reason: "power on is not confirmed yet".to_owned() }));
-    site.driver.close().await;
-    assert_eq!(site.effects(), ["POST /sessions", &post("On"), "POST /sessions", &post("On"), "DELETE /sessions/2"]);
-    site.driver.close().await;
-    assert_eq!(site.effects().len(), 5, "there is no session any more");
-}
-
-#[tokio::test]
-async fn a_session_that_is_never_good_is_given_up() {
-    let site = site(sessions(0)).await;
-    let error = site.driver.interrogate("n1").await.unwrap_err();
-    assert_eq!((error.class, site.effects().len()), (ErrorClass::Credentials, 2));
-}
-
-#[tokio::test]
-async fn without_a_free_session_the_password_serves() {
-    let mut full = sessions(9);
-    let site = site(move |seen, system| match seen.line.as_str() {
-        "POST /sessions" => Some(reply(503, &json!({ "error": { "code": "Base.1.8.SessionLimitExceeded" } }))),
-        "GET /redfish/v1/" => full(seen, system),
-        _ => None,
-    })
-    .await;
-    assert_eq!(site.driver.interrogate("n1").await.unwrap().uuid.as_deref(), Some(UUID));
-    assert_eq!(site.effects(), ["POST /sessions"]);
-}
-
-#[tokio::test]
-async fn a_bmc_that_is_busy_says_so_in_many_ways() {
-    let registry = json!({ "error": { "code": "Base.1.8.GeneralError", "message": "see", "@Message.ExtendedInfo": [
-        { "MessageId": "iLO.2.14.UnableToModifyDuringSystemPOST", "Message": "not during POST" } ] } });
-    let cases = [
-        (503, "\"\"".to_owned(), ErrorClass::NotReady),
-        (429, String::new(), ErrorClass::NotReady),
-        (409, String::new(), ErrorClass::Busy),
-        (400, registry.to_string(), ErrorClass::NotReady),
-        (500, "\"The service is busy, try again\"".to_owned(), ErrorClass::NotReady),
-        (500, "oops".to_owned(), ErrorClass::Transient),
-        (400, "{}".to_owned(), ErrorClass::Rejected),
-    ];
-    for (code, body, class) in cases {
-        let shown = format!("{code} {body}");
-        let site = site(move |seen, _| seen.line.starts_with("POST").then(|| bare(code, &body))).await;
-        assert_eq!(site.driver.begin(&on()).await.unwrap_err().class, class, "{shown}");
-        assert_eq!(site.effects().len(), 1, "an effect is not repeated here: {shown}");
-    }
-}
-
-#[tokio::test]
-async fn nothing_is_ordered_that_is_there_already_or_under_way() {
-    let site = site(plain).await;
-    assert_eq!(site.driver.begin(&off(0)).await, Ok(Begun::Complete));
-    for (state, call) in [("PoweringOn", on()), ("PoweringOff", off(0)), ("PoweringOff", on())] {
-        site.set("PowerState", json!(state));
-        assert!(matches!(site.driver.begin(&call).await, Ok(Begun::Wait { .. })), "{state}");
-        assert!(is_in_progress(&site.observe(&call).await), "{state}");
-    }
-    site.set("PowerState", json!("On"));
-    assert_eq!(site.driver.begin(&on()).await, Ok(Begun::Complete));
-    assert_eq!(site.effects(), [""; 0]);
-}
-
-/// Accepts every order and does not carry it out.
-fn deaf(seen: &Seen, _: &mut Value) -> Option<Reply> {
-    seen.line.starts_with("POST").then(|| bare(202, ""))
-}
-
-#[tokio::test]
-async fn a_late_confirmation_is_waited_for() {
-    let site = site(deaf).await;
-    assert_eq!(site.observe(&on()).await, Ok(Observation::NotStarted));
-    site.driver.begin(&on()).await.unwrap();
-    assert!(is_in_progress(&site.observe(&on()).await));
-    site.driver.begin(&on()).await.unwrap();
-    assert_eq!(site.effects(), [post("On")], "not ordered twice within the time it may take");
-    site.set("PowerState", json!("On"));
-    assert_eq!(site.observe(&on()).await, Ok(Observation::done()));
-}
-
-#[tokio::test]
-async fn an_order_that_had_no_effect_is_given_again() {
-    let site = site_with(at_once(), deaf).await;
-    for n in 1..3 {
-        site.driver.begin(&on()).await.unwrap();
-        assert_eq!(site.effects(), vec![post("On"); n]);
-        let mut again = on();
-        again.begun = true;
-        assert_eq!(site.observe(&again).await, Ok(Observation::NotStarted));
-    }
-}
-
-#[tokio::test]
-async fn a_graceful_shutdown_gets_its_time() {
-    let site = site(deaf).await;
-    site.set("PowerState", json!("On"));
-    site.driver.begin(&off(3600)).await.unwrap();
-    assert_eq!(
-        site.observe(&off(3600)).await,
-        Ok(Observation::InProgress { detail: "the operating system was asked to shut down".to_owned() })
-    );
-    site.driver.begin(&off(3600)).await.unwrap();
-    assert_eq!(site.effects(), [post("GracefulShutdown")]);
-}
-
-#[tokio::test]
-async fn a_graceful_shutdown_whose_time_is_over_is_forced() {
-    let site = site(|seen, _| (seen.body["ResetType"] == "GracefulShutdown").then(|| bare(204, ""))).await;
-    site.set("PowerState", json!("On"));
-    site.driver.begin(&off(1)).await.unwrap();
-    while is_in_progress(&site.observe(&off(1)).await) {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert_eq!(site.observe(&off(1)).await, Ok(Observation::NotStarted));
-    site.driver.begin(&off(1)).await.unwrap();
-    assert_eq!(site.effects(), [post("GracefulShutdown"), post("ForceOff")]);
-    assert_eq!(site.observe(&off(1)).await, Ok(Observation::done()));
-}
-
-#[tokio::test]
-async fn how_a_machine_is_switched_off_depends_on_what_is_offered() {
-    let cases: [(&[&str], u32, &[&str]); 6] = [
-        (&["On", "ForceOff", "GracefulShutdown"], 0, &["ForceOff"]),
-        (&["On", "ForceOff", "GracefulShutdown"], 60, &["GracefulShutdown"]),
-        (&["On", "ForceOff"], 60, &["ForceOff"]),
-        (&["On", "GracefulShutdown"], 0, &["GracefulShutdown"]),
-        (&["On", "PushPowerButton"], 60, &[]),
-        (&[], 60, &["GracefulShutdown"]),
-    ];
-    for (offered, graceful, expected) in cases {
-        let site = site(deaf).await;
-        site.set("PowerState", json!("On"));
-        site.bmc.lock().unwrap().system["Actions"]["#ComputerSystem.Reset"]["ResetType@Redfish.AllowableValues"] = json!(offered);
-        let begun = site.driver.begin(&off(graceful)).await;
-        assert_eq!(site.effects(), expected.iter().map(|k| post(k)).collect::<Vec<_>>(), "{offered:?}");
-        if expected.is_empty() {
-            assert!(begun.unwrap_err().message.ends_with("offers no way to switch off; it offers On, PushPowerButton"));
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_shutdown_that_is_offered_and_refused_is_forced() {
-    let site = site(|seen, _| (seen.body["ResetType"] == "GracefulShutdown").then(|| bare(501, ""))).await;
-    site.set("PowerState", json!("On"));
-    site.driver.begin(&off(60)).await.unwrap();
-    assert_eq!(site.effects(), [post("GracefulShutdown"), post("ForceOff")]);
-}
-
-#[tokio::test]
-async fn reset_types_may_stand_elsewhere() {
-    let site = site(|seen, system| {
-        system["Actions"]["#ComputerSystem.Reset"] = json!({ "target": RESET, "@Redfish.ActionInfo": "/info" });
-        let parameters = json!([{ "Name": "Other" }, { "Name": "ResetType", "AllowableValues": ["ForceOn", "ForceOff"] }]);
-        (seen.line == "GET /info").then(|| reply(200, &json!({ "Parameters": parameters })))
-    })
-    .await;
-    assert_eq!(site.driver.interrogate("n1").await.unwrap().reset_types, ["ForceOff", "ForceOn"]);
-    site.driver.begin(&on()).await.unwrap();
-    assert_eq!(site.effects(), [post("ForceOn")]);
-}
-
-#[tokio::test]
-async fn the_wrong_machine_is_not_touched() {
-    let site = site(plain).await;
-    let mut call = on();
-    call.binding.serial = Some("XYZ".to_owned());
-    for error in [site.observe(&call).await.unwrap_err(), site.driver.begin(&call).await.unwrap_err()] {
-        assert_eq!(error.class, ErrorClass::Precondition);
-        assert!(error.message.ends_with("the BMC reports serial ABC123, the node is bound to XYZ"), "{error}");
-    }
-    assert_eq!(site.effects(), [""; 0]);
-}
-
-#[tokio::test]
-async fn pxe_is_set_once_and_read_back() {
-    let site = site(plain).await;
-    assert_eq!(site.observe(&boot(BootTarget::Pxe)).await, Ok(Observation::NotStarted));
-    assert_eq!(site.driver.begin(&boot(BootTarget::Pxe)).await, Ok(Begun::Complete));
-    let set = site.driver.interrogate("n1").await.unwrap().boot.unwrap();
-    assert_eq!((set.target.as_str(), set.enabled), ("Pxe", BootEnabled::Once));
-    assert_eq!(site.observe(&boot(BootTarget::Pxe)).await, Ok(Observation::done()));
-    assert_eq!(site.driver.begin(&boot(BootTarget::Pxe)).await, Ok(Begun::Complete));
-    assert_eq!(site.effects().len(), 1);
-}
-
-#[tokio::test]
-async fn a_bmc_without_pxe_says_what_it_has() {
-    let site = site(plain).await;
-    site.set(
-        "Boot",
-        json!({ "BootSourceOverrideEnabled": "Disabled", "BootSourceOverrideTarget@Redfish.AllowableValues": ["Usb", "Hdd"] }),
-    );
-    let error = site.driver.begin(&boot(BootTarget::Pxe)).await.unwrap_err();
-    assert!(error.message.ends_with("does not offer Pxe as boot source; it offers Hdd, Usb"), "{error}");
-    assert_eq!(site.effects(), [""; 0]);
-}
-
-#[tokio::test]
-async fn the_disk_is_set_in_whatever_way_the_bmc_takes() {
-    // Refuses `Disabled` alone with a bare string, and takes a target only.
-    let mut tried = Vec::new();
-    let site = site(move |seen, system| {
-        if !seen.line.starts_with("PATCH") {
-            return None;
-        }
-        tried.push(seen.body["Boot"].clone());
-        match seen.body["Boot"].get("BootSourceOverrideTarget") {
-            None => Some(bare(400, "Missing the BootSourceOverrideTarget element")),
-            Some(target) if target == "None" => Some(bare(204, "")),
-            Some(target) => {
-                assert_eq!(tried.len(), 3);
-                system["Boot"]["BootSourceOverrideTarget"] = target.clone();
-                Some(bare(204, ""))
-            }
-        }
-    })
-    .await;
-    let pxe = json!({ "BootSourceOverrideEnabled": "Continuous", "BootSourceOverrideTarget": "Pxe",
-                      "BootSourceOverrideTarget@Redfish.AllowableValues": ["None", "Pxe", "Hdd"] });
-    site.set("Boot", pxe);
-    assert_eq!(
-        site.observe(&boot(BootTarget::Disk)).await,
-        Ok(Observation::NotStarted),
-        "a lasting override to the network is not the disk"
-    );
-    assert_eq!(site.driver.begin(&boot(BootTarget::Disk)).await, Ok(Begun::Complete));
-    assert_eq!(site.driver.interrogate("n1").await.unwrap().boot.unwrap().target, "Hdd");
-}
-
-#[tokio::test]
-async fn a_refused_boot_source_is_reported_in_the_bmcs_words() {
-    let site = site(|seen, _| seen.line.starts_with("PATCH").then(|| bare(400, "\"no\\n  way\""))).await;
-    let error = site.driver.begin(&boot(BootTarget::Pxe)).await.unwrap_err();
-    assert_eq!(error.class, ErrorClass::Rejected);
-    assert!(error.message.starts_with("node n1, BMC 10.0.0.1: PATCH http://127.0.0.1:"), "{error}");
-    assert!(error.message.ends_with("/redfish/v1/Systems/Self answered 400 Bad Request: no way"), "{error}");
-}
-
-#[tokio::test]
-async fn a_boot_source_that_shows_late_is_waited_for() {
-    let site = site(|seen, _| seen.line.starts_with("PATCH").then(|| bare(202, ""))).await;
-    assert!(matches!(site.driver.begin(&boot(BootTarget::Pxe)).await, Ok(Begun::Wait { .. })));
-    assert!(is_in_progress(&site.observe(&boot(BootTarget::Pxe)).await));
-    site.set("Boot", json!({ "BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": "Pxe" }));
-    assert_eq!(site.observe(&boot(BootTarget::Pxe)).await, Ok(Observation::done()));
-}
-
-#[tokio::test]
-async fn entity_tags_are_sent_and_renewed() {
-    // The tag changes between the read and the first change, and is never given again.
-    let mut reads = 0;
-    let site = site(move |seen, system| match seen.line.as_str() {
-        "GET /redfish/v1/Systems/Self" => {
-            reads += 1;
-            Some(reply(200, system).header("ETag", &format!("\"{}\"", reads.min(2))))
-        }
-        "PATCH /redfish/v1/Systems/Self" => match seen.if_match.as_deref() {
-            Some("\"2\"") => None,
-            Some(_) => Some(bare(412, "")),
-            None => Some(bare(428, "")),
-        },
-        _ => None,
-    })
-    .await;
-    assert_eq!(site.driver.begin(&boot(BootTarget::Pxe)).await, Ok(Begun::Complete));
-    assert_eq!(site.effects().len(), 2);
-}
-
-#[tokio::test]
-async fn a_bmc_that_wants_a_tag_and_gives_none_gets_any() {
-    let site = site(|seen, _| {
-        let refused = seen.line.starts_with("PATCH") && seen.if_match.as_deref() != Some("*");
-        refused.then(|| bare(428, ""))
-    })
-    .await;
-    assert_eq!(site.driver.begin(&boot(BootTarget::Pxe)).await, Ok(Begun::Complete));
-}
-
-#[tokio::test]
-async fn a_bmc_that_refuses_its_own_tags_gets_none() {
-    let site = site(|seen, system| {
-        system["@odata.etag"] = json!("W/\"1\"");
-        (seen.line.starts_with("PATCH") && seen.if_match.is_some()).then(|| bare(412, ""))
-    })
-    .await;
-    assert_eq!(site.driver.begin(&boot(BootTarget::Pxe)).await, Ok(Begun::Complete));
-    assert_eq!(site.effects().len(), 4, "as it is, read anew, as a strong one, without");
 }
 
 #[tokio::test]
