@@ -103,6 +103,46 @@ fn a_page_loads_filters_and_asks_for_nothing() {
     assert!(wrong.document.contains("is not a key; expected node="), "a wrong query is said to be");
 }
 
+/// The page as it is after a person has done what the script does.
+fn driven(browser: &str, site: &Folder, hash: &str, script: &str) -> Visit {
+    let page = site.read("page.html");
+    let policy = page.find("<meta http-equiv=\"Content-Security-Policy\"").expect("a policy");
+    let end = page[policy..].find('>').expect("its end") + policy + 1;
+    let page = format!("{}{}", &page[..policy], &page[end..]).replace("</body>", &format!("<script>{script}</script></body>"));
+    site.write("driven.html", &page);
+    visit(browser, site.path(), &format!("driven.html{hash}"))
+}
+
+#[test]
+fn like_changes_of_many_nodes_stand_in_one_row() {
+    let Some(browser) = browser() else { return };
+    let site = site();
+    let planned = site.run(&["show", "plan.json", "--query", "*", "--format", "name"]).expect(0).stdout;
+    let rows = |visit: &Visit, class: &str| visit.document.matches(&format!("class=\"{class}\"")).count();
+    let each = visit(browser, site.path(), "page.html");
+    assert_eq!((rows(&each, "change group"), rows(&each, "change")), (0, planned.lines().count()), "three nodes are shown one by one");
+    let grouped = visit(browser, site.path(), "page.html#group=1");
+    let groups = rows(&grouped, "change group");
+    assert!(groups >= 2, "compute01 and compute02 are alike");
+    assert!(grouped.document.contains("data-nodes=\"compute[01-02]"), "and are named");
+    // Whoever opens every group, and asks for each of its nodes, finds every change again.
+    let open = "for (const row of document.querySelectorAll('.group > .row > button')) row.click();\
+                for (const each of document.querySelectorAll('.each')) each.click();";
+    let opened = driven(browser, &site, "#group=1", open);
+    assert_eq!(opened.console, [""; 0]);
+    assert_eq!(rows(&opened, "change group"), groups);
+    for resource in planned.lines() {
+        assert_eq!(opened.document.matches(&format!("data-resource=\"{resource}\"")).count(), 1, "{resource}");
+    }
+    assert!(opened.document.contains("differs from node to node"), "addresses are not those of the first node");
+    // A filter holds for groups, too; a rack that the plan has not selects nothing.
+    let one = visit(browser, site.path(), "page.html#group=1&rack=rack2");
+    assert_eq!(racks(&one.document).iter().filter(|rack| **rack != "rack2").count(), 0);
+    let unknown = visit(browser, site.path(), "page.html#rack=rack7");
+    assert_eq!(rows(&unknown, "change"), 0);
+    assert!(unknown.document.contains("0 of "), "and says so");
+}
+
 #[test]
 fn text_of_a_design_does_nothing_in_a_browser() {
     let Some(browser) = browser() else { return };

@@ -74,6 +74,7 @@ const FILTERS: &str = r#"<form id="filters" role="search" aria-label="Filter cha
 <label>Rack<select id="rack"><option value="">all</option></select></label>
 <label>Profile<select id="profile"><option value="">all</option></select></label>
 <label>Effect<select id="effect"></select></label>
+<label class="check"><input id="group" type="checkbox">Like changes in one row</label>
 <button type="button" id="clear">Clear</button>
 <span id="count" role="status" aria-live="polite"></span>
 <span id="wrong" role="alert"></span>

@@ -87,6 +87,35 @@
   let shown = PAGE;
   let selected = items;
 
+  // Changes of many nodes that are alike stand in one row: the same part of a node, attributes and effect; values may differ.
+  const part = (item) => item.resource.slice(("node." + item.node[0]).length);
+  const alike = (all) => {
+    const groups = new Map();
+    for (const item of all) {
+      const named = item.node && item.resource.startsWith("node." + item.node[0]);
+      const key = named ? JSON.stringify([part(item), item.sign, item.effect, item.reason, item.held, item.hint, item.attributes]) : item.resource;
+      if (groups.has(key)) groups.get(key).push(item); else groups.set(key, [item]);
+    }
+    return [...groups.values()];
+  };
+  // Names in the notation of cluster tools: r12-n[01-40].
+  const fold = (names) => {
+    const families = new Map();
+    for (const name of [...new Set(names)].sort((a, b) => a.localeCompare(b, "en", { numeric: true }))) {
+      const [, head, digits] = /^(.*?)(\d{0,9})$/.exec(name);
+      const key = head + "\n" + (digits ? digits.length : 0);
+      if (!families.has(key)) families.set(key, []);
+      const runs = families.get(key);
+      const last = runs[runs.length - 1];
+      if (digits && last && Number(digits) === Number(last[1]) + 1) last[1] = digits; else runs.push([digits, digits]);
+    }
+    return [...families].map(([key, runs]) => {
+      const head = key.split("\n")[0];
+      const texts = runs.map(([from, to]) => (from === to ? from : `${from}-${to}`));
+      return texts.length === 1 && !texts[0].includes("-") ? head + texts[0] : `${head}[${texts.join(",")}]`;
+    }).join(",");
+  };
+
   const valueCell = (text, className, known) => {
     const cell = make("td", undefined, text === null ? "" : className);
     cell.append(text === null ? make("span", known || "none", "dim") : make("code", text));
@@ -113,42 +142,87 @@
     row.append(note);
     return row;
   };
-  const expand = (button, item, row) => {
-    const open = button.getAttribute("aria-expanded") !== "true";
-    button.setAttribute("aria-expanded", String(open));
-    if (!open) { row.nextSibling.remove(); return; }
-    const detail = make("tr", undefined, "detail");
+  const differs = (place, group) => {
+    const row = make("tr");
+    const head = make("td");
+    head.append(make("code", plan.attributes[group[0].change[5][place]][0]));
+    const cell = make("td", "differs from node to node", "dim");
+    cell.colSpan = 2;
+    const note = make("td");
+    note.append(effectBadge(Math.max(...group.map((item) => plan.attributes[item.change[5][place]][4]))));
+    row.append(head, cell, note);
+    return row;
+  };
+  const button = (text, name) => {
+    const element = make("button", text);
+    element.type = "button";
+    if (name) element.className = name;
+    return element;
+  };
+  const details = (group) => {
+    const [item] = group;
     const cell = make("td");
     cell.colSpan = 5;
+    if (group.length > 1) cell.append(make("p", fold(group.map((g) => g.node[0])), "mono"));
     if (item.reason) cell.append(make("p", "because " + item.reason));
     if (item.held) cell.append(make("p", "held back: " + item.held), make("p", "what to do: " + item.hint));
     const table = make("table", undefined, "values");
     const head = make("tr");
     for (const name of ["attribute", "before", "after", "effect, reason, place"]) { const th = make("th", name); th.scope = "col"; head.append(th); }
-    table.append(head, ...item.change[5].map(attributeRow));
+    const same = (place) => group.every((g) => g.change[5][place] === item.change[5][place]);
+    table.append(head, ...item.change[5].map((index, place) => (same(place) ? attributeRow(index) : differs(place, group))));
     cell.append(table);
-    detail.append(cell);
-    row.after(detail);
+    if (group.length > 1) {
+      const each = button(`Show each of the ${group.length}`, "each");
+      let next = 0;
+      const list = make("tbody");
+      const inner = make("table");
+      inner.append(list);
+      each.addEventListener("click", () => {
+        list.append(...group.slice(next, next + PAGE).map((g) => changeRow([g])));
+        next += PAGE;
+        each.textContent = "Show more";
+        each.hidden = next >= group.length;
+      });
+      cell.append(inner, each);
+    }
+    return cell;
   };
-  const changeRow = (item) => {
-    const row = make("tr", undefined, "change");
-    row.dataset.resource = item.resource;
-    row.dataset.rack = item.node ? item.node[1] || "" : "";
+  const changeRow = (group) => {
+    const [item] = group;
+    const row = make("tr", undefined, group.length > 1 ? "change group" : "change");
+    const racks = [...new Set(group.map((g) => (g.node ? g.node[1] || "" : "")))];
+    row.dataset.resource = group.length > 1 ? `node.*${part(item)}` : item.resource;
+    row.dataset.rack = racks.join(" ");
+    let title = item.resource;
+    if (group.length > 1) {
+      const names = fold(group.map((g) => g.node[0]));
+      row.dataset.nodes = names;
+      title = `node.${names.length > 60 ? names.slice(0, 60) + "…" : names}${part(item)} × ${group.length}`;
+    }
     const name = make("td", undefined, "row");
-    const button = make("button", `${item.sign} ${item.resource}`);
-    button.type = "button";
-    button.setAttribute("aria-expanded", "false");
-    button.addEventListener("click", () => expand(button, item, row));
-    name.append(button);
+    const opener = button(`${item.sign} ${title}`);
+    opener.setAttribute("aria-expanded", "false");
+    opener.addEventListener("click", () => {
+      const open = opener.getAttribute("aria-expanded") !== "true";
+      opener.setAttribute("aria-expanded", String(open));
+      if (!open) { row.nextSibling.remove(); return; }
+      const detail = make("tr", undefined, "detail");
+      detail.append(details(group));
+      row.after(detail);
+    });
+    name.append(opener);
     const effect = make("td");
     effect.append(effectBadge(item.effect));
-    row.append(name, effect, make("td", row.dataset.rack), make("td", item.held ? "held back" : ""), make("td", item.attributes.slice(0, 6).join(", ") + (item.attributes.length > 6 ? ", …" : ""), "mono"));
+    row.append(name, effect, make("td", fold(racks.filter(Boolean))), make("td", item.held ? "held back" : ""), make("td", item.attributes.slice(0, 6).join(", ") + (item.attributes.length > 6 ? ", …" : ""), "mono"));
     return row;
   };
   const draw = () => {
-    $("changes").replaceChildren(...selected.slice(0, shown).map(changeRow));
-    $("count").textContent = `${selected.length} of ${items.length} changes` + (selected.length > shown ? `, the first ${shown} shown` : "");
-    $("more").hidden = selected.length <= shown;
+    const groups = $("group").checked ? alike(selected) : selected.map((item) => [item]);
+    $("changes").replaceChildren(...groups.slice(0, shown).map(changeRow));
+    const rows = groups.length === selected.length ? "" : ` in ${groups.length} rows`;
+    $("count").textContent = `${selected.length} of ${items.length} changes${rows}` + (groups.length > shown ? `, the first ${shown} shown` : "");
+    $("more").hidden = groups.length <= shown;
   };
   $("more").addEventListener("click", () => { shown += PAGE; draw(); });
 
@@ -239,6 +313,7 @@
   $("axis").addEventListener("change", () => { byTime = $("axis").value === "time"; drawLanes(); });
 
   // Filters.
+  const many = plan.nodes.length > 40;
   const racks = [...new Set(plan.nodes.map((node) => node[1]).filter(Boolean))].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
   for (const rack of racks) { const option = make("option", rack); option.value = rack; $("rack").append(option); }
   const profiles = [...new Set(plan.nodes.map((node) => node[4]).filter(Boolean))].sort();
@@ -264,12 +339,22 @@
     const state = new URLSearchParams();
     for (const id of ["query", "search", "rack", "profile"]) if ($(id).value) state.set(id, $(id).value);
     if (effect) state.set("effect", effect);
+    if ($("group").checked !== many) state.set("group", $("group").checked ? "1" : "0");
     history.replaceState(null, "", state.size ? "#" + state : location.pathname + location.search);
   };
-  for (const id of ["query", "search", "rack", "profile", "effect"]) $(id).addEventListener("input", filter);
+  for (const id of ["query", "search", "rack", "profile", "effect", "group"]) $(id).addEventListener("input", filter);
   $("filters").addEventListener("submit", (event) => event.preventDefault());
   $("clear").addEventListener("click", () => { for (const id of ["query", "search", "rack", "profile"]) $(id).value = ""; $("effect").value = "0"; filter(); });
-  const restore = () => { const state = new URLSearchParams(location.hash.slice(1)); for (const id of ["query", "search", "rack", "profile", "effect"]) $(id).value = state.get(id) || (id === "effect" ? "0" : ""); };
+  const restore = () => {
+    const state = new URLSearchParams(location.hash.slice(1));
+    for (const id of ["query", "search", "rack", "profile", "effect"]) {
+      const value = state.get(id) || (id === "effect" ? "0" : "");
+      // An address may name a rack that this plan has not: then nothing is selected, not everything.
+      if (["rack", "profile"].includes(id) && value && ![...$(id).options].some((o) => o.value === value)) { const option = make("option", value); option.value = value; $(id).append(option); }
+      $(id).value = value;
+    }
+    $("group").checked = state.has("group") ? state.get("group") === "1" : many;
+  };
   window.addEventListener("hashchange", () => { restore(); filter(); });
   restore();
   filter();
