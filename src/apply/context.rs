@@ -79,9 +79,11 @@ pub struct Options {
     pub failpoints: Failpoints,
     /// Gets every event once it is durable.
     pub events: Option<UnboundedSender<Event>>,
-    /// Cancelled: start nothing new, let running calls finish.
+    /// How often it is looked for requests from outside: stop, pause, continue.
+    pub control_interval: Duration,
+    /// Cancelled, by the caller or because somebody asked for it: start nothing new, let running calls finish.
     pub graceful: CancellationToken,
-    /// Cancelled: stop now.
+    /// Cancelled, by the caller or because somebody asked for it: stop now.
     pub now: CancellationToken,
 }
 
@@ -97,6 +99,7 @@ impl Default for Options {
             resumed_at_least: Duration::from_mins(1),
             failpoints: Failpoints::default(),
             events: None,
+            control_interval: Duration::from_secs(1),
             graceful: CancellationToken::new(),
             now: CancellationToken::new(),
         }

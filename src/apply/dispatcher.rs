@@ -13,14 +13,16 @@ use crate::action::{Action, ActionKind, ErrorClass};
 use crate::build::Binding;
 use crate::driver::{Call, DriverError};
 use crate::run::{AttemptOutcome, EVENT_VERSION, Event, EventKind, Grant, RetryPolicy, RunOutcome, RunState, Scheduler};
-use crate::store::{Ack, Journal, Record, StoreError, Write};
+use crate::store::{Ack, Journal, Record, RequestRow, StoreError, Write};
 
 use super::EngineError;
 use super::context::{Context, wall_ms};
+use super::control::Control;
 use super::executor::{Job, Report, Verdict, attempt};
 use super::outcome::{DoneAction, writes_when_done, writes_when_failed};
 use super::poll::{Pollers, Seen};
 
+mod control;
 mod waiting;
 
 /// What reaches the dispatcher.
@@ -31,6 +33,8 @@ pub(super) enum Message {
     Durable(u32),
     /// The journal failed.
     JournalFailed(StoreError),
+    /// Somebody asks something from outside.
+    Requested(RequestRow),
     /// A poll was answered.
     Polled { driver: String, seen: Vec<Seen> },
 }
@@ -84,6 +88,7 @@ pub(super) struct Setup {
     pub retry: RetryPolicy,
     pub lost_after: Duration,
     pub resumed_at_least: Duration,
+    pub control: Control,
     pub graceful: CancellationToken,
     pub now: CancellationToken,
 }
@@ -106,6 +111,9 @@ pub(super) struct Dispatcher {
     sender: mpsc::UnboundedSender<Message>,
     messages: mpsc::UnboundedReceiver<Message>,
     error: Option<EngineError>,
+    control: Option<Control>,
+    /// Since when it is paused, in engine time.
+    paused_at: Option<u64>,
     graceful: CancellationToken,
     now: CancellationToken,
 }
@@ -133,6 +141,8 @@ impl Dispatcher {
             sender,
             messages,
             error: None,
+            control: Some(setup.control),
+            paused_at: None,
             graceful: setup.graceful,
             now: setup.now,
         }
@@ -143,6 +153,7 @@ impl Dispatcher {
         let mut inbox = Vec::new();
         let lost = self.cx.lease.lost().clone();
         let mut at_once = false;
+        let _requests = self.listen();
         loop {
             self.start_what_may();
             if self.is_over() {
@@ -156,7 +167,7 @@ impl Dispatcher {
                     at_once = true;
                     break;
                 }
-                () = self.graceful.cancelled(), if !stopping => self.stop(),
+                () = self.graceful.cancelled(), if !stopping => self.asked_to_stop(None),
                 () = lost.cancelled(), if self.error.is_none() => self.fail(StoreError::LockLost.into()),
                 _ = self.messages.recv_many(&mut inbox, 1024) => {
                     for message in inbox.drain(..) {
@@ -185,8 +196,8 @@ impl Dispatcher {
         self.finish(at_once)
     }
 
-    fn is_over(&self) -> bool {
-        self.executing == 0 && (self.scheduler.in_flight() == 0 || self.scheduler.is_stopping())
+    fn is_over(&mut self) -> bool {
+        self.executing == 0 && (self.scheduler.is_stopping() || (self.scheduler.in_flight() == 0 && !self.scheduler.is_held()))
     }
 
     fn finish(mut self, at_once: bool) -> Result<(RunState, RunOutcome), EngineError> {
@@ -314,6 +325,7 @@ impl Dispatcher {
         match message {
             Message::JournalFailed(error) => self.fail(error.into()),
             Message::Durable(index) => self.scheduler.wake(index),
+            Message::Requested(request) => self.requested(request),
             Message::Report(Report::Intent { index, resolved, reply }) => {
                 if self.scheduler.is_stopping() {
                     let _ = reply.send(false);

@@ -9,9 +9,10 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::build::{Binding, same_uuid};
 use crate::plan::Plan;
 use crate::run::{Dag, EVENT_VERSION, Event, EventKind, RunOutcome, RunState, guessed_ms};
-use crate::store::{Holder, Journal, LockRequest, NewRun, Record, RunRow, Store, Write, new_run_id};
+use crate::store::{Holder, Journal, LockRequest, NewRun, Record, RunRow, Store, Write, new_run_id, paused_by};
 
 use super::context::{Context, wall_ms};
+use super::control::{Control, last_id};
 use super::dispatcher::{Dispatcher, Setup};
 use super::lease::Lease;
 use super::{Drivers, EngineError, Options};
@@ -77,6 +78,9 @@ impl Engine {
         let row = self.store.run(run)?.ok_or_else(|| crate::store::StoreError::NoSuchRun(run.to_owned()))?;
         if row.plan_digest != self.plan.digests.plan {
             return Err(EngineError::refused(format!("run {run} is of another plan"), "resume takes the plan that is kept with the run"));
+        }
+        if row.abandoned_ms.is_some() {
+            return Err(EngineError::refused(format!("run {run} was abandoned"), "plan again: what it did is seen by the new plan"));
         }
         self.check_drivers()?;
         let provisioner = self.check_endpoints().await?;
@@ -309,6 +313,14 @@ impl Engine {
 
     async fn work(self, run: String, lease: Lease, state: RunState, bindings: BTreeMap<String, Binding>) -> Result<RunReport, EngineError> {
         let lengths = self.lengths()?;
+        let requests = self.store.requests(&run, 0)?;
+        let control = Control {
+            store: Arc::clone(&self.store),
+            run: run.clone(),
+            after: last_id(&requests),
+            paused: paused_by(&requests).map(str::to_owned),
+            every: self.options.control_interval,
+        };
         let failpoints = Arc::new(self.options.failpoints);
         let events = self.options.events;
         let listener = Box::new(move |event: &Event| {
@@ -329,6 +341,7 @@ impl Engine {
             retry: self.options.retry,
             lost_after: self.options.lost_after,
             resumed_at_least: self.options.resumed_at_least,
+            control,
             graceful: self.options.graceful,
             now: self.options.now,
         });

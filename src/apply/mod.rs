@@ -7,6 +7,7 @@
 //! preconditions hold, the lease is long enough, and the intent is durable. After it: the site shows it. Apply, resume and retry all take this way.
 
 mod context;
+mod control;
 mod dispatcher;
 mod engine;
 mod error;

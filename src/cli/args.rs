@@ -398,6 +398,33 @@ pub enum RunsCommand {
         #[arg(value_name = "RUN")]
         run: Option<String>,
     },
+    /// Have a run end at a safe point, wherever its process runs: nothing new is started, as with its first Ctrl-C
+    Stop {
+        /// The run; the one under way if not given
+        #[arg(value_name = "RUN")]
+        run: Option<String>,
+        /// End at once, as with its second Ctrl-C; `resume` looks at what was begun
+        #[arg(long)]
+        now: bool,
+    },
+    /// Have a run start nothing new until it is continued, also by a later `resume`; what runs goes on
+    Pause {
+        /// The run; the one under way if not given
+        #[arg(value_name = "RUN")]
+        run: Option<String>,
+    },
+    /// Have a paused run go on
+    Continue {
+        /// The run; the one under way if not given
+        #[arg(value_name = "RUN")]
+        run: Option<String>,
+    },
+    /// Give an unfinished run up: it ends as it is, and is not resumed
+    Abandon {
+        /// The run
+        #[arg(value_name = "RUN")]
+        run: String,
+    },
     /// Say that what a run waits for at a node was done by hand
     Confirm {
         /// The run

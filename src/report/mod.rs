@@ -44,7 +44,7 @@ pub use plan_json::plan_json;
 pub use plan_text::{Next, TextOptions, plan_text};
 pub use query::{Selected, query, selected_json, selected_names, selected_text};
 pub use rehearsal::{Durations, rehearsal_json, rehearsal_text};
-pub use runs::{RunInfo, run_json, run_show, run_summary, runs_json, runs_table};
+pub use runs::{RunInfo, run_json, run_show, run_summary, runs_json, runs_table, under_way};
 pub use table::Table;
 pub use timeline::timeline_svg;
 pub use verified::{verified_nodes_json, verified_nodes_text, verified_site_json, verified_site_text};

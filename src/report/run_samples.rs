@@ -70,6 +70,8 @@ impl Journal {
             ended_ms: outcome.map(|_| self.now_ms),
             outcome,
             running: false,
+            paused: None,
+            abandoned: false,
         }
     }
 }

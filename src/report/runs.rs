@@ -39,20 +39,32 @@ pub struct RunInfo {
     pub outcome: Option<RunOutcome>,
     /// Whether a process works on it now.
     pub running: bool,
+    /// Who paused it, if it was not continued since.
+    pub paused: Option<String>,
+    /// Whether it was given up, and is not gone on with.
+    pub abandoned: bool,
 }
 
 impl RunInfo {
     fn status(&self) -> (Look, String) {
         match (self.outcome, self.running) {
+            (_, true) if self.paused.is_some() => (Look::Yellow, "running, paused".to_owned()),
             (_, true) => (Look::Cyan, "running".to_owned()),
+            (_, false) if self.abandoned => (Look::Yellow, "abandoned".to_owned()),
+            (Some(RunOutcome::Incomplete), false) if self.paused.is_some() => (Look::Yellow, "incomplete, paused".to_owned()),
             (Some(outcome), false) => (outcome_look(outcome), outcome_words(outcome).to_owned()),
             (None, false) => (Look::Yellow, "killed".to_owned()),
         }
     }
 
+    /// Whether it neither came to its end nor was given up, and no process works on it.
+    pub fn is_unfinished(&self) -> bool {
+        !self.running && !self.abandoned && matches!(self.outcome, None | Some(RunOutcome::Incomplete))
+    }
+
     /// Whether `resume` has something to do.
     fn is_resumable(&self) -> bool {
-        !self.running && self.outcome != Some(RunOutcome::Success)
+        !self.running && !self.abandoned && self.outcome != Some(RunOutcome::Success)
     }
 }
 
@@ -91,7 +103,7 @@ fn info_json(run: &RunInfo) -> Value {
     json!({
         "run": run.id, "site": run.site, "goal": run.goal, "selection": run.selection, "plan_digest": run.plan_digest, "by": run.by,
         "started_ms": run.started_ms, "ended_ms": run.ended_ms, "outcome": run.outcome.map(RunOutcome::name), "running": run.running,
-        "resumable": run.is_resumable(),
+        "resumable": run.is_resumable(), "paused": run.paused, "abandoned": run.abandoned,
     })
 }
 
@@ -117,6 +129,9 @@ pub fn run_show(run: &RunInfo, actions: &[Action], state: &RunState, options: &T
     ];
     for (name, text) in facts.iter().filter(|(_, text)| !text.is_empty()) {
         page.to(2).put(Look::Dim, name).to(11).text(text).end();
+    }
+    if let Some(by) = &run.paused {
+        page.to(2).put(Look::Dim, "paused").to(11).text("by ").text(by).end();
     }
     body(&mut page, actions, state, options.verbose);
     if options.verbose {
@@ -303,6 +318,27 @@ fn is_under_way(task: &TaskRecord, status: &Status) -> bool {
     task.begun && matches!(status, Status::Running | Status::WaitingAtSite { .. } | Status::Retrying { .. } | Status::Cancelled)
 }
 
+/// What is under way by its journal: a line for each action, with its time until then.
+pub fn under_way(actions: &[Action], state: &RunState, now_ms: u64) -> Vec<String> {
+    let statuses = state.statuses();
+    let mut found: Vec<(usize, &Action)> =
+        actions.iter().enumerate().filter(|(i, _)| is_under_way(state.task(*i), &statuses[*i])).collect();
+    found.sort_by_key(|(i, _)| (state.task(*i).begun_ms, *i));
+    let line = |(i, action): (usize, &Action)| {
+        let task = state.task(i);
+        let time = task.begun_ms.map(|at| now_ms.saturating_sub(at));
+        under_way_line(&owner(action), &view::step(action), time, &task.detail)
+    };
+    found.into_iter().map(line).collect()
+}
+
+/// `node.n01 deploy_node for 4m12s: Deploying`.
+pub(super) fn under_way_line(who: &str, what: &str, time_ms: Option<u64>, detail: &str) -> String {
+    let time = time_ms.map(|ms| format!(" for {}", took(ms))).unwrap_or_default();
+    let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
+    format!("{who} {what}{time}{detail}")
+}
+
 /// Pieces of a list of nodes that are shown.
 const NODES: usize = 12;
 
@@ -342,7 +378,10 @@ fn next(page: &mut Page, run: &RunInfo, actions: &[Action], state: &RunState) {
     let count_of = |is: fn(&Status) -> bool| (0..actions.len()).filter(|i| is(&state.task(*i).status)).count();
     let failed = count_of(|s| matches!(s, Status::Failed { .. })) > 0;
     let refused = count_of(|s| matches!(s, Status::Refused { .. })) > 0;
-    if run.running {
+    if run.running && run.paused.is_some() {
+        page.put(Look::Cyan, "next: ").text("drydock runs continue ").text(&run.id);
+        page.put(Look::Dim, "  (nothing new is started until then)").end();
+    } else if run.running {
         page.put(Look::Dim, "the run goes on").end();
     } else if refused && !failed {
         page.put(Look::Cyan, "next: ").text("drydock plan, as the site is not as this plan says").end();

@@ -182,7 +182,33 @@ pub enum EventKind {
         /// The text.
         text: String,
     },
-    /// The run was asked to stop.
+    /// The run is asked to stop: nothing new is started, and calls in progress reach a safe point.
+    RunStopping {
+        /// Who asked from elsewhere (`ops@host`); absent for a signal to the process itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// Whether calls in progress are not waited for.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        now: bool,
+    },
+    /// The run is paused: nothing new is started until it is continued, also by a later process; what runs goes on.
+    RunPaused {
+        /// Who asked.
+        by: String,
+    },
+    /// The run is no longer paused.
+    RunContinued {
+        /// Who asked.
+        by: String,
+    },
+    /// The run was given up, and is not gone on with.
+    RunAbandoned {
+        /// Who decided it.
+        by: String,
+        /// Actions that were begun and not confirmed.
+        under_way: Vec<String>,
+    },
+    /// The process ends before the run's end.
     RunInterrupted {
         /// Actions that go on at the site or may have been begun, and will be observed first by a resume.
         under_way: Vec<String>,
@@ -208,6 +234,10 @@ impl EventKind {
             Self::RetryScheduled { .. } => "retry_scheduled",
             Self::BranchesStopped { .. } => "branches_stopped",
             Self::Message { .. } => "message",
+            Self::RunStopping { .. } => "run_stopping",
+            Self::RunPaused { .. } => "run_paused",
+            Self::RunContinued { .. } => "run_continued",
+            Self::RunAbandoned { .. } => "run_abandoned",
             Self::RunInterrupted { .. } => "run_interrupted",
             Self::RunFinished { .. } => "run_finished",
         }

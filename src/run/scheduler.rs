@@ -133,6 +133,7 @@ pub struct Scheduler {
     nodes_now: u32,
     failed_nodes: u32,
     stopping: bool,
+    paused: bool,
 }
 
 /// Rack of the site's own actions: no limit counts there.
@@ -205,6 +206,7 @@ impl Scheduler {
             nodes_now: 0,
             failed_nodes: 0,
             stopping: false,
+            paused: false,
         };
         for i in 0..scheduler.tasks.len() as u32 {
             if scheduler.tasks[i as usize].phase == Phase::Pending && scheduler.tasks[i as usize].waits_for == 0 {
@@ -234,9 +236,13 @@ impl Scheduler {
     }
 
     fn next_start(&mut self) -> Option<u32> {
-        if self.stopping {
+        if self.stopping || self.paused {
             return None;
         }
+        self.could_start()
+    }
+
+    fn could_start(&mut self) -> Option<u32> {
         self.best().or_else(|| {
             if self.in_flight > 0 {
                 return None;
@@ -383,6 +389,21 @@ impl Scheduler {
     /// Whether [`Self::stop`] was called.
     pub fn is_stopping(&self) -> bool {
         self.stopping
+    }
+
+    /// Nothing new starts while it is paused; what is in flight goes on.
+    pub fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+    }
+
+    /// Whether [`Self::pause`] holds.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Whether something would start if it were not paused.
+    pub fn is_held(&mut self) -> bool {
+        self.paused && self.could_start().is_some()
     }
 
     /// Whether too many nodes failed for new branches.

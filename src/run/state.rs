@@ -141,6 +141,7 @@ pub struct RunState {
     last_at_ms: u64,
     started_ms: Option<u64>,
     interrupted: bool,
+    paused: Option<String>,
     stopped: bool,
     finished: Option<RunOutcome>,
 }
@@ -176,6 +177,7 @@ impl RunState {
             last_at_ms: 0,
             started_ms: None,
             interrupted: false,
+            paused: None,
             stopped: false,
             finished: None,
         }
@@ -216,9 +218,11 @@ impl RunState {
                 }
             }
             EventKind::BranchesStopped { .. } => self.stopped = true,
-            EventKind::RunInterrupted { .. } => self.interrupted = true,
+            EventKind::RunInterrupted { .. } | EventKind::RunAbandoned { .. } => self.interrupted = true,
+            EventKind::RunPaused { by } => self.paused = Some(by.clone()),
+            EventKind::RunContinued { .. } => self.paused = None,
             EventKind::RunFinished { outcome } => self.finished = Some(*outcome),
-            EventKind::Message { .. } => {}
+            EventKind::Message { .. } | EventKind::RunStopping { .. } => {}
             EventKind::AttemptResolved { action, params } => {
                 if let Some(task) = self.task_mut(action, event.at_ms) {
                     task.resolved = Some(params.clone());
@@ -310,6 +314,11 @@ impl RunState {
     /// Whether the run was asked to stop.
     pub fn is_interrupted(&self) -> bool {
         self.interrupted
+    }
+
+    /// Who paused it, if it was not continued since.
+    pub fn paused(&self) -> Option<&str> {
+        self.paused.as_deref()
     }
 
     /// Whether too many nodes failed for new branches.

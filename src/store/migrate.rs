@@ -52,6 +52,13 @@ CREATE TABLE confirmations (
     run TEXT NOT NULL REFERENCES runs(id), action TEXT NOT NULL, by TEXT NOT NULL, at_ms INTEGER NOT NULL, PRIMARY KEY (run, action)
 ) WITHOUT ROWID;
 ",
+    "
+ALTER TABLE runs ADD COLUMN abandoned_ms INTEGER;
+CREATE TABLE requests (
+    id INTEGER PRIMARY KEY, run TEXT NOT NULL REFERENCES runs(id), request TEXT NOT NULL, by TEXT NOT NULL, at_ms INTEGER NOT NULL
+);
+CREATE INDEX requests_by_run ON requests (run, id);
+",
 ];
 
 /// The newest schema version that is known here.

@@ -19,7 +19,7 @@ pub use holder::{Holder, new_run_id};
 pub use journal::{Ack, Journal, Listener};
 pub use migrate::SCHEMA_VERSION;
 pub use sqlite::SqliteStore;
-pub use types::{BuildDatum, KindDuration, LockRequest, LockRow, NewRun, Record, RunRow, Store, Write};
+pub use types::{BuildDatum, KindDuration, LockRequest, LockRow, NewRun, Record, RequestRow, RunRequest, RunRow, Store, Write, paused_by};
 
 #[cfg(test)]
 mod tests;

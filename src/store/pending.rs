@@ -35,7 +35,7 @@ impl Backlog {
 
 /// Whether a change is made at once: it is of the run itself, or appended and not overwritten.
 fn is_immediate(write: &Write) -> bool {
-    matches!(write, Write::RunEnded { .. } | Write::RunReopened { .. } | Write::BuildData { .. })
+    matches!(write, Write::RunEnded { .. } | Write::RunAbandoned { .. } | Write::RunReopened { .. } | Write::BuildData { .. })
 }
 
 /// Makes the changes of a batch, or puts them by; whether it is time to fold.

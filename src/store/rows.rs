@@ -7,7 +7,8 @@ use crate::run::RunOutcome;
 use super::{Holder, LockRow, Record, RunRow, Write};
 
 /// Columns of a run, in the order of [`run_row`].
-pub(super) const RUN_COLUMNS: &str = "id, site, plan_digest, goal, selection, command, host, user, pid, started_ms, ended_ms, outcome";
+pub(super) const RUN_COLUMNS: &str =
+    "id, site, plan_digest, goal, selection, command, host, user, pid, started_ms, ended_ms, outcome, abandoned_ms";
 
 /// Columns of a lock, in the order of [`lock_row`].
 pub(super) const LOCK_COLUMNS: &str = "id, provisioner, site, run, host, user, pid, since_ms, lease_until_ms";
@@ -25,6 +26,7 @@ pub(super) fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         started_ms: row.get::<_, i64>(9)? as u64,
         ended_ms: row.get::<_, Option<i64>>(10)?.map(|v| v as u64),
         outcome: outcome.and_then(|o| outcome_named(&o)),
+        abandoned_ms: row.get::<_, Option<i64>>(12)?.map(|v| v as u64),
     })
 }
 
@@ -117,6 +119,9 @@ pub(super) fn apply(tx: &Transaction<'_>, site: &str, write: &Write) -> rusqlite
         Write::RunEnded { run, outcome, at_ms } => tx
             .prepare_cached("UPDATE runs SET ended_ms = ?2, outcome = ?3 WHERE id = ?1")?
             .execute((run, *at_ms as i64, outcome.name())),
+        Write::RunAbandoned { run, at_ms } => tx
+            .prepare_cached("UPDATE runs SET abandoned_ms = ?2, ended_ms = coalesce(ended_ms, ?2), outcome = ?3 WHERE id = ?1")?
+            .execute((run, *at_ms as i64, RunOutcome::Incomplete.name())),
     }
     .map(drop)
 }

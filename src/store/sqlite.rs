@@ -15,7 +15,10 @@ use crate::run::Event;
 
 use super::pending::{self, Backlog};
 use super::rows::{self, LOCK_COLUMNS, RUN_COLUMNS};
-use super::{BuildDatum, KindDuration, LockRequest, LockRow, NewRun, Record, RunRow, Store, StoreError, Write, holder, migrate};
+use super::{
+    BuildDatum, KindDuration, LockRequest, LockRow, NewRun, Record, RequestRow, RunRequest, RunRow, Store, StoreError, Write, holder,
+    migrate,
+};
 
 /// How long a statement waits for another process.
 const BUSY: Duration = Duration::from_secs(10);
@@ -311,6 +314,26 @@ impl Store for SqliteStore {
     fn confirmations(&self, run: &str) -> Result<BTreeMap<String, String>, StoreError> {
         let rows = self.list("SELECT action, by FROM confirmations WHERE run = ?1", [run], |r| Ok((r.get(0)?, r.get(1)?)))?;
         Ok(rows.into_iter().collect())
+    }
+
+    fn request(&self, run: &str, request: RunRequest, by: &str, at_ms: u64) -> Result<(), StoreError> {
+        self.transaction(|tx| {
+            tx.execute("INSERT INTO requests (run, request, by, at_ms) VALUES (?1, ?2, ?3, ?4)", (run, request.name(), by, at_ms as i64))
+                .map_err(|e| self.failed(&e))?;
+            Ok(())
+        })
+    }
+
+    fn requests(&self, run: &str, after: u64) -> Result<Vec<RequestRow>, StoreError> {
+        let rows =
+            self.list("SELECT id, request, by, at_ms FROM requests WHERE run = ?1 AND id > ?2 ORDER BY id", (run, after as i64), |r| {
+                Ok((r.get::<_, i64>(0)? as u64, r.get::<_, String>(1)?, r.get::<_, String>(2)?, r.get::<_, i64>(3)? as u64))
+            })?;
+        // What a newer drydock asks is not understood here, and what is not understood is not done.
+        Ok(rows
+            .into_iter()
+            .filter_map(|(id, name, by, at_ms)| Some(RequestRow { id, request: RunRequest::named(&name)?, by, at_ms }))
+            .collect())
     }
 
     fn lock(&self, request: &LockRequest) -> Result<LockRow, StoreError> {

@@ -430,3 +430,38 @@ fn failpoints_are_read_from_text() {
         assert!(error.starts_with(&format!("`{text}` names no place to crash at")), "{error}");
     }
 }
+
+#[test]
+fn requests_are_kept_in_order_and_say_whether_a_run_is_paused() {
+    let place = Place::new();
+    let store = place.open();
+    let lock = store.lock(&request("r1")).unwrap();
+    for run in ["r1", "r2"] {
+        store.create_run(&new_run(run), &lock.id, &record(1)).unwrap();
+    }
+    assert_eq!(paused_by(&store.requests("r1", 0).unwrap()), None);
+    store.request("r1", RunRequest::Pause, "a@h", 1).unwrap();
+    store.request("r2", RunRequest::Stop, "b@h", 2).unwrap();
+    store.request("r1", RunRequest::StopNow, "c@h", 3).unwrap();
+    // Another process reads them.
+    let rows = place.open().requests("r1", 0).unwrap();
+    let what: Vec<_> = rows.iter().map(|r| (r.request, r.by.as_str(), r.at_ms)).collect();
+    assert_eq!(what, [(RunRequest::Pause, "a@h", 1), (RunRequest::StopNow, "c@h", 3)]);
+    assert_eq!(paused_by(&rows), Some("a@h"), "a stop is no continue");
+    assert_eq!(store.requests("r1", rows[0].id).unwrap(), rows[1..]);
+    assert_eq!(store.requests("r1", rows[1].id).unwrap(), []);
+    store.request("r1", RunRequest::Continue, "d@h", 4).unwrap();
+    assert_eq!(paused_by(&store.requests("r1", 0).unwrap()), None);
+}
+
+#[test]
+fn a_run_that_was_given_up_ended_incomplete() {
+    let place = Place::new();
+    let store = place.open();
+    let lock = store.lock(&request("r1")).unwrap();
+    store.create_run(&new_run("r1"), &lock.id, &record(1)).unwrap();
+    let abandoned = Write::RunAbandoned { run: "r1".to_owned(), at_ms: 9 };
+    store.append("r1", &lock.id, &[Record { event: message(2), writes: vec![abandoned] }]).unwrap();
+    let row = place.open().run("r1").unwrap().unwrap();
+    assert_eq!((row.outcome, row.ended_ms, row.abandoned_ms), (Some(RunOutcome::Incomplete), Some(9), Some(9)));
+}

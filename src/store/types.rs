@@ -55,6 +55,60 @@ pub struct RunRow {
     pub ended_ms: Option<u64>,
     /// Outcome; absent while it runs, and after a crash.
     pub outcome: Option<RunOutcome>,
+    /// When it was given up for good, milliseconds since 1970: it is not gone on with.
+    pub abandoned_ms: Option<u64>,
+}
+
+/// What somebody asks of a run from outside its process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunRequest {
+    /// Start nothing new and end at a safe point.
+    Stop,
+    /// End at once.
+    StopNow,
+    /// Start nothing new until it is continued; what runs goes on.
+    Pause,
+    /// Start again what may.
+    Continue,
+}
+
+impl RunRequest {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Stop, Self::StopNow, Self::Pause, Self::Continue];
+
+    /// The name in the state.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::StopNow => "stop_now",
+            Self::Pause => "pause",
+            Self::Continue => "continue",
+        }
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|r| r.name() == name)
+    }
+}
+
+/// A request as it is remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestRow {
+    /// Ascending in the order in which requests were made.
+    pub id: u64,
+    /// What.
+    pub request: RunRequest,
+    /// By whom (`ops@host`).
+    pub by: String,
+    /// Milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// Who paused a run that was not continued since, by its requests in order.
+pub fn paused_by(requests: &[RequestRow]) -> Option<&str> {
+    let last = requests.iter().rev().find(|r| matches!(r.request, RunRequest::Pause | RunRequest::Continue))?;
+    (last.request == RunRequest::Pause).then_some(last.by.as_str())
 }
 
 /// An event and what else becomes true with it, in one transaction.
@@ -147,6 +201,13 @@ pub enum Write {
         run: String,
         /// Outcome.
         outcome: RunOutcome,
+        /// Milliseconds since 1970.
+        at_ms: u64,
+    },
+    /// A run was given up: it ended incomplete, and is not gone on with.
+    RunAbandoned {
+        /// Run.
+        run: String,
         /// Milliseconds since 1970.
         at_ms: u64,
     },
@@ -271,6 +332,12 @@ pub trait Store: Send + Sync {
 
     /// What was confirmed for a run: action id → who.
     fn confirmations(&self, run: &str) -> Result<BTreeMap<String, String>, StoreError>;
+
+    /// Asks something of a run, whose process may be another one on another host: it looks for requests once a second or so.
+    fn request(&self, run: &str, request: RunRequest, by: &str, at_ms: u64) -> Result<(), StoreError>;
+
+    /// What was asked of a run with an id above `after`, in order. Asked again and again while the run goes on, so it has to be cheap.
+    fn requests(&self, run: &str, after: u64) -> Result<Vec<RequestRow>, StoreError>;
 
     /// Takes the lock (provisioner, site). It is never taken from a holder by itself, however old its lease; only the run that holds it may take it again,
     /// on the same machine, after its process ended.

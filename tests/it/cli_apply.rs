@@ -84,8 +84,9 @@ fn a_killed_run_goes_on_where_it_was() {
     killed(&site, &["apply", "--auto-approve"], "after_begin:43");
     let listed = site.run(&["runs"]).expect(0).shows(&["killed"]);
     let run = listed.stdout.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
-    // Its lock keeps others out, and says what to do.
-    let refused = site.run(&["apply", "--auto-approve"]).expect(1).says(&["is locked by run", "that process is gone", "drydock resume"]);
+    // It keeps others out, and says what to do.
+    let refused =
+        site.run(&["destroy", "--target", "node=compute01", "--auto-approve"]).expect(6).says(&["is not finished", "drydock resume"]);
     assert!(refused.stderr.contains(&run), "{}", refused.stderr);
     site.run(&["resume"]).expect(0).says(&["the run goes on"]).shows(&["hello-site: success"]);
     expect_no_changes(&site);

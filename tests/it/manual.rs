@@ -103,39 +103,9 @@ fn confirmations_are_kept_over_a_crash() {
     assert_eq!(store.confirmations(&run).unwrap().len(), 3);
 }
 
-/// Runs a program at a terminal of its own, and types a line whenever a text was shown. Arguments: pairs of text and line as JSON, program, arguments.
-const TERMINAL: &str = r"
-import fcntl, json, os, pty, select, struct, sys, termios, time
-steps = json.loads(sys.argv[1])
-pid, fd = pty.fork()
-if pid == 0:
-    os.environ['TERM'] = 'xterm'
-    os.execv(sys.argv[2], sys.argv[2:])
-fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack('HHHH', 50, 250, 0, 0))
-seen, at, end = b'', 0, time.monotonic() + 120
-while time.monotonic() < end:
-    if not select.select([fd], [], [], 0.2)[0]:
-        continue
-    try:
-        data = os.read(fd, 65536)
-    except OSError:
-        break
-    if not data:
-        break
-    seen += data
-    while steps and steps[0][0].encode() in seen[at:]:
-        at += seen[at:].index(steps[0][0].encode()) + len(steps[0][0])
-        os.write(fd, (steps.pop(0)[1] + '\n').encode())
-sys.stdout.buffer.write(seen)
-print('\nleft:', steps)
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-";
-
 #[test]
 fn the_person_at_the_terminal_is_asked_and_answers() {
-    if let Err(why) = crate::ipmi_peer::install(&["python3"], &["python3"]) {
-        assert!(!std::env::var("CI").is_ok_and(|v| v == "true"), "in CI this test must run: {why}");
-        eprintln!("skipped: {why}");
+    if !crate::terminal::is_there() {
         return;
     }
     let folder = folder("set_node_boot: 5m, power_off_node: 5m, power_on_node: 5m, identify_node: 2s");
@@ -147,9 +117,7 @@ fn the_person_at_the_terminal_is_asked_and_answers() {
         [typed, "node.control01"],
         [typed, "control01"],
     ]);
-    let mut command = std::process::Command::new("python3");
-    command.args(["-c", TERMINAL, &steps.to_string(), env!("CARGO_BIN_EXE_drydock"), "apply"]).args(TARGET).current_dir(folder.path());
-    let ended = crate::cli_support::end(&mut command).expect(4);
+    let ended = crate::terminal::run(&folder, &steps, &[&["apply"][..], &TARGET].concat()).expect(4);
     for text in [
         "set_node_boot waiting for an operator: let control01 (rack rack1, console 10.10.0.21, boot MAC 52:54:00:12:34:56) boot from the network (PXE) at its next start",
         "  until 20",

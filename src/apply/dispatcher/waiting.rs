@@ -158,7 +158,9 @@ impl Dispatcher {
 
     pub(super) fn next_wakeup(&self) -> Option<u64> {
         let deadline = self.deadlines.first().map(|(at, _)| *at);
-        [self.scheduler.next_wakeup(), self.pollers.next(), deadline].into_iter().flatten().min()
+        // What waits for another attempt is not started while nothing new is.
+        let retry = self.scheduler.next_wakeup().filter(|_| !self.holds_back());
+        [retry, self.pollers.next(), deadline].into_iter().flatten().min()
     }
 
     pub(super) fn tick(&mut self) {
@@ -180,7 +182,7 @@ impl Dispatcher {
             };
             self.failed(index, error);
         }
-        if !self.scheduler.is_stopping() {
+        if !self.holds_back() {
             self.scheduler.tick(now);
         }
         let (live, cx) = (&self.live, &self.cx);

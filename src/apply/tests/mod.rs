@@ -1,6 +1,7 @@
 //! The engine against a site in memory.
 
 mod checks;
+mod control;
 mod recovery;
 mod running;
 
@@ -14,7 +15,9 @@ use crate::action::{Action, ActionKind};
 use crate::plan::Plan;
 use crate::plan::testing::{action, plan};
 use crate::run::{Event, RetryPolicy};
-use crate::store::{BuildDatum, KindDuration, LockRequest, LockRow, NewRun, Record, RunRow, SqliteStore, Store, StoreError, Write};
+use crate::store::{
+    BuildDatum, KindDuration, LockRequest, LockRow, NewRun, Record, RequestRow, RunRequest, RunRow, SqliteStore, Store, StoreError, Write,
+};
 
 use super::fake::FakeSite;
 use super::{Drivers, Engine, EngineError, Options, RunReport};
@@ -142,6 +145,12 @@ impl Store for Altered {
     }
     fn confirmations(&self, run: &str) -> Result<std::collections::BTreeMap<String, String>, StoreError> {
         self.inner.confirmations(run)
+    }
+    fn request(&self, run: &str, request: RunRequest, by: &str, at_ms: u64) -> Result<(), StoreError> {
+        self.inner.request(run, request, by, at_ms)
+    }
+    fn requests(&self, run: &str, after: u64) -> Result<Vec<RequestRow>, StoreError> {
+        self.inner.requests(run, after)
     }
     fn runs(&self) -> Result<Vec<RunRow>, StoreError> {
         self.inner.runs()

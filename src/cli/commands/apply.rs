@@ -1,12 +1,13 @@
 //! `drydock apply`: carry out a plan.
 
+use super::resume;
 use crate::build::Build;
-use crate::cli::args::{Apply, Format, PlanOptions, RunOptions, Sources};
+use crate::cli::args::{Apply, Format, PlanOptions, Resume, RunOptions, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::design::{self, Design};
 use crate::cli::ops::drivers::Drivers;
 use crate::cli::ops::run::{self, Work};
-use crate::cli::ops::{approve, discover, plan, state};
+use crate::cli::ops::{approve, control, discover, plan, state};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::cli::signals::Interrupts;
@@ -31,6 +32,9 @@ pub async fn run(args: &Apply, from: &Sources, printer: &Printer, interrupts: &I
                 printer.stdout(&plan::render(&plan, printer, Next::Plan, None))?;
                 return Ok(plan::exit(&plan, false));
             }
+            if let Some(exit) = settle(&design, &args.run, printer, interrupts).await? {
+                return Ok(exit);
+            }
             let drivers = Drivers::for_plan(&design, &plan, printer).await?;
             finish(plan, &design, drivers, &args.run, printer, interrupts).await
         }
@@ -53,6 +57,9 @@ pub(super) async fn planned(
         return Err(if typed.is_some() { approve::nobody_types() } else { approve::nobody() });
     }
     let design = design::load(from, printer).await?;
+    if let Some(exit) = settle(&design, run, printer, interrupts).await? {
+        return Ok(exit);
+    }
     let drivers = Drivers::connect(&design, printer).await?;
     let plan = match interrupts.unless(make(&design, &drivers, options)).await {
         Some(Ok(plan)) => plan,
@@ -86,6 +93,40 @@ pub(super) async fn planned(
         return Err(Problem::refused("not approved; nothing was done").into());
     }
     finish(plan, &design, drivers, run, printer, interrupts).await
+}
+
+/// What becomes of a run that did not come to its end: it is gone on with (how that ended), or given up. `None` where there is none any more.
+async fn settle(design: &Design, options: &RunOptions, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Option<Exit>> {
+    let Some(store) = state::existing(&design.settings, &design.site.name.value)? else { return Ok(None) };
+    let Some((run, text)) = control::unfinished(store.as_ref())? else { return Ok(None) };
+    let id = &run.id;
+    if options.auto_approve || !approve::can_ask() {
+        let help = format!(
+            "`drydock resume {id}` goes on with it; `drydock runs abandon {id}` gives it up, and a new plan sees what it did; \
+             `drydock runs show {id}` shows it"
+        );
+        return Err(Problem::refused(text).help(help).into());
+    }
+    let question = "  `resume` goes on with it, `abandon` gives it up and plans anew, `show` shows it, anything else ends: ";
+    printer.stderr(&format!("\n{text}"));
+    loop {
+        match approve::line(question, printer, interrupts).await?.as_deref() {
+            Some("resume") => {
+                let resume = Resume { run: Some(id.clone()), parallelism: options.parallelism, json: options.json };
+                return Box::pin(resume::go_on(&resume, design, printer, interrupts)).await.map(Some);
+            }
+            Some("abandon") => {
+                printer.note(&control::abandon(store.as_ref(), &run)?);
+                return Ok(None);
+            }
+            Some("show") => printer.stderr(&control::shown(store.as_ref(), &run, printer)?),
+            _ if interrupts.graceful.is_cancelled() => {
+                printer.stderr("");
+                return Ok(Some(Exit::Interrupted));
+            }
+            _ => return Err(Problem::refused(format!("run {id} stays as it is; nothing was done")).into()),
+        }
+    }
 }
 
 async fn make(design: &Design, drivers: &Drivers, options: &PlanOptions) -> anyhow::Result<Plan> {

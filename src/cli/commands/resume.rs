@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::cli::args::{Resume, Sources};
 use crate::cli::exit::Exit;
+use crate::cli::ops::design::Design;
 use crate::cli::ops::drivers::Drivers;
 use crate::cli::ops::run::{self, Work};
 use crate::cli::ops::{design, state};
@@ -22,6 +23,11 @@ pub async fn run(args: &Resume, from: &Sources, printer: &Printer, interrupts: &
         }
         design => design?,
     };
+    go_on(args, &design, printer, interrupts).await
+}
+
+/// Goes on with a run; its credentials come from this design.
+pub(super) async fn go_on(args: &Resume, design: &Design, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
     let Some(store) = state::existing(&design.settings, &design.site.name.value)? else {
         return Err(Problem::new("there is no run yet").help("`drydock apply` begins one").into());
     };
@@ -30,10 +36,14 @@ pub async fn run(args: &Resume, from: &Sources, printer: &Printer, interrupts: &
         printer.result(&format!("run {} is done: nothing is left to resume\n", row.id))?;
         return Ok(Exit::Done);
     }
+    if row.abandoned_ms.is_some() {
+        let message = format!("run {} was abandoned", row.id);
+        return Err(Problem::refused(message).help("`drydock plan` sees what it did, and plans the rest").into());
+    }
     let plan = state::plan(store.as_ref(), &row.id)?;
-    let drivers = Drivers::for_plan(&design, &plan, printer).await?;
+    let drivers = Drivers::for_plan(design, &plan, printer).await?;
     let store: Arc<dyn Store> = store;
-    drivers.give_user_data(&design, &plan);
+    drivers.give_user_data(design, &plan);
     let work = Work { plan, resume: Some(&row.id), parallelism: args.parallelism, json: args.json };
     let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
     let closed = drivers.close().await;

@@ -3,12 +3,12 @@
 use crate::cli::args::{Format, Runs, RunsCommand, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::confirmations::{self, MANUAL};
-use crate::cli::ops::{run as runs, state};
+use crate::cli::ops::{control, run as runs, state};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::report;
 use crate::run::Status;
-use crate::store::Store as _;
+use crate::store::{RunRequest, Store as _};
 
 /// Runs the command.
 pub async fn run(args: &Runs, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
@@ -16,7 +16,32 @@ pub async fn run(args: &Runs, from: &Sources, printer: &Printer) -> anyhow::Resu
         None | Some(RunsCommand::List) => list(from, printer).await,
         Some(RunsCommand::Show { run }) => show(run.as_deref(), from, printer).await,
         Some(RunsCommand::Confirm { run, node }) => confirm(run, node, from, printer).await,
+        Some(RunsCommand::Stop { run, now: false }) => ask(run.as_deref(), RunRequest::Stop, from, printer).await,
+        Some(RunsCommand::Stop { run, now: true }) => ask(run.as_deref(), RunRequest::StopNow, from, printer).await,
+        Some(RunsCommand::Pause { run }) => ask(run.as_deref(), RunRequest::Pause, from, printer).await,
+        Some(RunsCommand::Continue { run }) => ask(run.as_deref(), RunRequest::Continue, from, printer).await,
+        Some(RunsCommand::Abandon { run }) => abandon(run, from, printer).await,
     }
+}
+
+fn no_run() -> Problem {
+    Problem::new("there is no run yet").help("`drydock apply` begins one")
+}
+
+/// Asks something of a run, whichever process it has.
+async fn ask(id: Option<&str>, request: RunRequest, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
+    let store = state::of_folder(from).await?.ok_or_else(no_run)?;
+    let said = control::ask(store.as_ref(), id, request)?;
+    printer.result(&said)?;
+    Ok(Exit::Done)
+}
+
+async fn abandon(id: &str, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
+    let store = state::of_folder(from).await?.ok_or_else(no_run)?;
+    let run = state::run(store.as_ref(), Some(id))?;
+    printer.result(&control::abandon(store.as_ref(), &run)?)?;
+    printer.note("next: `drydock plan` shows what is left to do");
+    Ok(Exit::Done)
 }
 
 async fn list(from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
@@ -35,7 +60,7 @@ async fn list(from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
 
 async fn show(id: Option<&str>, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     let Some(store) = state::of_folder(from).await? else {
-        return Err(Problem::new("there is no run yet").help("`drydock apply` begins one").into());
+        return Err(no_run().into());
     };
     let run = state::run(store.as_ref(), id)?;
     let plan = state::plan(store.as_ref(), &run.id)?;
@@ -52,7 +77,7 @@ async fn show(id: Option<&str>, from: &Sources, printer: &Printer) -> anyhow::Re
 /// Confirms what the run waits for at a node. The run sees it the next time it looks, or when it is resumed.
 async fn confirm(run: &str, node: &str, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     let Some(store) = state::of_folder(from).await? else {
-        return Err(Problem::new("there is no run yet").help("`drydock apply` begins one").into());
+        return Err(no_run().into());
     };
     let run = state::run(store.as_ref(), Some(run))?;
     let name = node.strip_prefix("node.").or_else(|| node.strip_prefix("node=")).unwrap_or(node);

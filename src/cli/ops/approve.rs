@@ -27,11 +27,18 @@ pub fn nobody() -> anyhow::Error {
 
 /// Asks for exactly this answer; false for any other, for the end of input and for Ctrl-C.
 pub async fn ask(question: &str, answer: &str, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<bool> {
-    printer.prompt(&format!("\n{question}\n  only `{answer}` is accepted: "));
+    let line = line(&format!("\n{question}\n  only `{answer}` is accepted: "), printer, interrupts).await?;
+    Ok(line.as_deref() == Some(answer))
+}
+
+/// Asks for a line; `None` for the end of input and for Ctrl-C.
+pub async fn line(question: &str, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Option<String>> {
+    printer.prompt(question);
     let read = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         std::io::stdin().lock().read_line(&mut line).map(|_| line)
     });
-    let Some(line) = interrupts.unless(read).await else { return Ok(false) };
-    Ok(line??.trim() == answer)
+    let Some(line) = interrupts.unless(read).await else { return Ok(None) };
+    let line = line??;
+    Ok((!line.is_empty()).then(|| line.trim().to_owned()))
 }

@@ -19,11 +19,16 @@ pub const MANUAL: &str = "manual";
 
 /// Records that the user of this process did what an action of a run waits for; who that is.
 pub fn confirm(store: &dyn Store, run: &str, action: &str) -> Result<String, StoreError> {
-    let holder = Holder::current();
-    let by = format!("{}@{}", holder.user, holder.host);
+    let by = user();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64);
     store.confirm(run, action, &by, now)?;
     Ok(by)
+}
+
+/// The user of this process, and where.
+pub fn user() -> String {
+    let holder = Holder::current();
+    format!("{}@{}", holder.user, holder.host)
 }
 
 impl InState {

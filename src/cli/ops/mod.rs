@@ -3,6 +3,7 @@
 pub mod approve;
 pub mod build_file;
 pub mod confirmations;
+pub mod control;
 pub mod design;
 pub mod discover;
 pub mod drivers;

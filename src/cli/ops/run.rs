@@ -94,10 +94,12 @@ pub async fn carry_out(
     let ended = ended.map_err(problem)?;
     if !json {
         let info = state::info(store.as_ref(), &state::run(store.as_ref(), Some(&ended.run))?)?;
-        printer.result(&match printer.format() {
+        let shown = printer.result(&match printer.format() {
             Format::Json => format!("{:#}\n", report::run_json(&info, &actions, &ended.state)),
             Format::Text => report::run_summary(&info, &actions, &ended.state, &printer.text_options()),
-        })?;
+        });
+        // A terminal that was closed takes nothing; what happened is in the state.
+        shown.or_else(|error| if interrupts.is_hung_up() && printer.out().is_none() { Ok(()) } else { Err(error) })?;
     }
     if left_out > 0 {
         let what = if left_out == 1 { "1 thing was" } else { &format!("{left_out} things were") };

@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::diff::Memory;
 use crate::plan::Plan;
 use crate::report::RunInfo;
-use crate::store::{RunRow, SqliteStore, Store};
+use crate::store::{RunRow, SqliteStore, Store, paused_by};
 
 /// Opens the state; creates it if there is none yet.
 pub fn open(settings: &Settings, site: &str) -> anyhow::Result<Arc<SqliteStore>> {
@@ -74,5 +74,7 @@ pub fn info(store: &dyn Store, run: &RunRow) -> anyhow::Result<RunInfo> {
         ended_ms: run.ended_ms,
         outcome: run.outcome,
         running,
+        paused: paused_by(&store.requests(&run.id, 0)?).map(str::to_owned),
+        abandoned: run.abandoned_ms.is_some(),
     })
 }

@@ -77,6 +77,9 @@ impl Screen {
         let (done, all) = self.tracker.actions_done();
         let (nodes_done, nodes) = self.tracker.nodes_done();
         self.page(|page| {
+            if self.tracker.paused().is_some() {
+                page.put(Look::Yellow, "paused").text(", ");
+            }
             page.text(&format!("{done}/{all} actions"));
             if nodes > 0 {
                 page.text(&format!(", {nodes_done} of {nodes} nodes"));

@@ -212,6 +212,11 @@ impl Tracker {
         self.failed
     }
 
+    /// Who has the run paused.
+    pub(super) fn paused(&self) -> Option<&str> {
+        self.state.paused()
+    }
+
     /// Nodes done and in all.
     pub(super) fn nodes_done(&self) -> (usize, usize) {
         (self.nodes_done, self.branches.len())

@@ -2,9 +2,9 @@
 
 use super::super::paint::Look;
 use super::super::plan_text::count;
-use super::super::runs::{class_name, outcome_look, outcome_words};
+use super::super::runs::{class_name, outcome_look, outcome_words, under_way_line};
 use super::super::time::{clock, took};
-use super::tracker::Tracker;
+use super::tracker::{Active, Tracker};
 use crate::run::{AttemptOutcome, Event, EventKind, Severity};
 
 /// How much an event matters to somebody who watches.
@@ -52,7 +52,10 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
             format!("run {run} of {site}: {goal}, {} (times are UTC)", count(*actions as usize, "action")),
         ),
         EventKind::RunResumed { done } => {
-            Said::new(Weight::Notable, "", Look::Bold, format!("the run goes on; {} done already", count(*done as usize, "action")))
+            let mut said =
+                Said::new(Weight::Notable, "", Look::Bold, format!("the run goes on; {} done already", count(*done as usize, "action")));
+            said.below.extend(before.paused().map(|by| (Look::Yellow, format!("it is paused by {by}: {CONTINUE}"))));
+            said
         }
         EventKind::AttemptResolved { .. } => return None,
         EventKind::AttemptIntent { action, attempt } => {
@@ -92,6 +95,29 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
             let what = if what.is_empty() { String::new() } else { format!("{what}: ") };
             Said::new(weight, who, look, format!("{what}{word}{text}"))
         }
+        EventKind::RunStopping { by, now } => {
+            let by = by.as_ref().map(|by| format!(", as {by} asked for")).unwrap_or_default();
+            let how = if *now { "at once" } else { "at a safe point: nothing new is started" };
+            let active = before.active();
+            let rest = if active.is_empty() { "nothing is under way" } else { "under way:" };
+            let mut said = Said::new(Weight::Notable, "", Look::Yellow, format!("stopping {how}{by}; {rest}"));
+            said.below = active.iter().take(UNDER_WAY).map(|a| (Look::Plain, active_line(a, before, event.at_ms))).collect();
+            if active.len() > UNDER_WAY {
+                said.below.push((Look::Dim, format!("… and {} more", active.len() - UNDER_WAY)));
+            }
+            said
+        }
+        EventKind::RunPaused { by } => {
+            Said::new(Weight::Notable, "", Look::Yellow, format!("paused by {by}: what runs goes on, {CONTINUE}"))
+        }
+        EventKind::RunContinued { by } => Said::new(Weight::Notable, "", Look::Bold, format!("continued by {by}")),
+        EventKind::RunAbandoned { by, under_way } => {
+            let begun = match under_way.len() {
+                0 => String::new(),
+                n => format!("; {} begun and not confirmed", count(n, "action")),
+            };
+            Said::new(Weight::Notable, "", Look::Yellow, format!("abandoned by {by}{begun}"))
+        }
         EventKind::RunInterrupted { under_way } => {
             let rest = match under_way.len() {
                 0 => "nothing is under way at the site".to_owned(),
@@ -104,6 +130,17 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
         }
     };
     Some(said)
+}
+
+/// What a paused run waits for.
+const CONTINUE: &str = "nothing new is started until `drydock runs continue`";
+
+/// Lines of what is under way when a run is asked to stop.
+const UNDER_WAY: usize = 30;
+
+fn active_line(active: &Active, tracker: &Tracker, now_ms: u64) -> String {
+    let label = tracker.label_at(active.index);
+    under_way_line(&label.who, &label.what, Some(now_ms.saturating_sub(active.since_ms)), &active.detail)
 }
 
 fn ended(who: &str, what: &str, attempt: u32, outcome: &AttemptOutcome, time: Option<&str>) -> Said {
