@@ -13,7 +13,7 @@ use drydock::apply::{Drivers, Engine, Options};
 use drydock::build::{Binding, Endpoint, Machine, Provisioner};
 use drydock::diff::{NodeStage, Stage};
 use drydock::driver::{Begun, Call, Driver, DriverError, ErrorClass, NodeDriver, Observation};
-use drydock::plan::{Digests, Goal, Limits, Plan, Sealed};
+use drydock::plan::{Digests, FailureRules, Goal, Limits, Plan, Sealed};
 use drydock::run::RunOutcome;
 use drydock::store::{SqliteStore, Store as _};
 
@@ -122,6 +122,7 @@ fn plan(nodes: usize, parallelism: u32) -> Plan {
         endpoints: Vec::new(),
         allow: Vec::new(),
         limits: Limits { nodes_in_flight: many, parallelism, power_ups_per_rack: many, unavailable_per_rack: many, max_failures: many },
+        failures: FailureRules::default(),
         bindings: BTreeMap::new(),
         nodes: stages,
         generations: BTreeMap::new(),

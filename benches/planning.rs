@@ -79,6 +79,7 @@ fn main() {
         memory: &Memory::default(),
         policy: &policy,
         limits: &limits,
+        failures: &drydock::plan::FailureRules::default(),
         timeouts_s: &BTreeMap::new(),
         warnings: &[],
     })

@@ -26,9 +26,26 @@ pub enum ErrorClass {
     Timeout,
     /// The outcome cannot be told; a person must look.
     Inconclusive,
+    /// A defect of drydock, or a plan of another version of it. Nothing was refused by the site.
+    Bug,
 }
 
 impl ErrorClass {
+    /// All classes.
+    pub const ALL: [Self; 11] = [
+        Self::Transient,
+        Self::Busy,
+        Self::NotReady,
+        Self::Rejected,
+        Self::Settings,
+        Self::Credentials,
+        Self::Precondition,
+        Self::Failed,
+        Self::Timeout,
+        Self::Inconclusive,
+        Self::Bug,
+    ];
+
     /// Whether waiting and repeating may help.
     pub fn is_retryable(self) -> bool {
         matches!(self, Self::Transient | Self::Busy | Self::NotReady)

@@ -1,18 +1,20 @@
 //! The one task that owns the truth of a run: folds events, starts executors, decides.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::action::{Action, ActionKind, ErrorClass};
 use crate::build::Binding;
 use crate::driver::{Call, DriverError};
-use crate::run::{AttemptOutcome, EVENT_VERSION, Event, EventKind, Grant, RetryPolicy, RunOutcome, RunState, Scheduler};
+use crate::run::{
+    AttemptOutcome, EVENT_VERSION, Event, EventKind, FailedAttempt, GivenUp, Grant, RetryPolicy, RunOutcome, RunState, Scheduler,
+};
 use crate::store::{Ack, Journal, Record, RequestRow, StoreError, Write};
 
 use super::EngineError;
@@ -63,6 +65,8 @@ struct Live {
     attempt: u32,
     /// Failures in this process.
     failures: u32,
+    /// Class of the latest ones, and since when, in engine time.
+    failing: Option<(ErrorClass, u64)>,
     /// Engine time of its first attempt in this process, and the end of its time limit.
     since: Option<(u64, u64)>,
     /// Since when polls have shown nothing of what was begun, in engine time.
@@ -72,7 +76,10 @@ struct Live {
     look: Option<(u64, u64)>,
     /// What the last poll could not tell.
     unknown: Option<String>,
-    poll_failing: bool,
+    /// Since when polls fail, in engine time, and with what.
+    unheard: Option<(u64, String)>,
+    /// When the site last showed something new, in engine time; the time in which nothing could be heard does not count.
+    progress: u64,
     /// Whether the intent is of this process.
     begun_here: bool,
 }
@@ -107,6 +114,8 @@ pub(super) struct Dispatcher {
     lost_after_ms: u64,
     resumed_at_least_ms: u64,
     executors: JoinSet<()>,
+    /// Which action each of them is for.
+    attempts: HashMap<task::Id, u32>,
     executing: usize,
     sender: mpsc::UnboundedSender<Message>,
     messages: mpsc::UnboundedReceiver<Message>,
@@ -137,6 +146,7 @@ impl Dispatcher {
             lost_after_ms: setup.lost_after.as_millis() as u64,
             resumed_at_least_ms: setup.resumed_at_least.as_millis() as u64,
             executors: JoinSet::new(),
+            attempts: HashMap::new(),
             executing: 0,
             sender,
             messages,
@@ -176,15 +186,15 @@ impl Dispatcher {
                         self.start_what_may();
                     }
                 }
-                Some(ended) = self.executors.join_next(), if !self.executors.is_empty() => {
+                Some(ended) = self.executors.join_next_with_id(), if !self.executors.is_empty() => {
                     // They end in waves: all that have, at once.
                     let mut next = Some(ended);
                     while let Some(ended) = next {
-                        if let Err(error) = ended {
-                            self.executing = self.executing.saturating_sub(1);
-                            self.fail(EngineError::Internal(error.to_string()));
+                        match ended {
+                            Ok((id, ())) => drop(self.attempts.remove(&id)),
+                            Err(error) => self.broke(&error),
                         }
-                        next = self.executors.try_join_next();
+                        next = self.executors.try_join_next_with_id();
                     }
                 }
                 () = sleep_until(wakeup), if wakeup.is_some() => self.tick(),
@@ -318,7 +328,22 @@ impl Dispatcher {
             deadline: self.cx.instant(deadline),
         };
         self.executing += 1;
-        self.executors.spawn(attempt(Arc::clone(&self.cx), job, self.sender.clone()));
+        let executor = self.executors.spawn(attempt(Arc::clone(&self.cx), job, self.sender.clone()));
+        self.attempts.insert(executor.id(), index);
+    }
+
+    /// An executor ended without an answer: a defect, which costs its own action and nothing else.
+    fn broke(&mut self, error: &JoinError) {
+        self.executing = self.executing.saturating_sub(1);
+        let Some(index) = self.attempts.remove(&error.id()) else {
+            return self.fail(EngineError::Internal(error.to_string()));
+        };
+        let action = self.action(index);
+        let what = error.to_string();
+        let error =
+            DriverError::new(ErrorClass::Bug, format!("{} of {} ended by a defect of drydock: {what}", action.kind, action.resource))
+                .hint("please report it with `drydock runs show`; `drydock resume` looks at what was begun, and tries again");
+        self.failed(index, error);
     }
 
     fn handle(&mut self, message: Message) {
@@ -421,11 +446,22 @@ impl Dispatcher {
         live.failures += 1;
         let (attempt, failures) = (live.attempt, live.failures);
         let (since, deadline) = live.since.unwrap_or((now, now));
-        let retry = self.retry.next_attempt(error.class, failures, now, deadline, random());
-        live.phase = if retry.is_some() { Phase::Backoff } else { Phase::Idle };
-        if retry.is_none() && error.class.is_retryable() {
-            error.message = format!("{} (given up after {failures} attempts in {} s)", error.message, (now - since) / 1000);
+        let since_ms = match live.failing {
+            Some((class, since)) if class == error.class => since,
+            _ => now,
+        };
+        live.failing = Some((error.class, since_ms));
+        let retry_after_ms = error.retry_after.map(|d| d.as_millis() as u64);
+        let failed = FailedAttempt { class: error.class, failures, since_ms, retry_after_ms };
+        let retry = self.retry.next_attempt(failed, now, deadline, random());
+        live.phase = if retry.is_ok() { Phase::Backoff } else { Phase::Idle };
+        if let Err(why) = retry
+            && error.class.is_retryable()
+        {
+            let attempts = if failures == 1 { "1 attempt".to_owned() } else { format!("{failures} attempts") };
+            error.message = format!("{} (given up after {attempts} in {} s{})", error.message, (now - since) / 1000, given_up(why, failed));
         }
+        let retry = retry.ok();
         let writes = if retry.is_none() { writes_when_failed(action, &error) } else { Vec::new() };
         let outcome = if error.class == ErrorClass::Precondition {
             AttemptOutcome::Refused { message: error.message, hint: error.hint }
@@ -440,6 +476,22 @@ impl Dispatcher {
         } else if self.scheduler.failed(index) {
             let failed_nodes = self.scheduler.failed_nodes();
             self.record(EventKind::BranchesStopped { failed_nodes }, Vec::new());
+        }
+    }
+}
+
+/// Why it is not tried again, where that is not simply the time limit of the action.
+fn given_up(why: GivenUp, failed: FailedAttempt) -> String {
+    match why {
+        GivenUp::Lasting | GivenUp::TimeLimit => String::new(),
+        GivenUp::AsksFor(ms) => format!("; the other side asks to be left alone for {} s, which is longer than its time limit", ms / 1000),
+        GivenUp::Patience(ms) => {
+            let class = match failed.class {
+                ErrorClass::Transient => "transient",
+                ErrorClass::Busy => "busy",
+                _ => "not_ready",
+            };
+            format!("; `retries.{class}` has it tried for {} s in a row", ms / 1000)
         }
     }
 }

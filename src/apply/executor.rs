@@ -191,7 +191,7 @@ async fn prerequisites(cx: &Context, job: &Job, driver: &dyn Driver, reads: &Rea
 }
 
 fn unresolved(error: ResolveError) -> DriverError {
-    DriverError { class: ErrorClass::Precondition, message: error.message, hint: error.hint }
+    DriverError { hint: error.hint, ..DriverError::new(ErrorClass::Precondition, error.message) }
 }
 
 /// What would be missing after the release, as the reason why there is none.
@@ -206,6 +206,7 @@ fn unfit(resource: &str, error: DriverError) -> DriverError {
         hint: error.hint.or_else(|| {
             Some("the site has changed since the plan was made: put it back, or plan again and review what is different".to_owned())
         }),
+        retry_after: None,
     }
 }
 

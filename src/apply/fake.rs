@@ -31,6 +31,10 @@ pub(super) struct Script {
     pub unknown: bool,
     /// How long `begin` takes.
     pub latency: Duration,
+    /// How long errors of `begin` ask to be left alone.
+    pub retry_after: Option<Duration>,
+    /// `begin` has a defect.
+    pub panics: bool,
 }
 
 #[derive(Debug, Default)]
@@ -138,12 +142,13 @@ impl Driver for FakeSite {
             inner.scripts.entry(call.action.clone()).or_default().clone()
         };
         tokio::time::sleep(script.latency).await;
+        assert!(!script.panics, "a defect of the driver");
         let mut inner = self.inner();
         inner.calls -= 1;
         let mine = inner.scripts.entry(call.action.clone()).or_default();
         if !mine.begin_errors.is_empty() {
             let class = mine.begin_errors.remove(0);
-            return Err(DriverError::new(class, "fake refusal").hint("look"));
+            return Err(DriverError::new(class, "fake refusal").hint("look").after(script.retry_after));
         }
         let vanishes = mine.lost_effects > 0;
         mine.lost_effects = mine.lost_effects.saturating_sub(1);

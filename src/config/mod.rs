@@ -1,10 +1,11 @@
 //! Settings: `drydock.yaml` of a site folder.
 //!
 //! In: the text of `drydock.yaml`. Out: [`Settings`], or problems with `file:line:column` and what to do. Unknown keys are errors with a suggestion;
-//! secrets are references that [`crate::secret`] resolves, never values. Imports `action`, `check`, `diff`, `plan` and `yaml`.
+//! secrets are references that [`crate::secret`] resolves, never values. Imports `action`, `check`, `diff`, `plan`, `run` and `yaml`.
 
 mod design;
 mod error;
+mod failures;
 mod load;
 mod machines;
 mod rules;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use design::{DesignEntry, PeglegEntry, UrlEntry};
 pub use error::{ConfigError, Problem};
+pub use failures::Retries;
 pub use load::{DEFAULT_STATE, SETTINGS_FILE, load, parse};
 pub use machines::{MachineRule, NodeSelector};
 pub use schema::settings_schema;

@@ -3,8 +3,9 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::design::{DeckhandMapping, DesignEntry, PeglegEntry};
+use super::failures::Timeouts;
 use super::rules::{LEVELS, Rules};
-use super::types::{FailureLimit, File, SecretRef, Timeouts};
+use super::types::{FailureLimit, File, SecretRef};
 use super::units::Minutes;
 use crate::action::ActionKind;
 
@@ -43,8 +44,12 @@ schema_by_hand!(FailureLimit, |_: &mut SchemaGenerator| json_schema!({
 
 schema_by_hand!(Timeouts, |generator: &mut SchemaGenerator| {
     let limit = generator.subschema_for::<Minutes>();
-    let kinds: serde_json::Map<String, serde_json::Value> =
+    let mut kinds: serde_json::Map<String, serde_json::Value> =
         ActionKind::ALL.iter().map(|kind| (kind.name().to_owned(), limit.clone().to_value())).collect();
+    let no_progress = json_schema!({
+        "description": "Time limits without progress by kind of action", "type": "object", "properties": kinds, "additionalProperties": false,
+    });
+    kinds.insert("no_progress".to_owned(), no_progress.to_value());
     json_schema!({"description": "Time limits by kind of action", "type": "object", "properties": kinds, "additionalProperties": false})
 });
 

@@ -9,13 +9,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::failures::{OnFailureSetting, Retries, Timeouts, on_failure};
 use super::machines::MachineRule;
 use super::rules::Rules;
-use super::{ByteCount, DesignEntry, Minutes, TimeSpan};
+use super::{ByteCount, DesignEntry, TimeSpan};
 use crate::action::ActionKind;
 use crate::action::params::ConfigureHardware;
 use crate::check::Policy;
-use crate::plan::Limits;
+use crate::plan::{Limits, OnFailure};
 
 /// All settings of a site.
 #[derive(Debug, Clone)]
@@ -40,6 +41,12 @@ pub struct Settings {
     pub guards: Guards,
     /// Time limits by kind of action, where they differ from the default.
     pub timeouts: BTreeMap<ActionKind, std::time::Duration>,
+    /// Time limits without progress by kind of action, where they differ from the default.
+    pub no_progress: BTreeMap<ActionKind, std::time::Duration>,
+    /// How long failures are tried again.
+    pub retries: Retries,
+    /// What becomes of a node whose branch failed.
+    pub on_failure: OnFailure,
     /// What `verify` looks at beside the site itself.
     pub verify: VerifySettings,
     /// How bad findings of single rules are.
@@ -402,6 +409,11 @@ pub(super) struct File {
     pub(super) limits: LimitSettings,
     pub(super) guards: Guards,
     pub(super) timeouts: Timeouts,
+    pub(super) retries: Retries,
+    /// What becomes of a node whose branch failed; leave if not given.
+    #[schemars(with = "OnFailureSetting")]
+    #[serde(deserialize_with = "on_failure")]
+    pub(super) on_failure: OnFailure,
     pub(super) verify: VerifySettings,
     pub(super) rules: Rules,
     /// Where pages of rules are published, for links in reports: a URL with `{code}`
@@ -421,6 +433,8 @@ impl Default for File {
             limits: LimitSettings::default(),
             guards: Guards::default(),
             timeouts: Timeouts::default(),
+            retries: Retries::default(),
+            on_failure: OnFailure::default(),
             verify: VerifySettings::default(),
             rules: Rules::default(),
             rule_pages: None,
@@ -432,36 +446,6 @@ impl Default for File {
 /// The section is there; another module decodes it.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     de::IgnoredAny::deserialize(deserializer).map(|_| true)
-}
-
-/// `timeouts:`: kind of action → time limit.
-#[derive(Debug, Default)]
-pub(super) struct Timeouts(pub(super) BTreeMap<ActionKind, std::time::Duration>);
-
-impl<'de> Deserialize<'de> for Timeouts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct V;
-        impl<'de> Visitor<'de> for V {
-            type Value = Timeouts;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a mapping from kinds of actions to durations, such as `deploy_node: 45m`")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Timeouts, A::Error> {
-                let mut out = BTreeMap::new();
-                while let Some(name) = map.next_key::<String>()? {
-                    let Some(kind) = ActionKind::ALL.iter().copied().find(|k| k.name() == name) else {
-                        let names: Vec<String> = ActionKind::ALL.iter().map(|k| format!("`{}`", k.name())).collect();
-                        return Err(de::Error::custom(format!("unknown field `{name}`, expected one of {}", names.join(", "))));
-                    };
-                    out.insert(kind, map.next_value::<Minutes>()?.0);
-                }
-                Ok(Timeouts(out))
-            }
-        }
-        deserializer.deserialize_map(V)
-    }
 }
 
 impl<'de> Deserialize<'de> for FailureLimit {

@@ -225,7 +225,7 @@ impl<M: Managed> Levels<M> {
     }
 
     fn slot(&self, node: Option<&str>, what: &str) -> Result<&Slot<M>, DriverError> {
-        let node = node.ok_or_else(|| DriverError::new(ErrorClass::Rejected, format!("{what} names no node")))?;
+        let node = node.ok_or_else(|| DriverError::new(ErrorClass::Bug, format!("{what} names no node")))?;
         self.nodes.get(node).ok_or_else(|| {
             DriverError::new(ErrorClass::Rejected, format!("node {node} is not driven by {}", self.name))
                 .hint("its `oob.type` may have changed since the plan was made: plan again")
@@ -233,7 +233,7 @@ impl<M: Managed> Levels<M> {
     }
 
     fn not_mine(&self, kind: ActionKind) -> DriverError {
-        DriverError::new(ErrorClass::Rejected, format!("the {} driver has no action {kind}", self.name))
+        DriverError::new(ErrorClass::Bug, format!("the {} driver has no action {kind}", self.name))
     }
 
     /// Observes all calls, machines side by side; one entry per call, in order.
@@ -243,7 +243,7 @@ impl<M: Managed> Levels<M> {
         for (i, call) in calls.iter().enumerate() {
             match call.node.as_deref() {
                 Some(node) => by_node.entry(node).or_default().push(i),
-                None => out[i] = Some(Err(DriverError::new(ErrorClass::Rejected, format!("{} names no node", call.kind)))),
+                None => out[i] = Some(Err(DriverError::new(ErrorClass::Bug, format!("{} names no node", call.kind)))),
             }
         }
         let mut tasks = JoinSet::new();

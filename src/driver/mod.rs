@@ -15,5 +15,8 @@ mod program;
 pub mod redfish;
 mod types;
 
+#[cfg(test)]
+mod failure_table;
+
 pub use crate::action::ErrorClass;
 pub use types::{Begun, BmcEndpoint, Call, Driver, DriverError, NodeDriver, Observation, OobDriver};

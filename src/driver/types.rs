@@ -19,12 +19,21 @@ pub struct DriverError {
     pub message: String,
     /// What to do.
     pub hint: Option<String>,
+    /// How long the other side asks to be left alone.
+    pub retry_after: Option<Duration>,
 }
 
 impl DriverError {
     /// An error of a class.
     pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), hint: None }
+        Self { class, message: message.into(), hint: None, retry_after: None }
+    }
+
+    /// Adds how long the other side asks to be left alone.
+    #[must_use]
+    pub fn after(mut self, retry_after: Option<Duration>) -> Self {
+        self.retry_after = retry_after;
+        self
     }
 
     /// Adds what to do.
@@ -63,7 +72,8 @@ impl Call {
     /// When they are not of that structure (a plan of another version).
     pub fn params<T: serde::de::DeserializeOwned>(&self) -> Result<T, DriverError> {
         serde_json::from_value(self.params.clone()).map_err(|e| {
-            DriverError::new(ErrorClass::Rejected, format!("parameters of {} on {} do not fit: {e}", self.kind, self.resource))
+            DriverError::new(ErrorClass::Bug, format!("parameters of {} on {} do not fit: {e}", self.kind, self.resource))
+                .hint("the plan may be of another version of drydock: plan again")
         })
     }
 }

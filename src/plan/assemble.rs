@@ -1,9 +1,9 @@
 //! From design and facts to a plan: one pure function.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{Allowance, Digests, Limits, Plan};
+use super::{Allowance, Digests, FailureRules, Limits, Plan};
 use crate::action::{Action, ActionKind, Effect, JsonDigest};
 use crate::build::{Build, Fact};
 use crate::diff::{AttributeChange, Change, Comparison, Memory, Policy, Stage, compare};
@@ -28,6 +28,8 @@ pub struct Inputs<'a> {
     pub policy: &'a Policy,
     /// Limits of the run.
     pub limits: &'a Limits,
+    /// What a run does about trouble.
+    pub failures: &'a FailureRules,
     /// Time limits in seconds that differ from the defaults.
     pub timeouts_s: &'a BTreeMap<crate::action::ActionKind, u32>,
     /// Warnings of the design's check, one line each.
@@ -83,6 +85,7 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
         endpoints: inputs.build.endpoints.clone(),
         allow: inputs.policy.allow.iter().map(|(effect, s)| Allowance { effect: *effect, selector: s.to_string() }).collect(),
         limits: inputs.limits.clone(),
+        failures: inputs.failures.clone(),
         bindings,
         nodes,
         generations,
@@ -98,6 +101,9 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
         digests: Digests { design: inputs.design_digest.to_owned(), ..Digests::default() },
         sealed: super::Sealed::default(),
     };
+    // Of kinds that it has.
+    let kinds: BTreeSet<ActionKind> = plan.actions.iter().map(|a| a.kind).collect();
+    plan.failures.no_progress_s.retain(|kind, _| kinds.contains(kind));
     plan.digests.build = facts_used(&plan, inputs.build);
     plan.digests.intent = intent(&plan);
     plan.expected_s = expected_s(&plan.actions, &inputs.memory.durations_ms);
@@ -151,6 +157,7 @@ fn intent(plan: &Plan) -> String {
     digest.text(",\"selection\":").json(&plan.selection);
     digest.text(",\"allow\":").json(&plan.allow);
     digest.text(",\"limits\":").json(&plan.limits);
+    digest.text(",\"on_failure\":").json(&plan.failures.on_failure);
     digest.text(",\"changes\":[");
     let mut pieces = Pieces::new(|a| serde_json::to_string(&(&a.path, &a.after, a.effect)));
     for (i, c) in plan.changes.iter().enumerate() {

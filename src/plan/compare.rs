@@ -78,6 +78,10 @@ fn whole(approved: &Plan, live: &Plan, out: &mut BTreeSet<Excess>) {
     for allowance in live.allow.iter().filter(|a| !approved.allow.contains(a)) {
         out.insert(plan(format!("is allowed {}={}, which the reviewed plan is not", allowance.effect, allowance.selector)));
     }
+    if approved.failures.on_failure != live.failures.on_failure {
+        let (a, l) = (approved.failures.on_failure.name(), live.failures.on_failure.name());
+        out.insert(plan(format!("does {l} with a node that fails, reviewed is {a}")));
+    }
     let (a, l) = (&approved.limits, &live.limits);
     for (name, approved, live) in [
         ("nodes_in_flight", a.nodes_in_flight, l.nodes_in_flight),

@@ -18,4 +18,4 @@ pub use assemble::{Inputs, PlanError, assemble};
 pub use compare::{Difference, Excess, differences, excess};
 pub use digest::design_digest;
 pub use file::{read, write};
-pub use types::{Allowance, Digests, FORMAT, Limits, Plan, Sealed};
+pub use types::{Allowance, Digests, FORMAT, FailureRules, Limits, OnFailure, Plan, Sealed};

@@ -46,6 +46,7 @@ pub(crate) fn plan(actions: Vec<Action>) -> Plan {
             unavailable_per_rack: 100_000,
             max_failures: 100_000,
         },
+        failures: super::FailureRules::default(),
         bindings: BTreeMap::new(),
         nodes: nodes.collect(),
         generations,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, Effect};
+use crate::action::{Action, ActionKind, Effect};
 use crate::build::{Binding, Endpoint};
 use crate::diff::{Blocked, Change, Goal, HeldBack, NodeStage, NotManaged, Orphan};
 
@@ -36,6 +36,40 @@ pub struct Limits {
     pub unavailable_per_rack: u32,
     /// Failed nodes after which no new branch is started.
     pub max_failures: u32,
+}
+
+/// What becomes of a node whose branch failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// It stays as it is.
+    #[default]
+    Leave,
+    /// Its machine is switched off over its BMC, unless it held an operating system when the plan was made.
+    PowerOff,
+    /// The provisioner marks its machine broken, with the reason.
+    MarkBroken,
+}
+
+impl OnFailure {
+    /// The name in settings and plans.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Leave => "leave",
+            Self::PowerOff => "power_off",
+            Self::MarkBroken => "mark_broken",
+        }
+    }
+}
+
+/// What a run does about trouble; all of it is in the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FailureRules {
+    /// Seconds without anything new from the site after which an action that is waited for is given up, by kind.
+    pub no_progress_s: BTreeMap<ActionKind, u32>,
+    /// What becomes of a node whose branch failed.
+    pub on_failure: OnFailure,
 }
 
 /// Digests: SHA-256, hex.
@@ -69,6 +103,8 @@ pub struct Plan {
     pub allow: Vec<Allowance>,
     /// Limits.
     pub limits: Limits,
+    /// What is done about trouble.
+    pub failures: FailureRules,
     /// Identity of each node that has actions.
     pub bindings: BTreeMap<String, Binding>,
     /// Stage of each node, now and then.

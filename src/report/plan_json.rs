@@ -53,6 +53,7 @@ pub fn plan_json(plan: &Plan) -> Value {
         "endpoints": plan.endpoints,
         "allow": plan.allow,
         "limits": plan.limits,
+        "failures": plan.failures,
         "nodes": plan.nodes,
         "changes": plan.changes,
         "actions": actions,

@@ -22,6 +22,7 @@ pub(super) fn nothing() -> Plan {
             simulated: false,
         }],
         limits: Limits { nodes_in_flight: 10, parallelism: 64, power_ups_per_rack: 2, unavailable_per_rack: 1, max_failures: 3 },
+        failures: crate::plan::FailureRules::default(),
         observed_at: 1_795_374_251,
         digests: Digests { design: digest("d"), build: digest("b"), intent: digest("1"), plan: digest("9f")[..64].to_owned() },
         ..testing::plan(Vec::new())

@@ -131,6 +131,10 @@ fn headline(page: &mut Page, plan: &Plan, verdict: Verdict) {
             format!("stops after {}", count(l.max_failures as usize, "failed node")),
         ];
         page.flow(Look::Plain, pieces, ", ", FACTS).end();
+        if let Some(words) = view::on_failure(plan) {
+            fact(page, "on failure");
+            page.words(Look::Yellow, words, FACTS).end();
+        }
     }
     if !plan.allow.is_empty() {
         fact(page, "allowed");

@@ -445,5 +445,6 @@ pub(super) fn class_name(class: ErrorClass) -> &'static str {
         ErrorClass::Timeout => "time limit",
         ErrorClass::Inconclusive => "inconclusive",
         ErrorClass::Settings => "settings",
+        ErrorClass::Bug => "defect of drydock",
     }
 }

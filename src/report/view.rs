@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::action::{Action, ActionKind, Effect};
 use crate::diff::{AttributeChange, Change, Stage};
-use crate::plan::Plan;
+use crate::plan::{OnFailure, Plan};
 
 /// What a plan comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -470,4 +470,13 @@ fn chain(steps: impl Iterator<Item = String>) -> Vec<String> {
         }
     }
     out.into_iter().map(|(step, n)| if n == 1 { step } else { format!("{step} ×{n}") }).collect()
+}
+
+/// What becomes of a node whose branch fails, in words; `None` where it stays as it is.
+pub(super) fn on_failure(plan: &Plan) -> Option<&'static str> {
+    match plan.failures.on_failure {
+        OnFailure::Leave => None,
+        OnFailure::PowerOff => Some("a node that fails is switched off, unless it held an operating system when this plan was made"),
+        OnFailure::MarkBroken => Some("a node that fails is marked broken at the provisioner"),
+    }
 }

@@ -16,7 +16,7 @@ pub use dag::{Dag, DagError};
 pub use event::{AttemptOutcome, EVENT_VERSION, Event, EventKind, RunOutcome, Severity};
 pub use rehearsal::{Rehearsal, Span, Use, guessed_ms, rehearse};
 pub use resolve::{ResolveError, has_late, resolve};
-pub use retry::RetryPolicy;
+pub use retry::{FailedAttempt, GivenUp, RetryPolicy};
 pub use scheduler::{Grant, Scheduler, Usage};
 pub use state::{Counts, NodeOutcome, RunState, Status, TaskRecord};
 

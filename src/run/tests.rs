@@ -121,25 +121,45 @@ fn a_resume_keeps_what_is_done_and_tries_the_rest_again() {
     assert!(!state.is_interrupted() && state.finished().is_none());
 }
 
+fn failed_attempt(class: ErrorClass, failures: u32) -> FailedAttempt {
+    FailedAttempt { class, failures, since_ms: 0, retry_after_ms: None }
+}
+
 #[test]
 fn retries_stay_inside_the_deadline() {
-    let policy = RetryPolicy { base_ms: 1000, max_ms: 60_000 };
-    let next = |class, failures, deadline, jitter| policy.next_attempt(class, failures, 0, deadline, jitter);
-    assert_eq!(next(ErrorClass::Transient, 1, 10_000, 0), Some(500));
-    assert_eq!(next(ErrorClass::Busy, 1, 10_000, 1000), Some(1000));
-    assert_eq!(next(ErrorClass::NotReady, 4, 10_000, 1000), Some(8000));
-    assert_eq!(next(ErrorClass::NotReady, 5, 10_000, 1000), None);
-    assert_eq!(next(ErrorClass::Transient, 4_000_000, u64::MAX, 1000), Some(60_000));
-    for class in [
-        ErrorClass::Rejected,
-        ErrorClass::Credentials,
-        ErrorClass::Precondition,
-        ErrorClass::Failed,
-        ErrorClass::Timeout,
-        ErrorClass::Inconclusive,
-    ] {
-        assert_eq!(next(class, 1, u64::MAX, 0), None, "{class:?}");
+    let policy = RetryPolicy { base_ms: 1000, max_ms: 60_000, ..RetryPolicy::default() };
+    let next = |class, failures, deadline, jitter| policy.next_attempt(failed_attempt(class, failures), 0, deadline, jitter);
+    assert_eq!(next(ErrorClass::Transient, 1, 10_000, 0), Ok(500));
+    assert_eq!(next(ErrorClass::Busy, 1, 10_000, 1000), Ok(1000));
+    assert_eq!(next(ErrorClass::NotReady, 4, 10_000, 1000), Ok(8000));
+    assert_eq!(next(ErrorClass::NotReady, 5, 10_000, 1000), Err(GivenUp::TimeLimit));
+    assert_eq!(next(ErrorClass::Transient, 4_000_000, u64::MAX, 1000), Ok(60_000));
+    for class in ErrorClass::ALL.into_iter().filter(|class| !class.is_retryable()) {
+        assert_eq!(next(class, 1, u64::MAX, 0), Err(GivenUp::Lasting), "{class:?}");
     }
+    assert_eq!(ErrorClass::ALL.into_iter().filter(|class| class.is_retryable()).count(), 3);
+}
+
+#[test]
+fn a_server_is_left_alone_for_as_long_as_it_asks() {
+    let policy = RetryPolicy { base_ms: 1000, max_ms: 60_000, ..RetryPolicy::default() };
+    let next = |asked, deadline| {
+        policy.next_attempt(FailedAttempt { retry_after_ms: Some(asked), ..failed_attempt(ErrorClass::Busy, 1) }, 0, deadline, 1000)
+    };
+    assert_eq!(next(20_000, 30_000), Ok(20_000));
+    assert_eq!(next(10, 30_000), Ok(1_000), "the backoff is longer");
+    assert_eq!(next(40_000, 30_000), Err(GivenUp::AsksFor(40_000)));
+}
+
+#[test]
+fn patience_with_a_class_has_an_end() {
+    let policy = RetryPolicy { base_ms: 1000, max_ms: 1000, patience_ms: [(ErrorClass::Transient, 5_000)].into() };
+    let next = |class, now| policy.next_attempt(failed_attempt(class, 9), now, 1_000_000, 1000);
+    assert_eq!(next(ErrorClass::Transient, 4_000), Ok(5_000));
+    assert_eq!(next(ErrorClass::Transient, 4_001), Err(GivenUp::Patience(5_000)));
+    assert_eq!(next(ErrorClass::Busy, 600_000), Ok(601_000), "each class has its own");
+    let later = FailedAttempt { since_ms: 4_000, ..failed_attempt(ErrorClass::Transient, 9) };
+    assert_eq!(policy.next_attempt(later, 4_001, 1_000_000, 1000), Ok(5_001), "it counts from the first of a row");
 }
 
 fn hardware() -> crate::build::Machine {

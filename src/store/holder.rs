@@ -46,7 +46,7 @@ pub(super) fn new_lock_id() -> String {
 }
 
 /// A time as people read it: `2026-11-22 19:30:00 UTC`.
-pub(super) fn utc(ms: u64) -> String {
+pub fn utc(ms: u64) -> String {
     let (y, mo, d, h, mi, s) = civil(ms);
     format!("{y:04}-{mo:02}-{d:02} {h:02}:{mi:02}:{s:02} UTC")
 }

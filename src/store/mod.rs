@@ -15,7 +15,7 @@ mod types;
 
 pub use error::StoreError;
 pub use failpoint::{Failpoint, FailpointError, Failpoints};
-pub use holder::{Holder, new_run_id};
+pub use holder::{Holder, new_run_id, utc};
 pub use journal::{Ack, Journal, Listener};
 pub use migrate::SCHEMA_VERSION;
 pub use sqlite::SqliteStore;

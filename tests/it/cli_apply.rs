@@ -98,10 +98,12 @@ fn a_killed_run_goes_on_where_it_was() {
 fn a_lock_can_be_removed() {
     let site = Folder::hello();
     killed(&site, &["apply", "--auto-approve"], "after_event:30");
-    let refused = site.run(&["apply", "--auto-approve"]).expect(1);
-    let id = refused.stderr.split("drydock unlock ").nth(1).unwrap().trim_end_matches(['`', '\n']).to_owned();
-    site.run(&["unlock", "l-none"]).expect(1).says(&["there is no lock `l-none`", &format!("held: {id}")]);
+    let refused = site.run(&["unlock", "l-none"]).expect(1).says(&["there is no lock `l-none`"]);
+    let id = refused.stderr.split("held: ").nth(1).unwrap().trim().to_owned();
     site.run(&["unlock", &id]).expect(0).shows(&["is removed"]);
+    let listed = site.run(&["runs"]).expect(0);
+    let run = listed.stdout.lines().nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    site.run(&["runs", "abandon", &run]).expect(0);
     // A new plan sees what the killed run did, and does the rest.
     site.run(&["apply", "--auto-approve"]).expect(0);
     expect_no_changes(&site);

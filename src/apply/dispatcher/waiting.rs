@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use crate::action::{ActionKind, ErrorClass, Precondition, RetryClass};
 use crate::driver::{Call, DriverError, Observation};
 use crate::run::{AttemptOutcome, EventKind, Severity};
+use crate::store::utc;
 
 use super::{Dispatcher, Phase};
 use crate::apply::EngineError;
+use crate::apply::context::wall_ms;
 use crate::apply::executor::{has_purpose, inconclusive};
 use crate::apply::poll::{Question, Seen};
 
@@ -21,7 +23,7 @@ impl Dispatcher {
     pub(super) fn wait(&mut self, index: u32, reason: String, call: Box<Call>) {
         let now = self.cx.now();
         let live = &mut self.live[index as usize];
-        (live.missing, live.missing_since, live.unknown) = (0, None, None);
+        (live.missing, live.missing_since, live.unknown, live.unheard, live.progress) = (0, None, None, None, now);
         live.look = Some((now + LOOK_MS.0, LOOK_MS.0));
         let (action, attempt) = (self.action(index).id.clone(), self.live[index as usize].attempt);
         self.poll(index, call);
@@ -80,8 +82,10 @@ impl Dispatcher {
         let action = self.cx.plan.actions[index as usize].id.clone();
         match seen.observation {
             Ok(observation) => {
-                if std::mem::take(&mut live.poll_failing) {
-                    let text = "the site answers again".to_owned();
+                if let Some((since, _)) = live.unheard.take() {
+                    let silent = now.saturating_sub(since);
+                    live.progress += silent;
+                    let text = format!("the site answers again, after {} s", silent.div_ceil(1000));
                     self.record(EventKind::Message { severity: Severity::Info, action: Some(action.clone()), text }, Vec::new());
                 }
                 let live = &mut self.live[index as usize];
@@ -93,7 +97,10 @@ impl Dispatcher {
                     Observation::Done { outputs } => self.seen_done(index, outputs),
                     Observation::InProgress { detail } => {
                         if self.state.task(index as usize).detail != detail {
+                            self.live[index as usize].progress = now;
                             self.record(EventKind::AttemptProgress { action, detail }, Vec::new());
+                        } else if self.is_stuck(index, now) {
+                            return;
                         }
                         self.look(index, now);
                     }
@@ -107,7 +114,9 @@ impl Dispatcher {
             }
             // A dropped connection says nothing about the machine.
             Err(error) if error.class.is_retryable() || error.class == ErrorClass::Timeout => {
-                if !std::mem::replace(&mut live.poll_failing, true) {
+                let first = live.unheard.is_none();
+                live.unheard.get_or_insert((now, String::new())).1 = error.to_string();
+                if first {
                     let text = format!("cannot see how it goes on, still waiting: {error}");
                     self.record(EventKind::Message { severity: Severity::Warning, action: Some(action), text }, Vec::new());
                 }
@@ -117,6 +126,23 @@ impl Dispatcher {
                 self.failed(index, error);
             }
         }
+    }
+
+    /// Gives an action up that has shown nothing new for too long; whether it did.
+    fn is_stuck(&mut self, index: u32, now: u64) -> bool {
+        let action = &self.cx.plan.actions[index as usize];
+        let Some(limit_s) = self.cx.plan.failures.no_progress_s.get(&action.kind).copied() else { return false };
+        if now.saturating_sub(self.live[index as usize].progress) < u64::from(limit_s) * 1000 {
+            return false;
+        }
+        let detail = &self.state.task(index as usize).detail;
+        let message = format!("{} of {} has shown no progress for {limit_s} s: {detail}", action.kind, action.resource);
+        let error = DriverError::new(ErrorClass::Timeout, message).hint(
+            "it may still go on at the site: `drydock resume` observes it first; a longer limit is set under `timeouts.no_progress` in drydock.yaml",
+        );
+        self.end_wait(index);
+        self.failed(index, error);
+        true
     }
 
     fn seen_done(&mut self, index: u32, outputs: BTreeMap<String, String>) {
@@ -170,13 +196,21 @@ impl Dispatcher {
         {
             self.deadlines.remove(&(at, index));
             let unknown = self.live[index as usize].unknown.take();
+            let unheard = self.live[index as usize].unheard.take();
             let Some(call) = self.end_wait(index) else { continue };
             let action = self.action(index);
             let error = match unknown {
                 Some(why) => inconclusive(&call, &why),
                 None => DriverError::new(
                     ErrorClass::Timeout,
-                    format!("{} of {} is not done after {} s: {}", action.kind, action.resource, action.timeout_s, self.state.task(index as usize).detail),
+                    format!(
+                        "{} of {} is not done after {} s: {}{}",
+                        action.kind,
+                        action.resource,
+                        action.timeout_s,
+                        self.state.task(index as usize).detail,
+                        silence(unheard, now)
+                    ),
                 )
                 .hint("it may still go on at the site: `drydock resume` observes it first; a longer limit is set under `timeouts` in drydock.yaml"),
             };
@@ -195,4 +229,14 @@ impl Dispatcher {
         };
         self.pollers.due(now, question, &self.sender);
     }
+}
+
+/// Since when nothing was heard, if it is so.
+fn silence(unheard: Option<(u64, String)>, now: u64) -> String {
+    let Some((since, error)) = unheard else { return String::new() };
+    let seconds = now.saturating_sub(since) / 1000;
+    format!(
+        "; nothing was heard of it for the last {seconds} s, since {}: {error}",
+        utc(wall_ms().saturating_sub(now.saturating_sub(since)))
+    )
 }

@@ -122,7 +122,7 @@ async fn a_pause_holds_what_waits_to_be_tried_again_and_its_time_limit() {
     let mut only = action("a", ActionKind::ConfigureTags, None, &[]);
     only.timeout_s = 1;
     let plan = plan(vec![only]);
-    let options = Options { retry: RetryPolicy { base_ms: 500, max_ms: 500 }, ..quick() };
+    let options = Options { retry: RetryPolicy { base_ms: 500, max_ms: 500, ..RetryPolicy::default() }, ..quick() };
     let people = async {
         until(|| has(&world, |k| matches!(k, EventKind::RetryScheduled { .. }))).await;
         ask(&world, RunRequest::Pause);

@@ -2,6 +2,7 @@
 
 mod checks;
 mod control;
+mod failures;
 mod recovery;
 mod running;
 
@@ -66,7 +67,11 @@ impl World {
 }
 
 pub(super) fn options() -> Options {
-    Options { retry: RetryPolicy { base_ms: 2, max_ms: 8 }, lost_after: Duration::from_millis(1), ..Options::default() }
+    Options {
+        retry: RetryPolicy { base_ms: 2, max_ms: 8, ..RetryPolicy::default() },
+        lost_after: Duration::from_millis(1),
+        ..Options::default()
+    }
 }
 
 /// The kinds of a first deployment in order.

@@ -145,7 +145,7 @@ async fn finish(
 ) -> anyhow::Result<Exit> {
     let store: std::sync::Arc<dyn Store> = state::open(&design.settings, &design.site.name.value)?;
     drivers.give_user_data(design, &plan);
-    let work = Work { plan, resume: None, parallelism: options.parallelism, json: options.json };
+    let work = Work { plan, resume: None, parallelism: options.parallelism, retry: design.settings.retries.policy(), json: options.json };
     let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
     let closed = drivers.close().await;
     let exit = ended?;

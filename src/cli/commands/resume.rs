@@ -44,7 +44,8 @@ pub(super) async fn go_on(args: &Resume, design: &Design, printer: &Printer, int
     let drivers = Drivers::for_plan(design, &plan, printer).await?;
     let store: Arc<dyn Store> = store;
     drivers.give_user_data(design, &plan);
-    let work = Work { plan, resume: Some(&row.id), parallelism: args.parallelism, json: args.json };
+    let work =
+        Work { plan, resume: Some(&row.id), parallelism: args.parallelism, retry: design.settings.retries.policy(), json: args.json };
     let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
     let closed = drivers.close().await;
     let exit = ended?;

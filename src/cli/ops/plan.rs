@@ -66,6 +66,7 @@ pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptio
         memory,
         policy: &policy,
         limits: &settings.limits.resolve(design.site.nodes.len()),
+        failures: &settings.failure_rules(),
         timeouts_s: &timeouts,
         warnings: &design.warnings,
     })?)

@@ -16,7 +16,7 @@ use crate::cli::signals::Interrupts;
 use crate::plan::Plan;
 use crate::report;
 use crate::report::progress::Watched;
-use crate::run::{RunOutcome, RunState};
+use crate::run::{RetryPolicy, RunOutcome, RunState};
 use crate::store::{Failpoints, Store};
 
 /// Names a place at which the process dies as by `kill -9`, for tests of recovery.
@@ -31,6 +31,8 @@ pub struct Work<'a> {
     pub resume: Option<&'a str>,
     /// Calls in flight at most.
     pub parallelism: Option<u32>,
+    /// How failed attempts are followed by others.
+    pub retry: RetryPolicy,
     /// Events as JSON on stdout instead of progress for people.
     pub json: bool,
 }
@@ -43,7 +45,7 @@ pub async fn carry_out(
     printer: &Printer,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
-    let Work { plan, resume, parallelism, json } = work;
+    let Work { plan, resume, parallelism, retry, json } = work;
     let actions = plan.actions.clone();
     let left_out = plan.blocked.len() + plan.held_back.len();
     // What is kept with the run, for resume.
@@ -52,6 +54,7 @@ pub async fn carry_out(
     let options = Options {
         command: std::env::args().collect::<Vec<_>>().join(" "),
         parallelism,
+        retry,
         events: Some(events),
         graceful: interrupts.graceful.clone(),
         now: interrupts.now.clone(),

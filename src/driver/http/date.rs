@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Seconds since 1970 of an IMF-fixdate (`Sun, 06 Nov 1994 08:49:37 GMT`; RFC 9110, section 5.6.7). The two obsolete forms are not read.
-fn seconds(text: &str) -> Option<i64> {
+pub(super) fn seconds(text: &str) -> Option<i64> {
     let mut words = text.trim().split_once(", ")?.1.split(' ');
     let (day, month, year, time, zone) = (words.next()?, words.next()?, words.next()?, words.next()?, words.next()?);
     if zone != "GMT" || words.next().is_some() || year.len() != 4 {

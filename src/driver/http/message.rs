@@ -153,10 +153,15 @@ impl Response {
         self.headers.get(name).and_then(|v| v.to_str().ok())
     }
 
-    /// How long the server asks to be left alone: `Retry-After` in its form of seconds (RFC 9110, section 10.2.3); a date would need the
-    /// server's clock.
+    /// How long the server asks to be left alone: `Retry-After` in seconds, or as a date, which is held against the answer's own `Date` (RFC 9110, section
+    /// 10.2.3).
     pub fn retry_after(&self) -> Option<Duration> {
-        self.header(RETRY_AFTER.as_str())?.trim().parse().ok().map(Duration::from_secs)
+        let asked = self.header(RETRY_AFTER.as_str())?.trim();
+        let until = || {
+            let now = super::date::seconds(self.header(DATE.as_str())?)?;
+            u64::try_from(super::date::seconds(asked)?.saturating_sub(now).max(0)).ok()
+        };
+        asked.parse().ok().or_else(until).map(Duration::from_secs)
     }
 
     /// The body as JSON.
@@ -223,10 +228,27 @@ impl Response {
                 message.push_str(&said);
             }
         }
-        let error = DriverError::new(class, message);
+        let error = DriverError::new(class, message).after(self.retry_after());
         match remedy_of(self.status) {
             Some(hint) => error.hint(hint),
             None => error,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Response {
+    /// An answer with a status and a body.
+    pub(in crate::driver) fn for_tests(status: u16, body: &str) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).expect("a status"),
+            headers: HeaderMap::new(),
+            body: body.as_bytes().to_vec(),
+            url: Url::parse("http://server/").expect("a URL"),
+            method: Method::POST,
+            context: "server".to_owned(),
+            masked: Vec::new(),
+            received: SystemTime::now(),
         }
     }
 }

@@ -128,6 +128,24 @@ const WORDS: [(&str, Kind); 37] = [
     ("get auth capabilities error", Kind::Silent),
 ];
 
+/// For each kind of failure its class, and the words that show it.
+#[cfg(test)]
+pub(in crate::driver) fn words_by_class() -> Vec<(ErrorClass, &'static str, Vec<&'static str>)> {
+    let kinds = [
+        Kind::CipherSuite,
+        Kind::Credentials,
+        Kind::Privilege,
+        Kind::Silent,
+        Kind::Address,
+        Kind::Sessions,
+        Kind::NotNow,
+        Kind::Unsupported,
+        Kind::Other,
+    ];
+    let words = |kind| WORDS.iter().filter(|(_, k)| *k == kind).map(|(words, _)| *words).collect();
+    kinds.into_iter().map(|kind| (kind.class(), kind.words(), words(kind))).collect()
+}
+
 /// What `-v` says without meaning a failure.
 const NOISE: [&str; 7] = [
     "loading iana pen registry",

@@ -26,4 +26,6 @@ mod tool;
 mod tests;
 
 pub use driver::IpmiDriver;
+#[cfg(test)]
+pub(super) use fault::words_by_class;
 pub use options::{BootMode, IpmiOptions, Privilege};

@@ -120,7 +120,7 @@ impl LibvirtMachine {
 }
 
 /// Class and remedy of what `virsh` says.
-pub(super) fn classify(stderr: &str) -> (ErrorClass, &'static str) {
+pub(in crate::driver) fn classify(stderr: &str) -> (ErrorClass, &'static str) {
     let text = stderr.to_ascii_lowercase();
     let says = |words: &[&str]| words.iter().any(|w| text.contains(w));
     if says(&["host key verification failed"]) {

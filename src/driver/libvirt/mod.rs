@@ -14,3 +14,5 @@ mod private;
 mod tests;
 
 pub use driver::{LibvirtDriver, LibvirtNode, LibvirtOptions};
+#[cfg(test)]
+pub(super) use machine::classify;

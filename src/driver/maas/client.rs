@@ -284,7 +284,7 @@ fn shown(limit: Duration) -> String {
 
 /// The base of the API from what people write: with or without `/MAAS`, a closing slash or `api/2.0`.
 fn base_url(text: &str) -> Result<Url, DriverError> {
-    let bad = |why: String| DriverError::new(ErrorClass::Rejected, format!("the URL of MAAS is not usable: {why}"));
+    let bad = |why: String| DriverError::new(ErrorClass::Settings, format!("the URL of MAAS is not usable: {why}"));
     let mut url = Url::parse(text.trim()).map_err(|e| bad(e.to_string()).hint("write it as https://maas.example.com:5443/MAAS"))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(bad("it holds a user or password".into()).hint("remove it; the API key is enough"));
@@ -345,6 +345,12 @@ fn refusal(answer: &Response, call: &ApiCall) -> DriverError {
         }
         _ => answer.failure(),
     }
+}
+
+/// The class of an answer to a call.
+#[cfg(test)]
+pub(in crate::driver) fn class_of_refusal(answer: &Response, op: Option<&'static str>) -> ErrorClass {
+    refusal(answer, &ApiCall::new(Method::POST, "machines/", op)).class
 }
 
 /// Errors of a form as a sentence: `vid: Enter a whole number; name: This field is required`. Those of no field stand alone.

@@ -90,7 +90,7 @@ impl Wanted {
             ActionKind::DeployNode => read(call, Self::Deploy),
             ActionKind::DestroyNode => read(call, Self::Destroy),
             ActionKind::DeleteNode => read(call, |NoParams {}| Self::Delete),
-            other => Err(DriverError::new(ErrorClass::Rejected, format!("{other} is not an action of the MAAS driver"))),
+            other => Err(DriverError::new(ErrorClass::Bug, format!("{other} is not an action of the MAAS driver"))),
         }
     }
 
@@ -431,7 +431,9 @@ fn settle(decision: Result<Decision, DriverError>) -> Result<Observation, Driver
     match decision {
         Ok(decision) => Ok(decision.observation()),
         Err(error) => match error.class {
-            ErrorClass::Precondition | ErrorClass::Rejected | ErrorClass::NotReady | ErrorClass::Failed => Ok(Observation::Failed(error)),
+            ErrorClass::Precondition | ErrorClass::Rejected | ErrorClass::NotReady | ErrorClass::Failed | ErrorClass::Bug => {
+                Ok(Observation::Failed(error))
+            }
             _ => Err(error),
         },
     }

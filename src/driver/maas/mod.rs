@@ -37,5 +37,7 @@ mod wire;
 mod tests;
 
 pub use calls::{CALLS, Calls, READS};
+#[cfg(test)]
+pub(super) use client::class_of_refusal;
 pub use driver::MaasDriver;
 pub use options::MaasOptions;

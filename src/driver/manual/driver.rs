@@ -96,7 +96,7 @@ impl ManualDriver {
                 format!("shut down what runs on {place}, if anything does, and switch it off")
             }
             ActionKind::PowerOffNode => format!("switch {place} off"),
-            other => return Err(DriverError::new(ErrorClass::Rejected, format!("the manual driver has no action {other}"))),
+            other => return Err(DriverError::new(ErrorClass::Bug, format!("the manual driver has no action {other}"))),
         };
         Ok(format!("waiting for an operator: {what}; then: {}", self.confirmations.command(&node.node)))
     }

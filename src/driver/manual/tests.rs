@@ -70,5 +70,5 @@ async fn an_action_waits_for_its_confirmation_and_says_what_to_do() {
     assert_eq!(driver.observe(&[on]).await[0].as_ref().unwrap_err().class, ErrorClass::Transient);
     assert_eq!(driver.interrogate("n2").await.unwrap_err().class, ErrorClass::Rejected);
     let deploy = call(ActionKind::DeployNode, serde_json::json!({}), false);
-    assert_eq!(driver.begin(&deploy).await.unwrap_err().class, ErrorClass::Rejected);
+    assert_eq!(driver.begin(&deploy).await.unwrap_err().class, ErrorClass::Bug);
 }

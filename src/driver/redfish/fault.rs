@@ -64,10 +64,10 @@ impl Fault {
 }
 
 /// An answer that is not 2xx as an error.
-pub(super) fn refusal(answer: &Response) -> DriverError {
+pub(in crate::driver) fn refusal(answer: &Response) -> DriverError {
     let fault = Fault::of(answer);
     let class = match answer.status.as_u16() {
-        401 | 403 => ErrorClass::Credentials,
+        401 | 403 | 407 => ErrorClass::Credentials,
         409 | 423 => ErrorClass::Busy,
         429 | 503 => ErrorClass::NotReady,
         400 | 500 if fault.says_later() => ErrorClass::NotReady,

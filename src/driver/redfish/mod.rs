@@ -24,5 +24,7 @@ mod vendor;
 mod tests;
 
 pub use driver::RedfishDriver;
+#[cfg(test)]
+pub(super) use fault::refusal;
 pub use options::{BootMode, RedfishOptions, Trust};
 pub use vendor::{VENDORS, Vendor};

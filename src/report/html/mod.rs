@@ -152,6 +152,9 @@ fn head(plan: &Plan, times: Times<'_>, timing: &Timing) -> String {
             ),
         ));
     }
+    if let Some(words) = view::on_failure(plan).filter(|_| !plan.actions.is_empty()) {
+        facts.push(("on failure", words.to_owned()));
+    }
     if !plan.allow.is_empty() {
         facts.push(("allowed", plan.allow.iter().map(|a| format!("{}={}", a.effect, a.selector)).collect::<Vec<_>>().join(", ")));
     }

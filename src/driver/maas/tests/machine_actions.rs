@@ -474,7 +474,7 @@ async fn one_list_serves_all_waiters() {
 async fn parameters_of_another_version_are_refused() {
     let server = Server::start(vec![]).await;
     let error = failed(observe(&server, &call(ActionKind::DeployNode, &json!({"image": "x"}))).await);
-    assert!(error.class == ErrorClass::Rejected && error.message.contains("do not fit"), "{error}");
+    assert!(error.class == ErrorClass::Bug && error.message.contains("do not fit"), "{error}");
     let error = failed(observe(&server, &call(ActionKind::PowerOnNode, &json!({"graceful_s": 0}))).await);
     assert!(error.message.contains("power_on_node is not an action of the MAAS driver"), "{error}");
     assert_eq!(server.asked(), []);
