@@ -76,7 +76,7 @@ pub struct Options {
     /// How long an action that an earlier process began is waited for at least, however long ago that was: long enough to be looked at.
     pub resumed_at_least: Duration,
     /// Where to crash, for tests of recovery.
-    pub failpoints: Failpoints,
+    pub failpoints: Arc<Failpoints>,
     /// Gets every event once it is durable.
     pub events: Option<UnboundedSender<Event>>,
     /// How often it is looked for requests from outside: stop, pause, continue.
@@ -97,7 +97,7 @@ impl Default for Options {
             retry: RetryPolicy::default(),
             lost_after: Duration::from_mins(1),
             resumed_at_least: Duration::from_mins(1),
-            failpoints: Failpoints::default(),
+            failpoints: Arc::default(),
             events: None,
             control_interval: Duration::from_secs(1),
             graceful: CancellationToken::new(),

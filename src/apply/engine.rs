@@ -9,7 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::build::{Binding, same_uuid};
 use crate::plan::Plan;
 use crate::run::{Dag, EVENT_VERSION, Event, EventKind, RunOutcome, RunState, guessed_ms};
-use crate::store::{Holder, Journal, LockRequest, NewRun, Record, RunRow, Store, Write, new_run_id, paused_by};
+use crate::store::{Failpoint, Holder, Journal, LockRequest, NewRun, Record, RunRow, Store, Write, new_run_id, paused_by};
 
 use super::context::{Context, wall_ms};
 use super::control::{Control, last_id};
@@ -140,6 +140,7 @@ impl Engine {
             now_ms,
             lease_until_ms,
         })?;
+        self.options.failpoints.pass(Failpoint::AfterLock, None);
         Ok(Lease::new(row.id, lease_until_ms, self.options.lease, self.options.longest_request))
     }
 
@@ -223,6 +224,7 @@ impl Engine {
             .filter(|(node, binding)| memory.bindings.get(*node) != Some(binding))
             .map(|(node, binding)| Write::Binding { node: node.clone(), binding: binding.clone() })
             .collect();
+        self.options.failpoints.pass_event(Failpoint::BeforeEvent, &started.event);
         self.store.create_run(
             &NewRun {
                 id: run.to_owned(),
@@ -237,6 +239,8 @@ impl Engine {
             lease.id(),
             &Record { event: started.clone(), writes },
         )?;
+        self.options.failpoints.pass_event(Failpoint::AfterEvent, &started.event);
+        self.options.failpoints.stop();
         self.tell(&started);
         Ok((state, bindings))
     }
@@ -270,7 +274,9 @@ impl Engine {
         };
         state.apply(&resumed);
         let writes = vec![Write::RunReopened { run: row.id.clone(), holder: Holder::current() }];
+        self.options.failpoints.pass_event(Failpoint::BeforeEvent, &resumed.event);
         self.store.append(&row.id, lease.id(), &[Record { event: resumed.clone(), writes }])?;
+        self.options.failpoints.pass_event(Failpoint::AfterEvent, &resumed.event);
         self.tell(&resumed);
         Ok((state, bindings))
     }
@@ -298,6 +304,7 @@ impl Engine {
         begun: Result<(RunState, BTreeMap<String, Binding>), EngineError>,
     ) -> Result<RunReport, EngineError> {
         let store = Arc::clone(&self.store);
+        let failpoints = Arc::clone(&self.options.failpoints);
         let lock = lease.id().to_owned();
         let keeper = tokio::spawn(lease.clone().keep(Arc::clone(&store)));
         let result = match begun {
@@ -305,6 +312,7 @@ impl Engine {
             Err(error) => Err(error),
         };
         keeper.abort();
+        failpoints.pass(Failpoint::BeforeUnlock, None);
         match (store.release_lock(&lock), result) {
             (Err(error), Ok(_)) => Err(error.into()),
             (_, result) => result,
@@ -321,7 +329,7 @@ impl Engine {
             paused: paused_by(&requests).map(str::to_owned),
             every: self.options.control_interval,
         };
-        let failpoints = Arc::new(self.options.failpoints);
+        let failpoints = self.options.failpoints;
         let events = self.options.events;
         let listener = Box::new(move |event: &Event| {
             if let Some(events) = &events {

@@ -151,8 +151,9 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
         reads.identity().await?;
         reads.preconditions().await?;
     }
+    cx.failpoints.break_down(&action.id);
     let begun = within(job.deadline, driver.begin(&call)).await;
-    cx.failpoints.pass(Failpoint::AfterBegin);
+    cx.failpoints.pass(Failpoint::AfterBegin, Some(&action.id));
     call.begun = true;
     match begun? {
         Begun::Wait { reason } => Ok(Verdict::Wait { reason, call: Box::new(call) }),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use axum::body::Bytes;
 
@@ -10,6 +11,7 @@ use super::error::SimError;
 use super::fault::Faults;
 use super::options::Durability;
 use super::store::{Change, RequestRecord, Store};
+use super::watcher::Watcher;
 use super::world::{Event, Machine, Timer, World};
 
 /// Whose turn it is.
@@ -41,6 +43,7 @@ pub(crate) struct Core {
     /// Time of the present request in milliseconds since 1970.
     pub(crate) now: u64,
     pub(crate) faults: Faults,
+    pub(crate) watcher: Option<Arc<dyn Watcher>>,
     due: BTreeSet<(u64, Due)>,
     dirty: Dirty,
     store: Option<Store>,
@@ -73,6 +76,7 @@ impl Core {
             world,
             now: 0,
             faults,
+            watcher: None,
             due: BTreeSet::new(),
             dirty: Dirty::default(),
             store,

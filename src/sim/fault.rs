@@ -6,16 +6,22 @@ use regex::Regex;
 use serde_json::json;
 
 use super::error::SimError;
+use super::names;
 use super::options::{FaultRule, MachineFault};
 
 /// A request as a rule sees it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Target<'a> {
-    pub(crate) node: &'a str,
-    pub(crate) server: &'a str,
-    pub(crate) method: &'a str,
-    pub(crate) op: &'a str,
-    pub(crate) path: &'a str,
+pub struct Target<'a> {
+    /// The node it is about; empty if it is about none.
+    pub node: &'a str,
+    /// `maas` or `bmc`.
+    pub server: &'a str,
+    /// Method.
+    pub method: &'a str,
+    /// Operation of MAAS, or reset type of a BMC; may be empty.
+    pub op: &'a str,
+    /// Path.
+    pub path: &'a str,
 }
 
 #[derive(Debug)]
@@ -111,7 +117,12 @@ fn count(r: &Rule, matches: &mut BTreeMap<String, u64>, node: Option<&str>) -> b
     let n = matches.entry(key).or_insert(0);
     *n += 1;
     let first = r.what.nth.max(1);
-    *n >= first && (r.what.count == 0 || *n < first + r.what.count)
+    *n >= first && (r.what.count == 0 || *n < first + r.what.count) && is_drawn(r, *n)
+}
+
+/// Whether the n-th match of a rule is among the part of them that is hit: the same for the same rule and number.
+fn is_drawn(r: &Rule, n: u64) -> bool {
+    r.what.percent >= 100 || u32::from(names::digest(n, &r.key)[0]) * 100 < r.what.percent * 256
 }
 
 #[cfg(test)]
@@ -127,6 +138,16 @@ mod tests {
         let hits: Vec<bool> = (0..5).map(|_| faults.request(target, &mut seen).is_some()).collect();
         assert_eq!(hits, [false, true, true, false, false]);
         assert!(faults.request(Target { op: "release", ..target }, &mut seen).is_none());
+    }
+
+    #[test]
+    fn a_rule_hits_about_as_many_matches_as_it_says() {
+        let rule = FaultRule { count: 0, percent: 20, status: Some(503), ..FaultRule::default() };
+        let faults = Faults::new(&[rule]).unwrap();
+        let mut seen = BTreeMap::new();
+        let target = Target { node: "", server: "maas", method: "GET", op: "", path: "/x" };
+        let hits = (0..1000).filter(|_| faults.request(target, &mut seen).is_some()).count();
+        assert!((160..240).contains(&hits), "{hits} of 1000");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
@@ -15,31 +15,41 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 const CUT: u8 = 1;
-const KILL_WHEN_SENT: u8 = 2;
+const DO_WHEN_SENT: u8 = 2;
 const HALF: u8 = 3;
 
+/// What is done once an answer is sent.
+type Done = Box<dyn Fn() + Send + Sync>;
+
 /// What becomes of a connection.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Switch(Arc<AtomicU8>);
+#[derive(Clone, Default)]
+pub(crate) struct Switch(Arc<(AtomicU8, OnceLock<Done>)>);
+
+impl std::fmt::Debug for Switch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Switch").field(&self.state()).finish_non_exhaustive()
+    }
+}
 
 impl Switch {
     /// Resets the connection at the next byte.
     pub(crate) fn cut(&self) {
-        self.0.store(CUT, Ordering::SeqCst);
+        self.0.0.store(CUT, Ordering::SeqCst);
     }
 
     /// Closes the connection in the middle of the present answer's body.
     pub(crate) fn send_half(&self) {
-        self.0.store(HALF, Ordering::SeqCst);
+        self.0.0.store(HALF, Ordering::SeqCst);
     }
 
-    /// Ends the process when the present answer is sent.
-    pub(crate) fn kill_when_sent(&self) {
-        self.0.store(KILL_WHEN_SENT, Ordering::SeqCst);
+    /// Does something when the present answer is sent.
+    pub(crate) fn when_sent(&self, done: impl Fn() + Send + Sync + 'static) {
+        let _ = self.0.1.set(Box::new(done));
+        self.0.0.store(DO_WHEN_SENT, Ordering::SeqCst);
     }
 
     fn state(&self) -> u8 {
-        self.0.load(Ordering::SeqCst)
+        self.0.0.load(Ordering::SeqCst)
     }
 }
 
@@ -229,8 +239,11 @@ impl AsyncWrite for Stream {
             Wire::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
             Wire::Tls(tls) => Pin::new(tls.as_mut()).poll_flush(cx),
         };
-        if flushed.is_ready() && self.switch.state() == KILL_WHEN_SENT {
-            std::process::abort();
+        if flushed.is_ready()
+            && self.switch.0.0.compare_exchange(DO_WHEN_SENT, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+            && let Some(done) = self.switch.0.1.get()
+        {
+            done();
         }
         flushed
     }

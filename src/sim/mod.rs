@@ -28,6 +28,7 @@ mod render;
 mod server;
 mod sizes;
 mod store;
+mod watcher;
 mod world;
 mod xpath;
 
@@ -39,10 +40,12 @@ pub use db::{
     Partition, Repository, Selection, Space, StaticRoute, Status, Subnet, Tag, Token, Vlan, VolumeGroup,
 };
 pub use error::SimError;
+pub use fault::Target;
 pub use generate::generate;
 pub use options::{Durability, FaultRule, Hardware, InitialState, MachineFault, Moment, Release, SimOptions, Timing};
 pub use server::{Running, Server};
 pub use store::{RequestRecord, read_requests};
+pub use watcher::Watcher;
 pub use world::{
     Account, Bmc, BmcEvent, Disk, Event, Installed, Login, Machine, Meta, Nic, Running as Activity, Task, Timer, WORLD_FORMAT, Wire, World,
 };

@@ -215,6 +215,8 @@ pub struct FaultRule {
     pub nth: u64,
     /// How many matches are hit; 0 is all from `nth` on.
     pub count: u64,
+    /// How many in a hundred of these are hit.
+    pub percent: u32,
     /// Answer with this status instead of doing it.
     pub status: Option<u16>,
     /// The text of that answer.
@@ -243,6 +245,7 @@ impl Default for FaultRule {
             path: None,
             nth: 1,
             count: 1,
+            percent: 100,
             status: None,
             body: None,
             retry_after_s: None,

@@ -19,11 +19,12 @@ use crate::redact::Secret;
 
 use super::core::Core;
 use super::error::SimError;
-use super::fault::Target;
+use super::fault::{Faults, Target};
 use super::http::{Form, Reply, Request};
 use super::listen::{Loopback, Switch};
 use super::options::{Durability, FaultRule, MachineFault, Moment, SimOptions};
 use super::store::{RequestRecord, Store, read};
+use super::watcher::Watcher;
 use super::world::World;
 use super::{certificate, generate, maas, redfish};
 
@@ -283,6 +284,26 @@ impl Running {
         self.own.as_ref().map_or(0, |own| lock(&own.core).asked.get(node).copied().unwrap_or(0))
     }
 
+    /// Lets somebody see every change that is asked for from now on, and end who asks.
+    pub fn watch(&self, watcher: Arc<dyn Watcher>) {
+        if let Some(own) = &self.own {
+            lock(&own.core).watcher = Some(watcher);
+        }
+    }
+
+    /// From now on other things go wrong.
+    ///
+    /// # Errors
+    /// When a pattern of a rule is broken.
+    pub fn set_faults(&self, rules: Vec<FaultRule>) -> Result<(), SimError> {
+        let Some(own) = &self.own else { return Ok(()) };
+        let faults = Faults::new(&rules)?;
+        let mut core = lock(&own.core);
+        core.faults = faults;
+        core.world.meta.options.faults = rules;
+        Ok(())
+    }
+
     /// Lets `ms` pass at once: whatever is due by then happens.
     pub fn skip(&self, ms: u64) {
         if let Some(own) = &self.own {
@@ -327,9 +348,28 @@ async fn answer(
     };
     let request = Request { method: &method, path: uri.path(), query: uri.query().unwrap_or_default(), headers: &headers, body: &body };
     service.count();
-    let fault = service.fault(&request);
     let head = method == Method::HEAD;
-    let Some(fault) = fault else { return respond(service.call(&request), head) };
+    let watched = service.watched(&request);
+    if let Some((watcher, Moment::BeforeEffect)) = &watched {
+        watcher.kill();
+        switch.cut();
+        return respond(Reply::text(500, ""), head);
+    }
+    let end = |reply: Reply| {
+        match watched {
+            Some((watcher, Moment::AfterAnswer)) => {
+                watcher.stop();
+                switch.when_sent(move || watcher.kill());
+            }
+            Some((watcher, _)) => {
+                watcher.kill();
+                switch.cut();
+            }
+            None => {}
+        }
+        respond(reply, head)
+    };
+    let Some(fault) = service.fault(&request) else { return end(service.call(&request)) };
     if let Some(ms) = fault.hang_ms {
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
@@ -349,12 +389,12 @@ async fn answer(
     let reply = service.call(&request);
     match (fault.kill, fault.drop) {
         (Some(Moment::AfterEffect), _) => std::process::abort(),
-        (Some(_), _) => switch.kill_when_sent(),
+        (Some(_), _) => switch.when_sent(|| std::process::abort()),
         (_, Some(Moment::MidAnswer)) => switch.send_half(),
         (_, Some(_)) => switch.cut(),
         _ => {}
     }
-    respond(reply, head)
+    end(reply)
 }
 
 impl Service {
@@ -364,24 +404,39 @@ impl Service {
         }
     }
 
+    /// Calls something with a request as rules see it.
+    fn target<T>(&self, core: &mut Core, request: &Request<'_>, see: impl FnOnce(&mut Core, Target<'_>) -> T) -> T {
+        let (server, node, op) = if let Some(m) = &self.machine {
+            ("bmc", m.to_string(), redfish::operation(request))
+        } else {
+            ("maas", maas::subject(core, request), maas_operation(request))
+        };
+        let op = op.unwrap_or_default();
+        see(core, Target { node: &node, server, method: request.method.as_str(), op: &op, path: request.path })
+    }
+
+    /// Who is to end the client of a request, and when.
+    fn watched(&self, request: &Request<'_>) -> Option<(Arc<dyn Watcher>, Moment)> {
+        let mut core = lock(&self.core);
+        let watcher = Arc::clone(core.watcher.as_ref().filter(|_| changes(request))?);
+        let moment = self.target(&mut core, request, |_, target| watcher.moment(target))?;
+        Some((watcher, moment))
+    }
+
     /// The fault that hits a request; the count is durable before anything else happens.
     fn fault(&self, request: &Request<'_>) -> Option<FaultRule> {
         let mut core = lock(&self.core);
         if core.faults.is_empty() {
             return None;
         }
-        let (server, node, op) = if let Some(m) = &self.machine {
-            ("bmc", m.to_string(), redfish::operation(request))
-        } else {
-            ("maas", maas::subject(&core, request), maas_operation(request))
-        };
-        let op = op.unwrap_or_default();
-        let target = Target { node: &node, server, method: request.method.as_str(), op: &op, path: request.path };
-        let core = &mut *core;
-        core.touch_meta();
-        let hit = core.faults.request(target, &mut core.world.meta.fault_matches);
-        let _ = core.flush();
-        hit
+        self.target(&mut core, request, |core, target| {
+            core.touch_meta();
+            let hit = core.faults.request(target, &mut core.world.meta.fault_matches);
+            if core.world.meta.options.durability == Durability::EachRequest || hit.as_ref().is_some_and(|h| h.kill.is_some()) {
+                let _ = core.flush();
+            }
+            hit
+        })
     }
 
     fn call(&self, request: &Request<'_>) -> Reply {
@@ -394,10 +449,7 @@ impl Service {
         } else {
             ("maas".to_owned(), maas_operation(request), maas::handle(core, request))
         };
-        let reads = matches!(request.method.as_str(), "GET" | "HEAD");
-        // Session handling changes nothing on the site.
-        let session = request.path.starts_with("/redfish/v1/SessionService");
-        let record = (!reads && !session).then(|| RequestRecord {
+        let record = changes(request).then(|| RequestRecord {
             seq: 0,
             server,
             method: request.method.to_string(),
@@ -412,6 +464,11 @@ impl Service {
             Err(e) => Reply::text(507, e.to_string()),
         }
     }
+}
+
+/// Whether a request is there to change something. Session handling changes nothing on the site.
+fn changes(request: &Request<'_>) -> bool {
+    !matches!(request.method.as_str(), "GET" | "HEAD") && !request.path.starts_with("/redfish/v1/SessionService")
 }
 
 /// The `op` of a MAAS request.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::run::{Event, EventKind};
 
+use super::failpoint::die;
 use super::{Failpoint, Failpoints, Record, Store, StoreError};
 
 /// Called once a record is durable, or cannot be made so.
@@ -117,24 +118,26 @@ impl Writer {
         }
         // A due failpoint splits the batch so that what it promises to be durable is.
         for (i, record) in batch.iter().enumerate() {
-            let outcome = matches!(record.event.event, EventKind::AttemptOutcome { .. });
-            let intent = matches!(record.event.event, EventKind::AttemptIntent { .. });
-            if self.failpoints.is_due(Failpoint::BeforeEvent) || (outcome && self.failpoints.is_due(Failpoint::BeforeOutcome)) {
-                self.die(&batch[..i]);
-            }
-            if self.failpoints.is_due(Failpoint::AfterEvent)
-                || (outcome && self.failpoints.is_due(Failpoint::AfterOutcome))
-                || (intent && self.failpoints.is_due(Failpoint::AfterIntent))
-            {
-                self.die(&batch[..=i]);
+            let event = &record.event.event;
+            let before: &[Failpoint] = match event {
+                EventKind::AttemptOutcome { .. } => &[Failpoint::BeforeEvent, Failpoint::BeforeOutcome],
+                _ => &[Failpoint::BeforeEvent],
+            };
+            let after: &[Failpoint] = match event {
+                EventKind::AttemptOutcome { .. } => &[Failpoint::AfterEvent, Failpoint::AfterOutcome],
+                EventKind::AttemptIntent { .. } => &[Failpoint::AfterEvent, Failpoint::AfterIntent],
+                _ => &[Failpoint::AfterEvent],
+            };
+            for (durable, places) in [(i, before), (i + 1, after)] {
+                if let Some(point) = places.iter().find_map(|at| self.failpoints.due_at(*at, event)) {
+                    // Whether this succeeds changes only where the crash happens.
+                    let _ = self.store.append(&self.run, &self.lock, &batch[..durable]);
+                    die(point);
+                }
             }
         }
-        self.store.append(&self.run, &self.lock, batch).inspect_err(|error| self.error = Some(error.clone()))
-    }
-
-    fn die(&self, durable: &[Record]) -> ! {
-        // Whether this succeeds changes only where the crash happens.
-        let _ = self.store.append(&self.run, &self.lock, durable);
-        std::process::abort();
+        self.store.append(&self.run, &self.lock, batch).inspect_err(|error| self.error = Some(error.clone()))?;
+        self.failpoints.stop();
+        Ok(())
     }
 }

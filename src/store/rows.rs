@@ -30,6 +30,11 @@ pub(super) fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     })
 }
 
+/// Whether a run has begun and not come to its end.
+pub(super) fn is_open(tx: &Transaction<'_>, run: &str) -> rusqlite::Result<bool> {
+    tx.prepare_cached("SELECT 1 FROM runs WHERE id = ?1 AND ended_ms IS NULL")?.exists([run])
+}
+
 pub(super) fn lock_row(row: &Row<'_>) -> rusqlite::Result<LockRow> {
     Ok(LockRow {
         id: row.get(0)?,

@@ -354,7 +354,10 @@ impl Store for SqliteStore {
                     Ok(Some(_)) if held.holder.host == request.holder.host => Some(false),
                     _ => None,
                 };
-                if held.alive != Some(false) || held.run != request.run {
+                // A process that is gone holds nothing if its run has come to its end, or was never written down.
+                let is_free =
+                    held.alive == Some(false) && (held.run == request.run || !rows::is_open(tx, &held.run).map_err(|e| self.failed(&e))?);
+                if !is_free {
                     return Err(StoreError::Locked(Box::new(held)));
                 }
                 tx.execute("DELETE FROM locks WHERE id = ?1", [&held.id]).map_err(|e| self.failed(&e))?;

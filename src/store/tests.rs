@@ -267,6 +267,7 @@ fn the_lock_of_a_dead_process_goes_to_its_own_run_or_is_unlocked() {
     let place = Place::new();
     let first = place.open();
     let lock = first.lock(&request("r1")).unwrap();
+    first.create_run(&new_run("r1"), &lock.id, &record(1)).unwrap();
     drop(first);
     let store = place.open();
     let error = store.lock(&request("r2")).unwrap_err().to_string();
@@ -286,6 +287,27 @@ fn the_lock_of_a_dead_process_goes_to_its_own_run_or_is_unlocked() {
     assert!(store.unlock(&taken.id).unwrap());
     assert!(!store.unlock(&taken.id).unwrap());
     assert_eq!(store.append("r1", &taken.id, &[record(2)]).unwrap_err(), StoreError::LockLost);
+}
+
+#[test]
+fn the_lock_of_a_dead_process_is_free_if_its_run_never_began_or_has_ended() {
+    for ended in [false, true] {
+        let place = Place::new();
+        let first = place.open();
+        let lock = first.lock(&request("r1")).unwrap();
+        if ended {
+            first.create_run(&new_run("r1"), &lock.id, &record(1)).unwrap();
+            let ended = Write::RunEnded { run: "r1".to_owned(), outcome: RunOutcome::Success, at_ms: 5 };
+            first.append("r1", &lock.id, &[Record { writes: vec![ended], ..record(2) }]).unwrap();
+        }
+        drop(first);
+        let store = place.open();
+        let mut elsewhere = request("r2");
+        elsewhere.holder.host = "other".to_owned();
+        assert!(matches!(store.lock(&elsewhere), Err(StoreError::Locked(_))), "a process on another host cannot be seen");
+        let taken = store.lock(&request("r2")).unwrap();
+        assert_eq!((store.locks().unwrap().len(), store.locks().unwrap()[0].id.clone()), (1, taken.id));
+    }
 }
 
 #[test]
@@ -422,9 +444,19 @@ fn after_an_error_the_journal_writes_nothing_more() {
 #[test]
 fn failpoints_are_read_from_text() {
     assert!("after_intent:3".parse::<Failpoints>().is_ok());
-    let points: Failpoints = "before_outcome:2".parse().unwrap();
-    assert_eq!([1, 2, 3].map(|_| points.is_due(Failpoint::BeforeOutcome)), [false, true, false]);
-    assert!(!points.is_due(Failpoint::AfterIntent));
+    let points: Failpoints = "before_outcome:2,after_event:attempt_intent:a1,after_begin::a1,before_event:run_finished:".parse().unwrap();
+    let nth = |_| points.due(Failpoint::BeforeOutcome, "attempt_outcome", Some("a1"));
+    assert_eq!([1, 2, 3].map(nth), [None, Some("before_outcome:2"), None]);
+    assert_eq!(points.due(Failpoint::AfterIntent, "attempt_intent", Some("a1")), None);
+    let about = |event, action| points.due(Failpoint::AfterEvent, event, action).is_some();
+    assert_eq!(
+        [about("attempt_intent", Some("a1")), about("attempt_outcome", Some("a1")), about("attempt_intent", None)],
+        [true, false, false]
+    );
+    assert_eq!(points.due(Failpoint::AfterBegin, "", Some("a1")), Some("after_begin::a1"));
+    assert!(points.due(Failpoint::BeforeEvent, "run_finished", None).is_some());
+    let stops: Failpoints = "stop_after_commit:2".parse().unwrap();
+    assert_eq!([1, 2, 3].map(|_| stops.due(Failpoint::StopAfterCommit, "", None).is_some()), [false, true, true]);
     for text in ["x", "after_intent", "after_intent:0", "after_intent:-1", "nowhere:1"] {
         let error = text.parse::<Failpoints>().unwrap_err().to_string();
         assert!(error.starts_with(&format!("`{text}` names no place to crash at")), "{error}");

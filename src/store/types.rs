@@ -339,8 +339,8 @@ pub trait Store: Send + Sync {
     /// What was asked of a run with an id above `after`, in order. Asked again and again while the run goes on, so it has to be cheap.
     fn requests(&self, run: &str, after: u64) -> Result<Vec<RequestRow>, StoreError>;
 
-    /// Takes the lock (provisioner, site). It is never taken from a holder by itself, however old its lease; only the run that holds it may take it again,
-    /// on the same machine, after its process ended.
+    /// Takes the lock (provisioner, site). It is never taken from a holder by itself, however old its lease. After the holder's process ended, on the same
+    /// machine, the run that holds it may take it again; any run may, if that run has come to its end or was never written down.
     fn lock(&self, request: &LockRequest) -> Result<LockRow, StoreError>;
 
     /// Prolongs a lease. [`StoreError::LockLost`] when the lock was removed.

@@ -15,6 +15,8 @@ mod cli_plan;
 mod cli_support;
 mod cli_usage;
 mod crash;
+mod crash_power;
+mod crash_site;
 mod discovery_cost;
 mod driver_docs;
 mod fault_matrix;

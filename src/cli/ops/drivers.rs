@@ -161,7 +161,7 @@ async fn maas_options(design: &Design, simulated: Option<&Simulated>) -> anyhow:
     let site = design.site.name.value.clone();
     if let Some(simulated) = simulated {
         let mut options = MaasOptions::new(simulated.maas_url(), simulated.maas_api_key(), site);
-        options.poll_interval = SIMULATED_POLL;
+        options.poll_interval = settings.drivers.maas.poll_interval.map_or(SIMULATED_POLL, |interval| interval.0);
         options.simulated = true;
         if let Some(limit) = settings.drivers.maas.request_timeout {
             options.http.set_request_timeout(limit.0);

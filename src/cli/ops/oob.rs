@@ -205,7 +205,7 @@ async fn redfish_options(design: &Design, simulated: Option<&Simulated>) -> anyh
         options.boot_modes.insert(node.name.value.clone(), mode);
     }
     if let Some(simulated) = simulated {
-        options.poll = SIMULATED_POLL;
+        options.poll = settings.drivers.redfish.poll_interval.map_or(SIMULATED_POLL, |interval| interval.0);
         options.confirm_pause = SIMULATED_POLL;
         options.http.ca_file = simulated.bmc_certificate().or(options.http.ca_file);
     } else {

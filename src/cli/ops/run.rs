@@ -58,7 +58,7 @@ pub async fn carry_out(
         events: Some(events),
         graceful: interrupts.graceful.clone(),
         now: interrupts.now.clone(),
-        failpoints: failpoints()?,
+        failpoints: Arc::new(failpoints()?),
         ..Options::default()
     };
     let prior = resume.map(|run| so_far(store.as_ref(), run, &actions)).transpose()?;
