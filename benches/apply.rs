@@ -119,6 +119,7 @@ fn plan(nodes: usize, parallelism: u32) -> Plan {
         site: "bench".to_owned(),
         goal: Goal::DeployNodes,
         selection: None,
+        preview: None,
         endpoints: Vec::new(),
         allow: Vec::new(),
         limits: Limits { nodes_in_flight: many, parallelism, power_ups_per_rack: many, unavailable_per_rack: many, max_failures: many },

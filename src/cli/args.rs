@@ -256,6 +256,9 @@ pub struct Plan {
     /// Take what is there from this file (written by `discover -o`) instead of asking the site
     #[arg(long, value_name = "FILE")]
     pub build: Option<PathBuf>,
+    /// Show a preview instead: what the working tree, or `--ref`, changes against this commit, branch or tag as if that were fully applied; asks no site, and cannot be applied
+    #[arg(long, value_name = "GITREF[:FOLDER]", conflicts_with = "build")]
+    pub base: Option<String>,
     /// Exit with 2 when the plan has changes
     #[arg(long)]
     pub detailed_exitcode: bool,

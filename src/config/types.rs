@@ -385,7 +385,7 @@ impl LimitSettings {
 }
 
 /// `guards:`.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Guards {
     /// Percent of the nodes last seen deployed that may be absent; above it no plan is made.

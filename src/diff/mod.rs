@@ -26,7 +26,7 @@ mod xpath;
 
 pub(crate) use hardware::findings;
 pub(crate) use identity::{Match, NodeIdentity, identify};
-pub(crate) use networking::{configured, nic};
+pub(crate) use networking::{configured, nic, vid_on};
 pub(crate) use storage::{devices, disk};
 
 pub use adopt::{Adoption, NotAdopted, adoptions};

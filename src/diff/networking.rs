@@ -13,7 +13,7 @@ use crate::build::{InterfaceKind, LinkMode, Machine, MachineInterface, same_bus_
 use crate::model::{BondMode, Interface, Network, NetworkLink, Node, Site};
 
 /// The VLAN tag a network has on a link: untagged (0) if it is the link's native network or has no tag.
-pub(super) fn vid_on(link: &NetworkLink, network: &Network) -> u16 {
+pub(crate) fn vid_on(link: &NetworkLink, network: &Network) -> u16 {
     if link.native_network.as_ref().is_some_and(|n| n.value == network.name.value) {
         0
     } else {

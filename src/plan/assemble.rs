@@ -59,6 +59,20 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
     if !comparison.refused.is_empty() {
         return Err(PlanError::Refused(comparison.refused.join("; ")));
     }
+    Ok(sealed(make(inputs, comparison)?, inputs))
+}
+
+/// Digests of a plan that is complete, its expected duration, and its file.
+pub(super) fn sealed(mut plan: Plan, inputs: &Inputs<'_>) -> Plan {
+    plan.digests.build = facts_used(&plan, inputs.build);
+    plan.digests.intent = intent(&plan);
+    plan.expected_s = expected_s(&plan.actions, &inputs.memory.durations_ms);
+    super::file::seal(&mut plan);
+    plan
+}
+
+/// The plan of a comparison, without digests.
+pub(super) fn make(inputs: &Inputs<'_>, comparison: Comparison) -> Result<Plan, PlanError> {
     let options = GraphOptions {
         site: inputs.site.name.value.clone(),
         node_driver: inputs.build.provisioner.known().map_or_else(|| "maas".to_owned(), |p| p.driver.clone()),
@@ -82,6 +96,7 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
         site: inputs.site.name.value.clone(),
         goal: inputs.policy.goal,
         selection: inputs.policy.target.as_ref().map(ToString::to_string),
+        preview: None,
         endpoints: inputs.build.endpoints.clone(),
         allow: inputs.policy.allow.iter().map(|(effect, s)| Allowance { effect: *effect, selector: s.to_string() }).collect(),
         limits: inputs.limits.clone(),
@@ -104,10 +119,6 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
     // Of kinds that it has.
     let kinds: BTreeSet<ActionKind> = plan.actions.iter().map(|a| a.kind).collect();
     plan.failures.no_progress_s.retain(|kind, _| kinds.contains(kind));
-    plan.digests.build = facts_used(&plan, inputs.build);
-    plan.digests.intent = intent(&plan);
-    plan.expected_s = expected_s(&plan.actions, &inputs.memory.durations_ms);
-    super::file::seal(&mut plan);
     Ok(plan)
 }
 

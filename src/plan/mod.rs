@@ -7,6 +7,7 @@ mod assemble;
 mod compare;
 mod digest;
 mod file;
+mod preview;
 mod template;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -18,4 +19,5 @@ pub use assemble::{Inputs, PlanError, assemble};
 pub use compare::{Difference, Excess, differences, excess};
 pub use digest::design_digest;
 pub use file::{read, write};
-pub use types::{Allowance, Digests, FORMAT, FailureRules, Limits, OnFailure, Plan, Sealed};
+pub use preview::{PreviewInputs, Version, preview};
+pub use types::{Allowance, Digests, FORMAT, FailureRules, Limits, OnFailure, Plan, Preview, Sealed};

@@ -37,6 +37,7 @@ pub(crate) fn plan(actions: Vec<Action>) -> Plan {
         site: "test".to_owned(),
         goal: Goal::DeployNodes,
         selection: None,
+        preview: None,
         endpoints: Vec::new(),
         allow: Vec::new(),
         limits: Limits {

@@ -86,6 +86,46 @@ pub struct Digests {
     pub plan: String,
 }
 
+/// What a preview compares: two versions of a design, without the site. No preview can be applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preview {
+    /// The base as it was asked for: a commit, branch or tag.
+    pub base: String,
+    /// The base's commit.
+    pub base_commit: String,
+    /// Folder of the site in the base's repository, without a slash at the end; empty for the root.
+    pub base_folder: String,
+    /// The commit that is compared with it; absent for a working tree that has changes of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+/// Digits of a commit where it is shown.
+const SHOWN_DIGITS: usize = 12;
+
+impl Preview {
+    /// The base's commit, shortened.
+    pub fn base_shown(&self) -> &str {
+        self.base_commit.get(..SHOWN_DIGITS).unwrap_or(&self.base_commit)
+    }
+
+    /// The compared commit, shortened; in words for a working tree.
+    pub fn commit_shown(&self) -> &str {
+        self.commit.as_deref().map_or("the working tree", |c| c.get(..SHOWN_DIGITS).unwrap_or(c))
+    }
+
+    /// A place of the base, told from one of the compared version as `git show` does it: `COMMIT:file:line:column`.
+    pub fn in_base(&self, place: &str) -> String {
+        format!("{}:{place}", self.base_shown())
+    }
+
+    /// The place within the base's files that [`Preview::in_base`] made; `None` for one of the compared version.
+    pub fn of_base<'a>(&self, place: &'a str) -> Option<&'a str> {
+        place.strip_prefix(self.base_shown())?.strip_prefix(':')
+    }
+}
+
 /// A plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -97,6 +137,8 @@ pub struct Plan {
     pub goal: Goal,
     /// The selection (`--target`) as written; a plan with one is partial.
     pub selection: Option<String>,
+    /// What is compared, where this is a preview that was made without the site; apply refuses those.
+    pub preview: Option<Preview>,
     /// Endpoints that facts came from; apply refuses others.
     pub endpoints: Vec<Endpoint>,
     /// Permissions given.

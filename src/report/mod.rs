@@ -37,7 +37,7 @@ pub use escape::{clean, clean_json};
 pub use explain::{explained_json, explained_text, is_secret_key, json_of};
 pub use graph::{By, Graph, NODE_LANES, graph, graph_dot, graph_mermaid, graph_svg};
 pub use html::{Times, plan_html};
-pub use markdown::{LIMIT as MARKDOWN_LIMIT, Links, MarkdownOptions, marker, plan_markdown};
+pub use markdown::{BaseLinks, LIMIT as MARKDOWN_LIMIT, Links, MarkdownOptions, marker, plan_markdown};
 pub use plan_diff::{plan_diff_json, plan_diff_text};
 pub use plan_github::plan_github;
 pub use plan_json::plan_json;

@@ -6,6 +6,7 @@ use super::names;
 use super::paint::{Look, Page};
 use super::plan_text::{TextOptions, count, look};
 use super::values::inline;
+use super::view;
 use crate::diff::Change;
 use crate::plan::{Difference, Excess, Plan, differences, excess};
 
@@ -18,8 +19,13 @@ pub fn plan_diff_text(first: &Plan, second: &Plan, options: &TextOptions) -> Str
     let found = differences(first, second);
     let beyond = excess(first, second);
     page.put(Look::Bold, &format!("Plans for {}", second.site)).end();
-    page.to(2).put(Look::Dim, "first").to(10).text(&first.digests.plan).end();
-    page.to(2).put(Look::Dim, "second").to(10).text(&second.digests.plan).end().gap();
+    for (which, plan) in [("first", first), ("second", second)] {
+        page.to(2).put(Look::Dim, which).to(10).text(&plan.digests.plan).end();
+        if let Some(preview) = &plan.preview {
+            page.to(10).words(Look::Cyan, &format!("PREVIEW of {}", view::compared(preview)), 10).end();
+        }
+    }
+    page.gap();
     if first.digests.plan == second.digests.plan {
         page.put(Look::Green, "They are the same plan.").end();
         return page.finish();
@@ -151,6 +157,7 @@ pub fn plan_diff_json(first: &Plan, second: &Plan) -> Value {
         "version": VERSION,
         "first": first.digests,
         "second": second.digests,
+        "previews": {"first": first.preview, "second": second.preview},
         "same": first.digests.plan == second.digests.plan,
         "differences": differences,
         "beyond": beyond,

@@ -29,9 +29,16 @@ struct Cause<'p> {
 /// The plan as annotations and a summary line. `paths` tell how files are named from the root of the repository.
 pub fn plan_github(plan: &Plan, paths: &Paths) -> String {
     let mut causes: BTreeMap<(String, u32), Cause> = BTreeMap::new();
+    // Lines of the base are in no file that can be annotated.
+    let mut gone: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for change in &plan.changes {
         for attribute in &change.attributes {
-            let Some((file, line)) = attribute.source.as_deref().and_then(place) else { continue };
+            let source = attribute.source.as_deref();
+            if let Some(at) = plan.preview.as_ref().and_then(|preview| preview.of_base(source?)) {
+                gone.entry(&change.resource).or_default().insert(format!("{} ({at})", attribute.path));
+                continue;
+            }
+            let Some((file, line)) = source.and_then(place) else { continue };
             let cause = causes.entry((paths.shown(file).into_owned(), line)).or_default();
             cause.effect = cause.effect.max(Some(attribute.effect));
             cause.attributes.insert(&attribute.path);
@@ -62,11 +69,21 @@ pub fn plan_github(plan: &Plan, paths: &Paths) -> String {
         let title = property(&format!("{effect}: {}", count(cause.nodes.len() + cause.resources.len(), "resource")));
         let _ = writeln!(out, "::{level} file={},line={line},title=drydock plan%3A {title}::{}", property(&file), text.join("%0A"));
     }
+    for (resource, attributes) in gone {
+        let attributes = some(&attributes.iter().map(String::as_str).collect());
+        let text = data(&format!("{resource} loses {attributes} of the base"));
+        let _ = writeln!(out, "::notice title=drydock plan%3A removed::{text}");
+    }
     let pieces = impact_pieces(plan).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ");
     let said = match view::verdict(plan) {
         Verdict::Changes => pieces,
+        Verdict::NoChanges if plan.preview.is_some() => view::unchanged(plan).to_owned(),
         Verdict::NoChanges => "no changes".to_owned(),
         Verdict::NothingPlanned => format!("nothing can be done now: {}", super::plan_text::open(plan)),
+    };
+    let said = match &plan.preview {
+        Some(preview) => format!("{said}; preview of {}, {}", view::compared(preview), view::NO_SITE),
+        None => said,
     };
     let _ = writeln!(out, "::notice title=drydock plan::{}", data(&format!("{}: {said}; digest {}", plan.site, plan.digests.plan)));
     out

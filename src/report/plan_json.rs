@@ -38,6 +38,7 @@ pub fn plan_json(plan: &Plan) -> Value {
         "goal": plan.goal.name(),
         "selection": plan.selection,
         "partial": plan.selection.is_some(),
+        "preview": plan.preview,
         "verdict": verdict,
         "summary": {
             "changes": plan.changes.len(),

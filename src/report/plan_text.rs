@@ -63,7 +63,7 @@ pub fn plan_text(plan: &Plan, options: &TextOptions) -> String {
     orphans(&mut page, plan, options.verbose);
     not_managed(&mut page, plan, options.verbose);
     warnings(&mut page, plan, options.verbose);
-    next(&mut page, verdict, options);
+    next(&mut page, plan, verdict, options);
     page.finish()
 }
 
@@ -71,19 +71,27 @@ pub fn plan_text(plan: &Plan, options: &TextOptions) -> String {
 const FACTS: usize = 15;
 
 fn headline(page: &mut Page, plan: &Plan, verdict: Verdict) {
-    page.put(Look::Bold, "Plan for ").put(Look::Bold, &plan.site).put(Look::Bold, ": ").put(Look::Bold, plan.goal.name());
+    let title = if plan.preview.is_some() { "Preview for " } else { "Plan for " };
+    page.put(Look::Bold, title).put(Look::Bold, &plan.site).put(Look::Bold, ": ").put(Look::Bold, plan.goal.name());
     if let Some(selection) = &plan.selection {
         page.put(Look::Yellow, "  partial: only ").put(Look::Yellow, selection);
     }
     if plan.endpoints.iter().any(|e| e.simulated) {
         page.put(Look::Cyan, "  SIMULATED");
     }
-    page.end().gap();
+    page.end();
+    if let Some(preview) = &plan.preview {
+        page.to(2).words(Look::Cyan, &format!("PREVIEW of {}: {}", view::compared(preview), view::NO_SITE), 2).end();
+    }
+    page.gap();
 
     page.to(2);
     match verdict {
         Verdict::Changes => {
             impact(page, plan);
+        }
+        Verdict::NoChanges if plan.preview.is_some() => {
+            page.words(Look::Green, &format!("{}.", view::unchanged(plan)), 2).end();
         }
         Verdict::NoChanges => {
             let sentence = match plan.selection {
@@ -514,9 +522,12 @@ fn warnings(page: &mut Page, plan: &Plan, verbose: bool) {
     }
 }
 
-fn next(page: &mut Page, verdict: Verdict, options: &TextOptions) {
+fn next(page: &mut Page, plan: &Plan, verdict: Verdict, options: &TextOptions) {
     page.gap();
     match (verdict, &options.next) {
+        (Verdict::Changes | Verdict::NothingPlanned, _) if plan.preview.is_some() => {
+            page.put(Look::Cyan, "next: ").words(Look::Plain, view::AFTER_PREVIEW, 2).end();
+        }
         (Verdict::Changes, Next::Apply(file)) => {
             page.put(Look::Cyan, "next: ").text("drydock apply ").text(file).put(Look::Dim, "  (carries out exactly this plan)").end();
         }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::paint::Look;
 use super::plan_text::{TextOptions, look};
 use super::table::Table;
+use super::view;
 use crate::action::{Queried, Selector};
 use crate::diff::Change;
 use crate::plan::Plan;
@@ -54,6 +55,9 @@ pub fn selected_text(plan: &Plan, selected: &[Selected<'_>], options: &TextOptio
         ]);
     }
     let mut page = super::paint::Page::new(options.color, options.width);
+    if let Some(preview) = &plan.preview {
+        page.words(Look::Cyan, &format!("PREVIEW of {}", view::compared(preview)), 2).end();
+    }
     if table.is_empty() {
         page.text("no change of the plan is selected").end();
     } else {

@@ -9,6 +9,7 @@ use super::paint::{Look, Page};
 use super::plan_text::{TextOptions, count};
 use super::table::Table;
 use super::time::{about, took};
+use super::view;
 use crate::action::ActionKind;
 use crate::plan::Plan;
 use crate::run::{Rehearsal, Use};
@@ -40,7 +41,11 @@ const SLOWEST: usize = 5;
 /// The rehearsal as text.
 pub fn rehearsal_text(plan: &Plan, shown: &Rehearsal, durations: &Durations, options: &TextOptions) -> String {
     let mut page = Page::new(options.color, options.width);
-    page.put(Look::Bold, "Rehearsal of the plan for ").put(Look::Bold, &plan.site).text("  nothing was done").end().gap();
+    page.put(Look::Bold, "Rehearsal of the plan for ").put(Look::Bold, &plan.site).text("  nothing was done").end();
+    if let Some(preview) = &plan.preview {
+        page.to(2).words(Look::Cyan, &format!("PREVIEW of {}: {}", view::compared(preview), view::NO_SITE), 2).end();
+    }
+    page.gap();
     fact(&mut page, "takes").put(Look::Bold, &about(shown.makespan_ms.div_ceil(1000)));
     page.text(&format!(
         " for {}; no limit would let it be shorter than {}",
@@ -187,6 +192,7 @@ pub fn rehearsal_json(plan: &Plan, shown: &Rehearsal, durations: &Durations) -> 
         .collect();
     json!({
         "version": VERSION,
+        "preview": plan.preview,
         "site": plan.site,
         "plan": plan.digests.plan,
         "makespan_ms": shown.makespan_ms,

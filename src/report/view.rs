@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::action::{Action, ActionKind, Effect};
 use crate::diff::{AttributeChange, Change, Stage};
-use crate::plan::{OnFailure, Plan};
+use crate::plan::{OnFailure, Plan, Preview};
 
 /// What a plan comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,34 @@ pub fn verdict(plan: &Plan) -> Verdict {
         Verdict::NothingPlanned
     }
 }
+
+/// What a preview compares, in words.
+pub(super) fn compared(preview: &Preview) -> String {
+    format!("what {} changes against {} ({})", preview.commit_shown(), preview.base, preview.base_shown())
+}
+
+/// What a picture is of.
+pub(super) fn title(plan: &Plan) -> String {
+    match &plan.preview {
+        Some(preview) => format!("Preview for {}: {}", plan.site, compared(preview)),
+        None => format!("Plan for {}", plan.site),
+    }
+}
+
+/// A preview without changes, in words.
+pub(super) fn unchanged(plan: &Plan) -> &'static str {
+    if plan.orphans.is_empty() {
+        "No changes: the design means what its base means"
+    } else {
+        "Nothing is changed, but the design no longer has all that its base has"
+    }
+}
+
+/// What a preview rests on, and what it is not.
+pub(super) const NO_SITE: &str = "made without the site, as if the base were fully applied; it cannot be applied";
+
+/// What to do after a preview.
+pub(super) const AFTER_PREVIEW: &str = "when the change is merged, drydock plan --out FILE at the site, review, drydock apply FILE";
 
 /// Nodes whose stage is not known.
 pub(super) fn unknown_nodes(plan: &Plan) -> impl Iterator<Item = &str> {

@@ -17,6 +17,8 @@ const MAX_LINKS: usize = 16;
 
 /// The files of one commit.
 pub(super) struct Commit {
+    /// Its id.
+    id: String,
     /// The folder that the paths of the commit are relative to.
     top: PathBuf,
     /// By path relative to `top`.
@@ -52,18 +54,18 @@ impl Drop for Blobs {
 }
 
 /// `git` in a folder: never asks, runs no hook or monitor that the repository names.
-fn git(folder: &Path) -> Command {
+pub(super) fn git(folder: &Path) -> Command {
     let mut command = Command::new("git");
     command.arg("-C").arg(folder).args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "protocol.ext.allow=never"]);
     command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0").stdin(Stdio::null());
     command
 }
 
-fn failed(what: &str, message: impl Into<String>, remedy: &str) -> SourceError {
+pub(super) fn failed(what: &str, message: impl Into<String>, remedy: &str) -> SourceError {
     SourceError::Git { what: what.to_owned(), message: message.into(), remedy: remedy.to_owned() }
 }
 
-fn run(mut command: Command, what: &str, remedy: &str) -> Result<Vec<u8>, SourceError> {
+pub(super) fn run(mut command: Command, what: &str, remedy: &str) -> Result<Vec<u8>, SourceError> {
     let output = command.output().map_err(|e| not_run(what, &e))?;
     if output.status.success() {
         return Ok(output.stdout);
@@ -89,7 +91,10 @@ pub(super) fn without_userinfo(text: &str) -> String {
 
 impl Commit {
     /// The commit that `reference` names in the repository that holds `folder`.
+    ///
+    /// The folder need not be there any more; the repository is that of what is left above it.
     pub(super) fn of_folder(folder: &Path, reference: &str) -> Result<Self, SourceError> {
+        let folder = existing(folder);
         let what = format!("reading the design at `{reference}`");
         let remedy = "name a commit, branch or tag of the repository that holds this folder";
         let mut command = git(folder);
@@ -167,7 +172,17 @@ impl Commit {
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(failed(what, "git has no input or output", remedy));
         };
-        Ok(Self { top, entries, blobs: RefCell::new(Blobs { child, input, output: BufReader::new(output) }) })
+        Ok(Self { id: commit, top, entries, blobs: RefCell::new(Blobs { child, input, output: BufReader::new(output) }) })
+    }
+
+    /// Its id.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Folders that have a file of this name, in order.
+    pub(super) fn holding(&self, name: &str) -> impl Iterator<Item = &Path> {
+        self.entries.keys().filter(move |path| path.file_name().is_some_and(|n| n == name)).filter_map(|path| path.parent())
     }
 
     /// The folder that the paths of the commit are relative to.
@@ -272,6 +287,12 @@ impl Files for Commit {
         let object = self.entries.get(&self.inside(path).ok()?).filter(|object| object.kind == ObjectKind::Link)?;
         self.blob(&object.id).ok().map(|target| path_of(&target))
     }
+}
+
+/// The folder itself, or the nearest one above it that is there.
+pub(super) fn existing(folder: &Path) -> &Path {
+    let there = folder.ancestors().find(|f| f.is_dir() || f.as_os_str().is_empty());
+    there.filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(unix)]

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::files::{Disk, FileKind, Files};
-use super::git::Commit;
+use super::git::{Commit, existing};
 use super::pegleg;
 use super::types::{Entry, Loaded, Request, SourceError};
 
@@ -41,7 +41,10 @@ pub(super) fn load_within(request: Request<'_>, entries: &[Entry], limit: u64) -
         // The commit's paths are those that git sees, without links above them.
         Some(_) => {
             let unreadable = |error| SourceError::Unreadable { path: slashes(request.root), error };
-            real = std::fs::canonicalize(request.root).map_err(unreadable)?;
+            // The folder may be there in the commit only.
+            let there = existing(request.root);
+            let below = request.root.strip_prefix(there).unwrap_or(Path::new(""));
+            real = std::fs::canonicalize(there).map_err(unreadable)?.join(below);
             Root { path: real.as_path(), files: commit.as_ref().map_or(&Disk as &dyn Files, |commit| commit), label: "", rule: Rule::Any }
         }
         None => Root { path: request.root, files: &Disk, label: "", rule: Rule::Any },

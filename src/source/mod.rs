@@ -9,6 +9,7 @@ mod git;
 mod load;
 mod pegleg;
 mod types;
+mod version;
 
 #[cfg(test)]
 mod pegleg_tests;
@@ -17,3 +18,4 @@ mod tests;
 
 pub use load::{MAX_DESIGN_BYTES, MAX_FILE_BYTES, SETTINGS_FILE, load, text};
 pub use types::{Entry, Loaded, Pegleg, Request, SourceError};
+pub use version::{Version, is_changed};

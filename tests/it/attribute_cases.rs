@@ -139,6 +139,41 @@ fn attributes(plan: &Value) -> Vec<(String, String)> {
     out
 }
 
+/// What a preview and a plan at the site must have in common: what changes and what is held back, attribute by attribute, and what is done, in which order.
+/// Sizes as MAAS rounds them, and UUIDs that MAAS chose, are in no design.
+fn comparable(plan: &Value) -> Vec<String> {
+    let held = plan["held_back"].as_array().unwrap().iter().map(|h| ("held back", &h["change"]));
+    let chosen = regex::Regex::new(" with UUID [0-9a-f-]{36}").unwrap();
+    let mut out = Vec::new();
+    for (how, change) in plan["changes"].as_array().unwrap().iter().map(|c| ("changed", c)).chain(held) {
+        for attribute in change["attributes"].as_array().unwrap() {
+            let of = |key: &str| attribute.get(key).map_or_else(|| "-".to_owned(), Value::to_string);
+            let place = |at: &str| at.rsplit_once(".yaml").map_or(String::new(), |(_, at)| at.to_owned());
+            let path = attribute["path"].as_str().unwrap();
+            let before = match of("before") {
+                _ if matches!(path.rsplit('.').next(), Some("size" | "uuid")) => "(of the machine)".to_owned(),
+                before => chosen.replace_all(&before, "").into_owned(),
+            };
+            // What the design removes has a place in the base.
+            let at = attribute["source"].as_str().filter(|_| attribute.get("after").is_some()).map_or(String::new(), place);
+            out.push(format!(
+                "{how} {} {} {} {}: {} → {} {}{at}",
+                change["operation"],
+                change["effect"],
+                change["resource"],
+                path,
+                before,
+                of("after"),
+                of("effect")
+            ));
+        }
+    }
+    for action in plan["actions"].as_array().unwrap() {
+        out.push(format!("{} {} {} {}", action["kind"], action["resource"], action["effect"], action["driver"]));
+    }
+    out
+}
+
 /// The row of the table that an attribute is of.
 fn row(kind: &str, path: &str) -> String {
     let row = EFFECTS.iter().find(|r| {
@@ -160,6 +195,8 @@ struct Outcome {
 
 fn carry_out(name: &str, case: &Case) -> Outcome {
     let site = Site::applied();
+    // What somebody does at the site, or runs, is in no design.
+    let by_design = case.run.is_empty() && case.world.is_empty();
     let edit = |edits: &[Edit]| edits.iter().for_each(|e| site.folder().edit(&e.file, &e.from, &e.to));
     if !case.before.is_empty() {
         edit(&case.before);
@@ -172,10 +209,18 @@ fn carry_out(name: &str, case: &Case) -> Outcome {
     if !case.world.is_empty() {
         site.change(|w| case.world.iter().for_each(|what| happens(w, what)));
     }
+    if by_design {
+        crate::preview_cli::commit(site.path());
+    }
     edit(&case.after);
     let options: Vec<&str> = case.options.iter().map(String::as_str).collect();
     let (plan, code) = site.plan(&[&options[..], &["--out", "case.plan"]].concat());
     assert_eq!(code, 2, "{name}: {plan:#}");
+    if by_design {
+        let preview = site.run(&[&["plan", "--base", "HEAD", "--format", "json", "-q"], &options[..]].concat()).expect(0).stdout;
+        let preview: Value = serde_json::from_str(&preview).unwrap();
+        assert_eq!(comparable(&preview), comparable(&plan), "{name}: the preview of the change (left), and the plan at the site");
+    }
     let shown = site.run(&["show", "case.plan"]).expect(0).stdout;
     let changed: BTreeSet<String> = attributes(&plan).iter().map(|(kind, path)| row(kind, path)).collect();
     let before = site.now();

@@ -47,6 +47,8 @@ mod perturbed_plans;
 mod perturbed_support;
 mod planning;
 mod power_settings;
+mod preview;
+mod preview_cli;
 mod proxies;
 mod random_design;
 mod random_sites;

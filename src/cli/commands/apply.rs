@@ -20,6 +20,14 @@ pub async fn run(args: &Apply, from: &Sources, printer: &Printer, interrupts: &I
     match &args.plan {
         Some(file) => {
             let plan = plan::read(file)?;
+            if let Some(preview) = &plan.preview {
+                let (base, commit) = (&preview.base, preview.commit_shown());
+                let message =
+                    format!("this is a preview of what {commit} changes against `{base}`, made without the site; it cannot be applied");
+                let help =
+                    "when the change is merged: `drydock plan --out FILE` where the site can be reached, review, `drydock apply FILE`";
+                return Err(Problem::refused(message).at(file.display().to_string()).help(help).into());
+            }
             let design = design::load(from, printer).await?;
             if plan.site != design.site.name.value {
                 let message = format!("the plan is for site `{}`, and the design is of `{}`", plan.site, design.site.name.value);

@@ -3,12 +3,30 @@
 use crate::cli::args::{Plan, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::drivers::Drivers;
-use crate::cli::ops::{build_file, design, discover, page, plan, state};
+use crate::cli::ops::{build_file, design, discover, page, plan, preview, state};
 use crate::cli::output::{Printer, write_file};
 use crate::report::Next;
 
 /// Runs the command.
 pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
+    let plan = match &args.base {
+        Some(base) => preview::make(base, &args.options, from, printer).await?,
+        None => of_site(args, from, printer).await?,
+    };
+    // The file first: a plan that is shown as written must be.
+    if let Some(file) = printer.out() {
+        write_file(file, crate::plan::write(&plan).as_bytes())?;
+    }
+    let next = printer.out().map_or(Next::Plan, |file| Next::Apply(file.display().to_string()));
+    printer.stdout(&match printer.format_name() {
+        "html" => page::of_plan(&plan, from, printer).await?,
+        _ => plan::render(&plan, printer, next, Some(&args.review)),
+    })?;
+    Ok(plan::exit(&plan, args.detailed_exitcode))
+}
+
+/// The plan of what is there.
+async fn of_site(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Result<crate::plan::Plan> {
     let design = design::load(from, printer).await?;
     let memory = state::memory(&design.settings, &design.site.name.value)?;
     let build = if let Some(file) = &args.build {
@@ -21,15 +39,5 @@ pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Resu
         closed?;
         build
     };
-    let plan = plan::make(&design, &build, &memory, &args.options)?;
-    // The file first: a plan that is shown as written must be.
-    if let Some(file) = printer.out() {
-        write_file(file, crate::plan::write(&plan).as_bytes())?;
-    }
-    let next = printer.out().map_or(Next::Plan, |file| Next::Apply(file.display().to_string()));
-    printer.stdout(&match printer.format_name() {
-        "html" => page::of_plan(&plan, from, printer).await?,
-        _ => plan::render(&plan, printer, next, Some(&args.review)),
-    })?;
-    Ok(plan::exit(&plan, args.detailed_exitcode))
+    plan::make(&design, &build, &memory, &args.options)
 }

@@ -78,13 +78,18 @@ impl Network {
 /// A Pegleg tree needs none: with `--site`, a folder without `drydock.yaml` that has this site is read with default settings.
 pub fn settings(from: &Sources) -> anyhow::Result<Settings> {
     let root = Path::new(".");
-    let mut settings = match (config::load(root), &from.site) {
-        (Err(ConfigError::Missing { .. }), None) if root.join("site").is_dir() => {
+    settings_of(config::load(root), root, root.join("site").is_dir(), from)
+}
+
+/// The same for settings that were read elsewhere: of the folder `root`, which has a folder `site` or has none.
+pub fn settings_of(loaded: Result<Settings, ConfigError>, root: &Path, has_sites: bool, from: &Sources) -> anyhow::Result<Settings> {
+    let mut settings = match (loaded, &from.site) {
+        (Err(ConfigError::Missing { .. }), None) if has_sites => {
             return Err(Problem::new("this folder has no drydock.yaml, and looks like a tree with several sites")
                 .help("name the site: `--site NAME`, one of the folders below site/")
                 .into());
         }
-        (Err(ConfigError::Missing { .. }), Some(_)) if root.join("site").is_dir() => {
+        (Err(ConfigError::Missing { .. }), Some(_)) if has_sites => {
             let mut settings = config::parse("", config::SETTINGS_FILE, root)?;
             settings.design = vec![DesignEntry::Pegleg(PeglegEntry { root: root.to_owned(), site: None, repositories: BTreeMap::new() })];
             settings
@@ -186,8 +191,12 @@ fn stdin() -> anyhow::Result<String> {
 
 /// Reads the settings and a design without errors; shows the errors if there are any.
 pub async fn load(from: &Sources, printer: &Printer) -> anyhow::Result<Design> {
-    let settings = settings(from)?;
-    let Checked { map, documents, encrypted, site, diagnostics, silenced, .. } = check(&settings, from, Network::Allowed).await?;
+    ready(settings(from)?, from, Network::Allowed, printer).await
+}
+
+/// Reads the design of these settings, without errors; shows the errors if there are any.
+pub async fn ready(settings: Settings, from: &Sources, network: Network, printer: &Printer) -> anyhow::Result<Design> {
+    let Checked { map, documents, encrypted, site, diagnostics, silenced, .. } = check(&settings, from, network).await?;
     let Some(site) = site.filter(|_| !has_errors(&diagnostics)) else {
         let errors: Vec<Diagnostic> = diagnostics.into_iter().filter(|d| d.severity == Severity::Error).collect();
         let style = report::diagnostics::Style { color: printer.stderr_color(), width: printer.width() };

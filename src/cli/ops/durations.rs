@@ -13,7 +13,9 @@ use crate::store::Store as _;
 
 /// Durations of the plan's kinds of action. A folder without settings or state knows of no former runs.
 pub async fn of(plan: &Plan, given: &[(ActionKind, u64)], from: &Sources, printer: &Printer) -> Durations {
-    let measured = match state::of_folder(from).await {
+    // A preview is made of two versions of the design, and of nothing else.
+    let former = if plan.preview.is_some() { Ok(None) } else { state::of_folder(from).await };
+    let measured = match former {
         Ok(Some(store)) => store.durations().unwrap_or_default(),
         Ok(None) => BTreeMap::new(),
         Err(error) => {

@@ -4,21 +4,27 @@ use std::path::Path;
 
 use super::repository;
 use crate::cli::args::Review;
-use crate::report::{Links, MarkdownOptions};
+use crate::plan::Preview;
+use crate::report::{BaseLinks, Links, MarkdownOptions};
 
 /// What a comment says beside the plan: as the command line says, else as the CI server says where one runs this.
-pub fn options(review: &Review, file: Option<&Path>) -> MarkdownOptions {
+pub fn options(review: &Review, file: Option<&Path>, preview: Option<&Preview>) -> MarkdownOptions {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let (template, commit) = server(&variable);
-    let commit = review.commit.clone().or(commit);
+    let commit = review.commit.clone().or(commit).or_else(|| preview?.commit.clone());
     let template = review.links.clone().or(template);
+    let base = preview.map(|preview| BaseLinks {
+        prefix: preview.in_base(""),
+        template: template.as_ref().filter(|t| t.contains("{commit}")).map(|t| t.replace("{commit}", &preview.base_commit)),
+        folder: preview.base_folder.clone(),
+    });
     let template = match (template, &commit) {
         (Some(template), Some(commit)) => Some(template.replace("{commit}", commit)),
         (Some(template), None) => (!template.contains("{commit}")).then_some(template),
         (None, _) => None,
     };
     let folder = repository::paths(None).folder;
-    MarkdownOptions { links: Links { template, folder }, commit, file: file.map(|f| f.display().to_string()) }
+    MarkdownOptions { links: Links { template, folder, base }, commit, file: file.map(|f| f.display().to_string()) }
 }
 
 /// URL of a line, and the commit, as GitHub Actions (and Gitea's, which are alike) and GitLab CI tell them.

@@ -14,6 +14,7 @@ mod oob;
 mod operator;
 pub mod page;
 pub mod plan;
+pub mod preview;
 pub mod progress;
 pub mod repository;
 pub mod rule_page;

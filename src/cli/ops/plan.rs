@@ -4,16 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::design::Design;
-use super::{links, repository};
-use crate::action::{Effect, Selectable, Selector};
-use crate::build::Build;
+use super::{build_file, links, repository};
+use crate::action::{ActionKind, Effect, Selectable, Selector};
+use crate::build::{Binding, Build, Fact};
 use crate::cli::args::{PlanOptions, Review};
 use crate::cli::exit::Exit;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::config::MachineRule;
 use crate::diff::{self, Goal, Memory, Policy, Stage};
-use crate::plan::{self, Inputs, Plan};
+use crate::model::OobType;
+use crate::plan::{self, Inputs, Plan, Preview, PreviewInputs, Version};
 use crate::report::{self, Next, TextOptions, Verdict};
 
 /// The largest plan file that is read.
@@ -21,7 +22,56 @@ const MAX_BYTES: u64 = 1 << 30;
 
 /// Makes a plan: a pure function of its arguments.
 pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptions) -> anyhow::Result<Plan> {
-    let known = Known { design, build, memory };
+    let policy = policy(&Known { design, build, memory }, options)?;
+    Ok(plan::assemble(&Inputs {
+        site: &design.site,
+        sources: &design.map,
+        design_digest: &plan::design_digest(&design.site),
+        build,
+        memory,
+        policy: &policy,
+        limits: &design.settings.limits.resolve(design.site.nodes.len()),
+        failures: &design.settings.failure_rules(),
+        timeouts_s: &timeouts(design),
+        warnings: &design.warnings,
+    })?)
+}
+
+/// Makes a preview: what a design changes against a base that is taken as applied. A pure function of its arguments.
+pub fn preview(base: &Design, head: &Design, origin: &Preview, options: &PlanOptions) -> anyhow::Result<Plan> {
+    // Nodes of the base may be named, too; nothing else is known of any machine.
+    let build = Build {
+        format: build_file::FORMAT,
+        endpoints: Vec::new(),
+        provisioner: Fact::Unknown(String::new()),
+        bmcs: BTreeMap::new(),
+        observed_at: 0,
+    };
+    let bindings = base.site.nodes.keys().map(|name| (name.clone(), Binding::default())).collect();
+    let memory = Memory { bindings, ..Memory::default() };
+    let asked = policy(&Known { design: head, build: &build, memory: &memory }, options)?;
+    let applied = policy(&Known { design: base, build: &build, memory: &memory }, &PlanOptions::default())?;
+    Ok(plan::preview(&PreviewInputs {
+        base: Version { site: &base.site, sources: &base.map, policy: &applied },
+        head: Version { site: &head.site, sources: &head.map, policy: &asked },
+        origin,
+        design_digest: &plan::design_digest(&head.site),
+        oob_driver: head.settings.drivers.oob.override_with.map(|_| OobType::Redfish.name()),
+        limits: &head.settings.limits.resolve(head.site.nodes.len()),
+        failures: &head.settings.failure_rules(),
+        timeouts_s: &timeouts(head),
+        warnings: &head.warnings,
+    })?)
+}
+
+/// Time limits in seconds that the settings say.
+fn timeouts(design: &Design) -> BTreeMap<ActionKind, u32> {
+    design.settings.timeouts.iter().map(|(kind, t)| (*kind, u32::try_from(t.as_secs().max(1)).unwrap_or(u32::MAX))).collect()
+}
+
+/// What is asked for and allowed, by options and settings.
+fn policy(known: &Known<'_>, options: &PlanOptions) -> anyhow::Result<Policy> {
+    let design = known.design;
     let target = options.target.as_deref().map(|text| known.selector("--target", text)).transpose()?;
     if let Some(target) = &target {
         known.can_match("--target", target)?;
@@ -42,11 +92,9 @@ pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptio
     }
     let settings = &design.settings;
     let maas = &settings.drivers.maas;
-    let timeouts: BTreeMap<_, _> =
-        settings.timeouts.iter().map(|(kind, t)| (*kind, u32::try_from(t.as_secs().max(1)).unwrap_or(u32::MAX))).collect();
-    let policy = Policy {
+    Ok(Policy {
         goal,
-        timeouts_s: timeouts.clone(),
+        timeouts_s: timeouts(design),
         manage_power: maas.manage_power,
         placements: maas.machines.iter().map(MachineRule::placement).collect(),
         spaces: spaces(design)?,
@@ -57,19 +105,7 @@ pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptio
         commission: maas.commissioning.parameters(),
         owns_region: settings.drivers.maas.owns_region,
         max_absent_percent: settings.guards.max_absent,
-    };
-    Ok(plan::assemble(&Inputs {
-        site: &design.site,
-        sources: &design.map,
-        design_digest: &plan::design_digest(&design.site),
-        build,
-        memory,
-        policy: &policy,
-        limits: &settings.limits.resolve(design.site.nodes.len()),
-        failures: &settings.failure_rules(),
-        timeouts_s: &timeouts,
-        warnings: &design.warnings,
-    })?)
+    })
 }
 
 /// Spaces by network, from the settings.
@@ -189,7 +225,7 @@ pub fn render(plan: &Plan, printer: &Printer, next: Next, review: Option<&Review
     };
     match (printer.format_name(), review) {
         ("json", _) => format!("{:#}\n", report::plan_json(plan)),
-        ("markdown", Some(review)) => report::plan_markdown(plan, &links::options(review, file)),
+        ("markdown", Some(review)) => report::plan_markdown(plan, &links::options(review, file, plan.preview.as_ref())),
         ("github", Some(_)) => report::plan_github(plan, &repository::paths(None)),
         _ => report::plan_text(plan, &TextOptions { next, ..printer.text_options() }),
     }

@@ -10,7 +10,12 @@ use crate::report::clean;
 
 /// The graph as a Mermaid flowchart.
 pub fn graph_mermaid(graph: &Graph) -> String {
-    let mut out = String::from("flowchart LR\n");
+    let mut out = String::new();
+    if graph.preview {
+        // Front matter is YAML; as JSON a string is a scalar whatever is in it.
+        let _ = write!(out, "---\ntitle: {}\n---\n", serde_json::Value::from(clean(&graph.title).as_ref()));
+    }
+    out.push_str("flowchart LR\n");
     for (lane, of) in graph.lanes.iter().enumerate() {
         let _ = writeln!(out, "  subgraph lane{lane}[\"{}\"]", text(&of.name));
         for (n, vertex) in graph.vertices.iter().enumerate().filter(|(_, v)| v.lane == lane) {

@@ -54,6 +54,8 @@ pub(super) struct Vertex {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Graph {
     pub(super) title: String,
+    /// Whether it is of a preview, which every format says.
+    pub(super) preview: bool,
     pub(super) lanes: Vec<Lane>,
     pub(super) vertices: Vec<Vertex>,
     /// From, to, whether it is on the longest chain; each pair once.
@@ -69,7 +71,7 @@ pub fn graph(plan: &Plan, by: By, critical: &[u32]) -> Graph {
         depths[n] = action.after.iter().filter_map(|id| ids.get(id.as_str())).map(|before| depths[*before] + 1).max().unwrap_or(0);
     }
     let (lanes, keys) = lanes(plan, by);
-    let mut graph = Graph { title: format!("Plan for {}", plan.site), lanes: Vec::new(), ..Graph::default() };
+    let mut graph = Graph { title: view::title(plan), preview: plan.preview.is_some(), lanes: Vec::new(), ..Graph::default() };
     graph.lanes = lanes.into_iter().map(|name| Lane { name }).collect();
     let mut vertices: BTreeMap<(usize, usize), usize> = BTreeMap::new();
     let mut of_action = Vec::with_capacity(plan.actions.len());

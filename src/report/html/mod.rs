@@ -44,6 +44,7 @@ pub fn plan_html(plan: &Plan, times: Times<'_>) -> String {
     let data = clean_data(&data(plan, &timing).to_string());
     let source = |text: &str| format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text.as_bytes())));
     let title = svg::text(&match times {
+        Times::Expected(_) if plan.preview.is_some() => format!("Preview for {}", plan.site),
         Times::Expected(_) => format!("Plan for {}", plan.site),
         Times::Happened(info, _) => format!("Run {} for {}", info.id, plan.site),
     });
@@ -94,10 +95,14 @@ fn head(plan: &Plan, times: Times<'_>, timing: &Timing) -> String {
     let said = match view::verdict(plan) {
         Verdict::Changes => impact_pieces(plan).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", "),
         Verdict::NoChanges if plan.selection.is_some() => "No changes in the selection".to_owned(),
+        Verdict::NoChanges if plan.preview.is_some() => view::unchanged(plan).to_owned(),
         Verdict::NoChanges => "No changes".to_owned(),
         Verdict::NothingPlanned => format!("Nothing can be done now: {}", open(plan)),
     };
     let mut out = format!("<p class=\"verdict\">{}.</p>\n", svg::text(&said));
+    if let Some(preview) = &plan.preview {
+        let _ = writeln!(out, "<p class=\"notice\">Preview of {}: {}.</p>", svg::text(&view::compared(preview)), view::NO_SITE);
+    }
     let harmful: usize = view::nodes_by_effect(plan).iter().filter(|(e, _)| *e >= Effect::Reboot).map(|(_, nodes)| nodes.len()).sum();
     if harmful > 0 {
         let _ = writeln!(out, "<p class=\"notice\">This plan interrupts or destroys {}.</p>", count(harmful, "node"));
@@ -164,7 +169,9 @@ fn head(plan: &Plan, times: Times<'_>, timing: &Timing) -> String {
     if !(plan.held_back.is_empty() && plan.blocked.is_empty()) {
         facts.push(("not planned", open(plan)));
     }
-    facts.push(("facts read", instant(plan.observed_at)));
+    if plan.preview.is_none() {
+        facts.push(("facts read", instant(plan.observed_at)));
+    }
     facts.push(("digest", plan.digests.plan.clone()));
     out.push_str("<dl>\n");
     for (name, text) in facts {

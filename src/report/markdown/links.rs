@@ -10,6 +10,19 @@ pub struct Links {
     pub template: Option<String>,
     /// The folder of the design within its repository, without a slash at the end; empty for the root.
     pub folder: String,
+    /// The version that a preview compares with.
+    pub base: Option<BaseLinks>,
+}
+
+/// Where lines of a preview's base can be looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseLinks {
+    /// What stands before places of the base ([`crate::plan::Preview::in_base`]).
+    pub prefix: String,
+    /// As [`Links::template`], at the base's commit.
+    pub template: Option<String>,
+    /// As [`Links::folder`], in the base.
+    pub folder: String,
 }
 
 impl Links {
@@ -23,12 +36,16 @@ impl Links {
 
     /// The URL of a place; none for what is in no file of the repository.
     pub(super) fn url(&self, source: &str) -> Option<String> {
-        let template = self.template.as_deref()?;
+        let of_base = self.base.as_ref().and_then(|base| Some((base, source.strip_prefix(&base.prefix)?)));
+        let (template, folder, source) = match of_base {
+            Some((base, source)) => (base.template.as_deref()?, &base.folder, source),
+            None => (self.template.as_deref()?, &self.folder, source),
+        };
         let (file, line) = place(source)?;
         if file.starts_with(['/', '<', '-']) || file.contains("://") {
             return None;
         }
-        let mut path: Vec<&str> = self.folder.split('/').filter(|part| !part.is_empty()).collect();
+        let mut path: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
         for part in file.split('/') {
             match part {
                 "." | "" => {}
@@ -48,7 +65,11 @@ mod tests {
 
     #[test]
     fn places_become_links_within_the_repository() {
-        let links = Links { template: Some("https://git.example/o/r/blob/abc/{path}#L{line}".to_owned()), folder: "sites/dc1".to_owned() };
+        let links = Links {
+            template: Some("https://git.example/o/r/blob/abc/{path}#L{line}".to_owned()),
+            folder: "sites/dc1".to_owned(),
+            base: None,
+        };
         let url = |source: &str| links.url(source);
         assert_eq!(url("design/a b.yaml:7:3").unwrap(), "https://git.example/o/r/blob/abc/sites/dc1/design/a%20b.yaml#L7");
         assert_eq!(url("../../type/x.yaml:1:1").unwrap(), "https://git.example/o/r/blob/abc/type/x.yaml#L1");

@@ -16,7 +16,7 @@ mod tests;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-pub use links::Links;
+pub use links::{BaseLinks, Links};
 
 use self::details::Detail;
 use self::escape::{cell, code, html, sentence};
@@ -71,10 +71,16 @@ pub fn marker(site: &str) -> String {
 }
 
 fn head(plan: &Plan, verdict: Verdict) -> String {
-    let mut out = format!("{}\n## drydock plan for {}\n\n", marker(&plan.site), code(&plan.site));
+    let what = if plan.preview.is_some() { "preview" } else { "plan" };
+    let mut out = format!("{}\n## drydock {what} for {}\n\n", marker(&plan.site), code(&plan.site));
+    if let Some(preview) = &plan.preview {
+        let (commit, base, at) = (code(preview.commit_shown()), code(&preview.base), code(preview.base_shown()));
+        let _ = writeln!(out, "> **Preview** of what {commit} changes against {base} ({at}): {}.\n", view::NO_SITE);
+    }
     let said = match verdict {
         Verdict::Changes => impact_pieces(plan).into_iter().map(|(_, text)| sentence(&text).into_owned()).collect::<Vec<_>>().join(", "),
         Verdict::NoChanges if plan.selection.is_some() => "No changes in the selection".to_owned(),
+        Verdict::NoChanges if plan.preview.is_some() => view::unchanged(plan).to_owned(),
         Verdict::NoChanges => "No changes".to_owned(),
         Verdict::NothingPlanned => format!("Nothing can be done now: {}", open(plan)),
     };
@@ -223,6 +229,9 @@ fn end(plan: &Plan, verdict: Verdict, options: &MarkdownOptions) -> String {
     let commit = options.commit.as_ref().map(|c| format!(" · commit {}", code(c))).unwrap_or_default();
     let _ = writeln!(out, "plan digest `{}`{commit} · drydock {}\n", plan.digests.plan, code(&plan.drydock));
     match (verdict, &options.file) {
+        (Verdict::Changes | Verdict::NothingPlanned, _) if plan.preview.is_some() => {
+            let _ = writeln!(out, "Next: {}.", view::AFTER_PREVIEW);
+        }
         (Verdict::Changes, Some(file)) => {
             let _ =
                 writeln!(out, "To carry out exactly this plan:\n\n{}", escape::fenced("sh", &[format!("drydock apply {}", shell(file))]));

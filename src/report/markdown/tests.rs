@@ -14,6 +14,7 @@ fn options() -> MarkdownOptions {
         links: Links {
             template: Some("https://git.example/dc/site/blob/0123abc/{path}#L{line}".to_owned()),
             folder: "sites/dc1".to_owned(),
+            base: None,
         },
         commit: Some("0123abc".to_owned()),
         file: Some("plan.json".to_owned()),
