@@ -19,6 +19,14 @@ if ! command -v ipmitool >/dev/null || ! command -v ipmi_sim >/dev/null || ! com
     echo "warning: ipmitool, ipmi_sim and virsh (Debian: ipmitool openipmi libvirt-clients) are not all installed; the tests of drivers against them skip" >&2
   fi
 fi
+# A server for the state of a team; without it the tests of the state in PostgreSQL skip, and fail in CI.
+if ! command -v initdb >/dev/null && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+  if command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends postgresql
+  else
+    echo "warning: PostgreSQL (Debian: postgresql) is not installed; the tests of the state in it skip" >&2
+  fi
+fi
 # A browser for the page of a plan.
 if ! command -v chromium >/dev/null; then
   if command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then

@@ -8,13 +8,14 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::build::{Binding, same_uuid};
 use crate::plan::Plan;
-use crate::run::{Dag, EVENT_VERSION, Event, EventKind, RunOutcome, RunState, guessed_ms};
+use crate::run::{Dag, EVENT_VERSION, Event, EventKind, RunOutcome, RunState, Severity, guessed_ms};
 use crate::store::{Failpoint, Holder, Journal, LockRequest, NewRun, Record, RunRow, Store, Write, new_run_id, paused_by};
 
 use super::context::{Context, wall_ms};
 use super::control::{Control, last_id};
 use super::dispatcher::{Dispatcher, Setup};
-use super::lease::Lease;
+use super::fence::fenced;
+use super::lease::{Lease, Moment};
 use super::{Drivers, EngineError, Options};
 
 /// How a run ended.
@@ -131,17 +132,16 @@ impl Engine {
     }
 
     fn take_lock(&self, provisioner: &str, run: &str) -> Result<Lease, EngineError> {
-        let now_ms = wall_ms();
-        let lease_until_ms = now_ms + self.options.lease.as_millis() as u64;
-        let row = self.store.lock(&LockRequest {
+        let asked = Moment::now();
+        let grant = self.store.lock(&LockRequest {
             provisioner: provisioner.to_owned(),
             run: run.to_owned(),
             holder: Holder::current(),
-            now_ms,
-            lease_until_ms,
+            now_ms: wall_ms(),
+            lease: self.options.lease,
         })?;
         self.options.failpoints.pass(Failpoint::AfterLock, None);
-        Ok(Lease::new(row.id, lease_until_ms, self.options.lease, self.options.longest_request))
+        Ok(Lease::new(grant, asked, self.options.lease, self.options.longest_request))
     }
 
     /// The machine of each node: what the plan says, completed with what the state knows. Whether the provisioner's id is the state's or the
@@ -242,6 +242,11 @@ impl Engine {
         self.options.failpoints.pass_event(Failpoint::AfterEvent, &started.event);
         self.options.failpoints.stop();
         self.tell(&started);
+        if let Some(taken) = taken_over(lease, &state) {
+            state.apply(&taken);
+            self.store.append(run, lease.id(), &[Record { event: taken.clone(), writes: Vec::new() }])?;
+            self.tell(&taken);
+        }
         Ok((state, bindings))
     }
 
@@ -274,10 +279,17 @@ impl Engine {
         };
         state.apply(&resumed);
         let writes = vec![Write::RunReopened { run: row.id.clone(), holder: Holder::current() }];
-        self.options.failpoints.pass_event(Failpoint::BeforeEvent, &resumed.event);
-        self.store.append(&row.id, lease.id(), &[Record { event: resumed.clone(), writes }])?;
-        self.options.failpoints.pass_event(Failpoint::AfterEvent, &resumed.event);
-        self.tell(&resumed);
+        let mut records = vec![Record { event: resumed, writes }];
+        if let Some(event) = taken_over(lease, &state) {
+            state.apply(&event);
+            records.push(Record { event, writes: Vec::new() });
+        }
+        self.options.failpoints.pass_event(Failpoint::BeforeEvent, &records[0].event.event);
+        self.store.append(&row.id, lease.id(), &records)?;
+        self.options.failpoints.pass_event(Failpoint::AfterEvent, &records[0].event.event);
+        for record in &records {
+            self.tell(&record.event);
+        }
         Ok((state, bindings))
     }
 
@@ -338,7 +350,7 @@ impl Engine {
         });
         let journal = Journal::start(Arc::clone(&self.store), run.clone(), lease.id().to_owned(), Arc::clone(&failpoints), listener)
             .map_err(EngineError::Thread)?;
-        let cx = Arc::new(Context { plan: self.plan, drivers: self.drivers, lease, failpoints, epoch: Instant::now() });
+        let cx = Arc::new(Context { plan: self.plan, drivers: fenced(self.drivers, &lease), lease, failpoints, epoch: Instant::now() });
         let dispatcher = Dispatcher::new(Setup {
             cx,
             run: run.clone(),
@@ -358,4 +370,15 @@ impl Engine {
         let (state, outcome) = working.await.map_err(|error| EngineError::Internal(error.to_string()))??;
         Ok(RunReport { run, outcome, state })
     }
+}
+
+/// What the journal says of a lock that was taken over.
+fn taken_over(lease: &Lease, state: &RunState) -> Option<Event> {
+    let from = lease.taken_from()?;
+    let text = format!(
+        "the lock of run {} by {} on {} (pid {}) was taken over: its lease had ended; that process starts nothing more",
+        from.run, from.holder.user, from.holder.host, from.holder.pid
+    );
+    let event = EventKind::Message { severity: Severity::Warning, action: None, text };
+    Some(Event { v: EVENT_VERSION, seq: state.last_seq() + 1, at_ms: wall_ms().max(state.last_at_ms()), event })
 }

@@ -12,6 +12,7 @@ mod dispatcher;
 mod engine;
 mod error;
 mod executor;
+mod fence;
 mod lease;
 mod outcome;
 mod poll;

@@ -400,6 +400,9 @@ pub enum RunsCommand {
         /// The run; the latest one if not given
         #[arg(value_name = "RUN")]
         run: Option<String>,
+        /// Show what happens from now on until the run ends, whoever carries it out; with --format json every event as a line
+        #[arg(long)]
+        follow: bool,
     },
     /// Have a run end at a safe point, wherever its process runs: nothing new is started, as with its first Ctrl-C
     Stop {
@@ -454,6 +457,12 @@ pub enum StateCommand {
     Show,
     /// What commissioning found out about a node, with history: hardware inventory, neighbours, outputs of scripts
     Hardware(StateHardware),
+    /// Write a copy of the state as of now into a new file, also while a run goes on
+    Pull {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
 }
 
 /// `drydock state hardware`.

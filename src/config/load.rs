@@ -4,13 +4,16 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::TimeSpan;
 use super::design::DesignEntry;
 use super::error::{ConfigError, Problem};
 use super::rules::Wrong;
+use super::state::{PostgresSettings, PostgresUrl, StateSettings, UrlSource};
 use super::types::{Drivers, File, MaasSettings, ProxySettings, RedfishSettings, Settings, Transport};
 use crate::check::Policy;
 use crate::yaml::{self, Node, SourceMap, Span};
@@ -20,6 +23,13 @@ pub const SETTINGS_FILE: &str = "drydock.yaml";
 
 /// The state file, if the settings name none.
 pub const DEFAULT_STATE: &str = ".drydock/state.db";
+
+/// How long a request may take where the settings do not say.
+const MAAS_REQUEST: Duration = Duration::from_mins(1);
+const BMC_REQUEST: Duration = Duration::from_secs(30);
+
+/// The lease of the lock, if the settings give none.
+const LEASE: Duration = Duration::from_mins(5);
 
 /// A settings file is small; what is larger is something else.
 const MAX_BYTES: u64 = 4 << 20;
@@ -194,9 +204,35 @@ impl Settings {
         if self.root == Path::new(".") { path.to_owned() } else { self.root.join(path) }
     }
 
-    /// The state file.
-    pub fn state_file(&self) -> PathBuf {
-        self.path(&self.state)
+    /// The state file; `None` where a database holds the state.
+    pub fn state_file(&self) -> Option<PathBuf> {
+        match &self.state {
+            StateSettings::File(file) => Some(self.path(file)),
+            StateSettings::Postgres(_) => None,
+        }
+    }
+
+    /// The folder of what is kept beside the state: clones of repositories, the simulated site.
+    pub fn work_folder(&self) -> PathBuf {
+        let file = self.state_file().unwrap_or_else(|| self.path(Path::new(DEFAULT_STATE)));
+        file.parent().map(Path::to_owned).unwrap_or_default()
+    }
+
+    /// The longest time that a request of a driver may take.
+    pub fn longest_request(&self) -> Duration {
+        let Drivers { maas, redfish, ipmi, libvirt, .. } = &self.drivers;
+        let given = [(maas.request_timeout, MAAS_REQUEST), (redfish.request_timeout, BMC_REQUEST), (ipmi.request_timeout, BMC_REQUEST)];
+        let limit = |(given, default): (Option<TimeSpan>, Duration)| given.map_or(default, |g| g.0);
+        given.into_iter().chain([(libvirt.request_timeout, BMC_REQUEST)]).map(limit).max().unwrap_or(MAAS_REQUEST)
+    }
+
+    /// How long the lock outlives a holder that is not heard of: at least three of the longest requests, as an effect needs one of them to be left.
+    pub fn lease(&self) -> Duration {
+        match &self.state {
+            StateSettings::Postgres(postgres) => postgres.lease.map(|lease| lease.0),
+            StateSettings::File(_) => None,
+        }
+        .unwrap_or_else(|| LEASE.max(self.longest_request() * 3))
     }
 
     /// How to connect to the provisioner.
@@ -264,8 +300,12 @@ impl Checker<'_> {
             let (DesignEntry::Url(from) | DesignEntry::Deckhand(from)) = entry else { continue };
             self.url(&["design"], &from.url, from.transport.allow_plain_http);
         }
-        if settings.state.as_os_str().is_empty() {
-            self.push(&["state"], "`state` is empty", "name a file, such as `.drydock/state.db`, or leave the key out");
+        match &settings.state {
+            StateSettings::File(path) if path.as_os_str().is_empty() => {
+                self.push(&["state"], "`state` is empty", "name a file, such as `.drydock/state.db`, or leave the key out");
+            }
+            StateSettings::File(_) => {}
+            StateSettings::Postgres(postgres) => self.postgres(postgres),
         }
         if let Some(pages) = &settings.rule_pages {
             if pages.contains("{code}") {
@@ -281,6 +321,20 @@ impl Checker<'_> {
         self.services();
         self.numbers();
         self.problems
+    }
+
+    fn postgres(&mut self, postgres: &PostgresSettings) {
+        if let UrlSource::Written(url) = &postgres.url
+            && let Err((message, help)) = PostgresUrl::parse(url)
+        {
+            self.push(&["state", "url"], &format!("`state` {message}"), &help);
+        }
+        let least = self.settings.longest_request() * 3;
+        if let Some(lease) = postgres.lease.filter(|lease| lease.0 < least) {
+            let message = format!("`state.lease` of {:?} is shorter than three requests of a driver may take ({least:?})", lease.0);
+            let help = "write a longer one, or shorten `request_timeout` of the drivers: an effect begins only while a request's time is left of the lease";
+            self.push(&["state", "lease"], &message, help);
+        }
     }
 
     fn endpoints(&mut self) {

@@ -10,6 +10,7 @@ mod load;
 mod machines;
 mod rules;
 mod schema;
+mod state;
 mod types;
 mod units;
 
@@ -22,6 +23,7 @@ pub use failures::Retries;
 pub use load::{DEFAULT_STATE, SETTINGS_FILE, load, parse};
 pub use machines::{MachineRule, NodeSelector};
 pub use schema::settings_schema;
+pub use state::{PostgresSettings, PostgresUrl, SslMode, StateSettings, UrlSource, WrongUrl};
 pub use types::{
     BootModeSetting, Credentials, Drivers, FailureLimit, Guards, IpmiPrivilege, IpmiSettings, LibvirtSettings, LimitSettings, MaasSettings,
     OobOverride, OobSettings, ProxySettings, RedfishSettings, SecretRef, ServiceSettings, Settings, Transport, VerifySettings,

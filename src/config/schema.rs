@@ -5,8 +5,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use super::design::{DeckhandMapping, DesignEntry, PeglegEntry};
 use super::failures::Timeouts;
 use super::rules::{LEVELS, Rules};
+use super::state::StateSettings;
 use super::types::{FailureLimit, File, SecretRef};
-use super::units::Minutes;
+use super::units::{Minutes, TimeSpan};
 use crate::action::ActionKind;
 
 /// Schema of a value that is read by hand.
@@ -37,6 +38,28 @@ schema_by_hand!(SecretRef, |_: &mut SchemaGenerator| json_schema!({
     },
     "additionalProperties": false,
 }));
+
+schema_by_hand!(StateSettings, |generator: &mut SchemaGenerator| {
+    let (secret, lease) = (generator.subschema_for::<SecretRef>(), generator.subschema_for::<TimeSpan>());
+    json_schema!({
+        "description": "Where the state is: a file, or a database of PostgreSQL",
+        "anyOf": [
+            {"type": "string", "minLength": 1, "description": "A file, or a URL `postgres://USER@HOST/DATABASE`"},
+            {
+                "type": "object",
+                "properties": {
+                    "url": {"anyOf": [{"type": "string", "minLength": 1, "description": "`postgres://USER@HOST/DATABASE`"}, secret.clone()]},
+                    "password": secret,
+                    "ca_file": {"type": "string", "description": "PEM file with certificates to trust instead of the system's"},
+                    "pinned_sha256": {"type": "array", "items": {"type": "string"}, "description": "Fingerprints of certificates that are accepted"},
+                    "lease": lease,
+                },
+                "required": ["url"],
+                "additionalProperties": false,
+            },
+        ],
+    })
+});
 
 schema_by_hand!(FailureLimit, |_: &mut SchemaGenerator| json_schema!({
     "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^ *[0-9]+ *%? *$"}],

@@ -22,7 +22,8 @@ fn defaults() {
     for text in ["", "# nothing\n", "{}\n"] {
         let settings = read(text).unwrap();
         assert_eq!(settings.design, [DesignEntry::Path(PathBuf::from("design"))]);
-        assert_eq!(settings.state_file(), Path::new("/site/.drydock/state.db"));
+        assert_eq!(settings.state_file().as_deref(), Some(Path::new("/site/.drydock/state.db")));
+        assert_eq!((settings.work_folder(), settings.lease()), (PathBuf::from("/site/.drydock"), Duration::from_mins(5)));
         assert_eq!(settings.guards.max_absent, 10);
         assert!(!settings.simulated);
         let limits = settings.limits.resolve(10);

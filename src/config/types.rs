@@ -12,7 +12,7 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::failures::{OnFailureSetting, Retries, Timeouts, on_failure};
 use super::machines::MachineRule;
 use super::rules::Rules;
-use super::{ByteCount, DesignEntry, TimeSpan};
+use super::{ByteCount, DesignEntry, StateSettings, TimeSpan};
 use crate::action::ActionKind;
 use crate::action::params::ConfigureHardware;
 use crate::check::Policy;
@@ -31,8 +31,8 @@ pub struct Settings {
     pub site: Option<String>,
     /// Where the design comes from; paths are relative to `root`.
     pub design: Vec<DesignEntry>,
-    /// State file, relative to `root`.
-    pub state: PathBuf,
+    /// Where the state is.
+    pub state: StateSettings,
     /// What talks to the site.
     pub drivers: Drivers,
     /// Limits of a run.
@@ -404,7 +404,7 @@ impl Default for Guards {
 pub(super) struct File {
     pub(super) site: Option<String>,
     pub(super) design: Vec<DesignEntry>,
-    pub(super) state: PathBuf,
+    pub(super) state: StateSettings,
     pub(super) drivers: Drivers,
     pub(super) limits: LimitSettings,
     pub(super) guards: Guards,
@@ -428,7 +428,7 @@ impl Default for File {
         Self {
             site: None,
             design: vec![DesignEntry::Path(PathBuf::from("design"))],
-            state: PathBuf::from(super::load::DEFAULT_STATE),
+            state: StateSettings::File(PathBuf::from(super::load::DEFAULT_STATE)),
             drivers: Drivers::default(),
             limits: LimitSettings::default(),
             guards: Guards::default(),

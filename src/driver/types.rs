@@ -118,7 +118,7 @@ pub enum Begun {
     },
 }
 
-/// The driver side of actions.
+/// The driver side of actions. The engine passes each method on (`apply::fence`): one that is added to a driver's trait is added there.
 #[async_trait]
 pub trait Driver: Send + Sync {
     /// Name in plans (`maas`, `redfish`).

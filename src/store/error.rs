@@ -76,7 +76,10 @@ pub enum StoreError {
     #[error("{}", locked_text(.0))]
     Locked(Box<LockRow>),
     /// The lock of this run was taken away.
-    #[error("the lock of this run was removed (`drydock unlock`); nothing more is started and nothing more is recorded by this process")]
+    #[error(
+        "the lock of this run was taken over by another process, as its lease had ended, or removed (`drydock unlock`); this process starts nothing \
+         more and records nothing more; `drydock runs` shows who runs what now"
+    )]
     LockLost,
     /// There is no such run.
     #[error("there is no run {0}; `drydock runs` lists them")]
@@ -102,6 +105,51 @@ pub enum StoreError {
         /// What the database says.
         detail: String,
     },
+    /// A copy is not written over anything.
+    #[error("{path} is there already; a copy of the state is written into a new file")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Something of that name is there, and not ours.
+    #[error("{path} has a schema `drydock` of another program; name another database with `state:` in drydock.yaml (nothing was changed)")]
+    ForeignSchema {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The server does not let us in, or not do what is needed.
+    #[error(
+        "the state {path} refuses access: {detail}; `state:` in drydock.yaml gives user and database in the URL and `password: {{env: NAME}}` beside \
+         it; the user needs to own the schema `drydock`, or to be allowed to create it (`GRANT CREATE ON DATABASE`)"
+    )]
+    Denied {
+        /// The database.
+        path: PathBuf,
+        /// What the server says.
+        detail: String,
+    },
+    /// The server cannot be reached, or was away for too long.
+    #[error(
+        "the state {path} cannot be reached: {detail}; check the server and the way to it; a run that was begun goes on with `drydock resume` \
+         (everything recorded so far is safe)"
+    )]
+    Unreachable {
+        /// The database.
+        path: PathBuf,
+        /// What went wrong.
+        detail: String,
+    },
+    /// The connection was lost in the middle of a commit, and the server was away for too long to ask.
+    #[error(
+        "the connection to the state {path} was lost during a commit, and it could not be found out whether that was made: {detail}; when the \
+         server can be reached, `drydock resume` goes on from what is there"
+    )]
+    Unsettled {
+        /// The database.
+        path: PathBuf,
+        /// What went wrong.
+        detail: String,
+    },
     /// Anything else that the database says.
     #[error("the state {path} failed: {detail}")]
     Other {
@@ -118,10 +166,17 @@ fn locked_text(lock: &LockRow) -> String {
         Some(false) => "that process is gone",
         None => "it cannot be seen from here whether it still runs",
     };
-    let remedy = if lock.alive == Some(true) {
-        "wait until it ends".to_owned()
-    } else {
-        format!("go on with it by `drydock resume {}`, or, when it is certain that it ended, `drydock unlock {}`", lock.run, lock.id)
+    let resume =
+        format!("go on with it by `drydock resume {}`, or, when it is certain that it ended, `drydock unlock {}`", lock.run, lock.id);
+    let remedy = match lock.alive {
+        Some(true) => "wait until it ends".to_owned(),
+        _ if lock.shared => {
+            format!(
+                "its lease ends at {}: what asks for the lock after that gets it; to have it now, {resume}",
+                super::holder::utc(lock.lease_until_ms)
+            )
+        }
+        _ => resume,
     };
     format!(
         "site {} at {} is locked by run {} of {} on {} (pid {}), since {}: {state}; {remedy}",

@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A process that runs a run.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -28,8 +29,13 @@ impl Holder {
     }
 }
 
+/// Milliseconds since 1970 by the clock of this machine.
+pub(super) fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+}
+
 /// A number that nobody can expect.
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     // The keys of `RandomState` come from the operating system.
     RandomState::new().build_hasher().finish()
 }

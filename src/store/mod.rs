@@ -5,10 +5,16 @@
 
 mod error;
 mod failpoint;
+#[cfg(feature = "postgres")]
+mod fold;
 mod holder;
 mod journal;
 mod migrate;
 mod pending;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(feature = "postgres")]
+mod process;
 mod rows;
 mod sqlite;
 mod types;
@@ -18,8 +24,17 @@ pub use failpoint::{Failpoint, FailpointError, Failpoints};
 pub use holder::{Holder, new_run_id, utc};
 pub use journal::{Ack, Journal, Listener};
 pub use migrate::SCHEMA_VERSION;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
-pub use types::{BuildDatum, KindDuration, LockRequest, LockRow, NewRun, Record, RequestRow, RunRequest, RunRow, Store, Write, paused_by};
+pub use types::{
+    BuildDatum, Grant, KindDuration, LockRequest, LockRow, NewRun, Record, RequestRow, RunRequest, RunRow, Store, Write, paused_by,
+};
 
+#[cfg(all(test, feature = "postgres"))]
+#[path = "../../tests/it/postgres_server.rs"]
+mod postgres_server;
+#[cfg(test)]
+mod suite;
 #[cfg(test)]
 mod tests;

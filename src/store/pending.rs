@@ -27,6 +27,12 @@ pub(super) struct Backlog {
 impl Backlog {
     pub(super) const EMPTY: Self = Self { waiting: 0, folded: 0, rejections: true };
 
+    /// More has come; whether it is time to fold.
+    pub(super) fn add(&mut self, changes: usize) -> bool {
+        self.waiting += changes as u64;
+        self.waiting >= ENOUGH.max(self.folded)
+    }
+
     /// They have been folded.
     pub(super) fn clear(&mut self) {
         self.folded += std::mem::take(&mut self.waiting);
@@ -34,7 +40,7 @@ impl Backlog {
 }
 
 /// Whether a change is made at once: it is of the run itself, or appended and not overwritten.
-fn is_immediate(write: &Write) -> bool {
+pub(super) fn is_immediate(write: &Write) -> bool {
     matches!(write, Write::RunEnded { .. } | Write::RunAbandoned { .. } | Write::RunReopened { .. } | Write::BuildData { .. })
 }
 
@@ -55,8 +61,7 @@ pub(super) fn append(tx: &Transaction<'_>, site: &str, batch: &[Record], backlog
     if !later.is_empty() {
         tx.prepare_cached("INSERT INTO pending (site, writes) VALUES (?1, ?2)")?.execute((site, rows::json(&later)?))?;
     }
-    backlog.waiting += later.len() as u64;
-    Ok(backlog.waiting >= ENOUGH.max(backlog.folded))
+    Ok(backlog.add(later.len()))
 }
 
 fn any_of(connection: &Connection, sql: &str, site: &str) -> rusqlite::Result<bool> {

@@ -36,6 +36,7 @@ pub(super) fn is_open(tx: &Transaction<'_>, run: &str) -> rusqlite::Result<bool>
 }
 
 pub(super) fn lock_row(row: &Row<'_>) -> rusqlite::Result<LockRow> {
+    let until = row.get::<_, i64>(8)? as u64;
     Ok(LockRow {
         id: row.get(0)?,
         provisioner: row.get(1)?,
@@ -43,12 +44,14 @@ pub(super) fn lock_row(row: &Row<'_>) -> rusqlite::Result<LockRow> {
         run: row.get(3)?,
         holder: Holder { host: row.get(4)?, user: row.get(5)?, pid: row.get::<_, i64>(6)? as u32 },
         since_ms: row.get::<_, i64>(7)? as u64,
-        lease_until_ms: row.get::<_, i64>(8)? as u64,
+        lease_until_ms: until,
         alive: None,
+        shared: false,
+        ended: until <= super::holder::now_ms(),
     })
 }
 
-fn outcome_named(name: &str) -> Option<RunOutcome> {
+pub(super) fn outcome_named(name: &str) -> Option<RunOutcome> {
     [RunOutcome::Success, RunOutcome::PartialSuccess, RunOutcome::Failure, RunOutcome::Incomplete].into_iter().find(|o| o.name() == name)
 }
 

@@ -16,8 +16,8 @@ use crate::run::Event;
 use super::pending::{self, Backlog};
 use super::rows::{self, LOCK_COLUMNS, RUN_COLUMNS};
 use super::{
-    BuildDatum, KindDuration, LockRequest, LockRow, NewRun, Record, RequestRow, RunRequest, RunRow, Store, StoreError, Write, holder,
-    migrate,
+    BuildDatum, Grant, KindDuration, LockRequest, LockRow, NewRun, Record, RequestRow, RunRequest, RunRow, Store, StoreError, Write,
+    holder, migrate,
 };
 
 /// How long a statement waits for another process.
@@ -95,6 +95,12 @@ impl SqliteStore {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Writes rows of another state into this one, all or none.
+    #[cfg(feature = "postgres")]
+    pub(super) fn fill(&self, work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>) -> Result<(), StoreError> {
+        self.transaction(|tx| work(tx).map_err(|e| self.failed(&e)))
     }
 
     /// Lets the database grow no further, as a full disk would.
@@ -180,6 +186,15 @@ impl SqliteStore {
             Err(TryLockError::Error(e)) => Err(e),
         }
     }
+}
+
+/// Makes a file that is not there yet, readable for its owner only.
+pub(super) fn create(file: &Path) -> Result<(), StoreError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    made.map(drop).map_err(|e| match e.kind() {
+        std::io::ErrorKind::AlreadyExists => StoreError::Exists { path: file.to_owned() },
+        _ => StoreError::Open { path: file.to_owned(), detail: e.to_string() },
+    })
 }
 
 impl Store for SqliteStore {
@@ -336,7 +351,18 @@ impl Store for SqliteStore {
             .collect())
     }
 
-    fn lock(&self, request: &LockRequest) -> Result<LockRow, StoreError> {
+    fn copy_to(&self, file: &Path) -> Result<(), StoreError> {
+        create(file)?;
+        let failed = |e: rusqlite::Error| StoreError::sqlite(file, &e);
+        // The text is a path of SQLite's only where it is UTF-8.
+        let target = file.to_str().ok_or_else(|| StoreError::Open { path: file.to_owned(), detail: "its name is not UTF-8".to_owned() })?;
+        self.connection().execute("VACUUM INTO ?1", [target]).map_err(failed)?;
+        // On disk before it is called a copy.
+        let synced = File::open(file).and_then(|f| f.sync_all());
+        synced.map_err(|e| StoreError::Disk { path: file.to_owned(), detail: e.to_string() })
+    }
+
+    fn lock(&self, request: &LockRequest) -> Result<Grant, StoreError> {
         let mine = self.alive.lock().unwrap_or_else(PoisonError::into_inner).is_some();
         let alive = if mine { Ok(None) } else { self.try_alive(&request.provisioner) };
         let row = self.transaction(|tx| {
@@ -369,8 +395,10 @@ impl Store for SqliteStore {
                 run: request.run.clone(),
                 holder: request.holder.clone(),
                 since_ms: request.now_ms,
-                lease_until_ms: request.lease_until_ms,
+                lease_until_ms: request.now_ms + request.lease.as_millis() as u64,
                 alive: Some(true),
+                shared: false,
+                ended: false,
             };
             tx.execute(
                 &format!("INSERT INTO locks ({LOCK_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
@@ -392,10 +420,11 @@ impl Store for SqliteStore {
         if let Ok(Some(file)) = alive {
             *self.alive.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
         }
-        Ok(row)
+        Ok(Grant { lock: row, from: None })
     }
 
-    fn refresh_lock(&self, id: &str, lease_until_ms: u64) -> Result<(), StoreError> {
+    fn refresh_lock(&self, id: &str, lease: Duration) -> Result<(), StoreError> {
+        let lease_until_ms = holder::now_ms() + lease.as_millis() as u64;
         self.transaction(|tx| {
             self.check_lock(tx, id)?;
             tx.execute("UPDATE locks SET lease_until_ms = ?2 WHERE id = ?1", (id, lease_until_ms as i64)).map_err(|e| self.failed(&e))?;

@@ -1,6 +1,8 @@
 //! The trait of a store and the rows that pass through it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -266,10 +268,19 @@ pub struct LockRequest {
     pub run: String,
     /// Who.
     pub holder: Holder,
-    /// Now, milliseconds since 1970.
+    /// Now by the clock of this machine, milliseconds since 1970. A shared state goes by its server's clock instead.
     pub now_ms: u64,
-    /// End of the lease, milliseconds since 1970.
-    pub lease_until_ms: u64,
+    /// Length of the lease.
+    pub lease: Duration,
+}
+
+/// A lock that was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The lock. Its id is the fencing token that every write of the run carries.
+    pub lock: LockRow,
+    /// The lock of another holder that it was taken over from, as its lease had ended.
+    pub from: Option<LockRow>,
 }
 
 /// A lock.
@@ -291,16 +302,33 @@ pub struct LockRow {
     pub lease_until_ms: u64,
     /// Whether its process runs, where that can be told.
     pub alive: Option<bool>,
+    /// Whether machines share the state, so that the lock is taken over when its lease has ended.
+    pub shared: bool,
+    /// Whether the lease has ended, by the clock that it goes by.
+    pub ended: bool,
+}
+
+impl LockRow {
+    /// Whether a run may be under way: its process was not seen to be gone, and of a shared state its lease has not ended.
+    pub fn may_run(&self) -> bool {
+        match self.alive {
+            Some(alive) => alive,
+            None => !(self.shared && self.ended),
+        }
+    }
 }
 
 /// A durable state of one site. Every method that writes is one transaction: after it returned `Ok`, its effect survives a crash of the process and of
 /// the machine; after `Err` or a crash within it, nothing of it is there.
+///
+/// Calls block: on a disk, or on a server that is far away and may be restarting. Code that serves others meanwhile makes them from a thread of its own
+/// (the journal) or from one for blocking calls (the lease).
 pub trait Store: Send + Sync {
     /// Begins a run: its row, its first event and what belongs to it.
     fn create_run(&self, run: &NewRun, lock: &str, first: &Record) -> Result<(), StoreError>;
 
     /// Appends to a run's events, in order, with everything that becomes true with them. `lock` is the id of the lock that the run holds: when it was
-    /// removed meanwhile, nothing is written and the error is [`StoreError::LockLost`].
+    /// removed or taken over meanwhile, nothing is written and the error is [`StoreError::LockLost`].
     fn append(&self, run: &str, lock: &str, batch: &[Record]) -> Result<(), StoreError>;
 
     /// Changes that belong to no run (adopt, rebind).
@@ -339,12 +367,17 @@ pub trait Store: Send + Sync {
     /// What was asked of a run with an id above `after`, in order. Asked again and again while the run goes on, so it has to be cheap.
     fn requests(&self, run: &str, after: u64) -> Result<Vec<RequestRow>, StoreError>;
 
-    /// Takes the lock (provisioner, site). It is never taken from a holder by itself, however old its lease. After the holder's process ended, on the same
-    /// machine, the run that holds it may take it again; any run may, if that run has come to its end or was never written down.
-    fn lock(&self, request: &LockRequest) -> Result<LockRow, StoreError>;
+    /// Writes a copy of the site's state as of one moment into a new file, which is a state by itself; runs may go on meanwhile.
+    fn copy_to(&self, file: &Path) -> Result<(), StoreError>;
 
-    /// Prolongs a lease. [`StoreError::LockLost`] when the lock was removed.
-    fn refresh_lock(&self, id: &str, lease_until_ms: u64) -> Result<(), StoreError>;
+    /// Takes the lock (provisioner, site). After the holder's process ended, on the same machine, the run that holds it may take it again; any run may, if
+    /// that run has come to its end or was never written down. Otherwise a local state never takes it from a holder, however old the lease; a shared one
+    /// does when the lease has ended by the server's clock.
+    fn lock(&self, request: &LockRequest) -> Result<Grant, StoreError>;
+
+    /// Prolongs a lease: it ends so long after now, by the clock that [`Self::lock`] goes by. [`StoreError::LockLost`] when the lock was removed or
+    /// taken over.
+    fn refresh_lock(&self, id: &str, lease: Duration) -> Result<(), StoreError>;
 
     /// Gives a lock back. Nothing happens when it is not there.
     fn release_lock(&self, id: &str) -> Result<(), StoreError>;

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::cli_support::Folder;
 
 /// The simulated site of a folder, as a process of its own.
-struct Site {
-    folder: Folder,
+pub(crate) struct Site {
+    pub(crate) folder: Folder,
     process: Child,
 }
 
@@ -22,7 +22,15 @@ impl Drop for Site {
 
 impl Site {
     fn start() -> (Self, String, Vec<(String, String)>) {
+        Self::start_with(&[])
+    }
+
+    /// With other settings: texts that are replaced.
+    pub(crate) fn start_with(edits: &[(&str, &str)]) -> (Self, String, Vec<(String, String)>) {
         let folder = Folder::hello();
+        for (from, to) in edits {
+            folder.edit("drydock.yaml", from, to);
+        }
         let mut process = folder.command(&["sim"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
         let maas = lines.next().unwrap().split_whitespace().nth(1).unwrap().to_owned();
@@ -36,7 +44,7 @@ impl Site {
         (Self { folder, process }, maas, bmcs)
     }
 
-    fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         let endpoints: Value = serde_json::from_str(&self.folder.read(".drydock/sim/endpoints.json")).unwrap();
         endpoints["key"].as_str().unwrap().to_owned()
     }
@@ -44,7 +52,7 @@ impl Site {
 
 const ADDRESSES: [(&str, &str); 3] = [("control01", "10.10.0.21"), ("compute01", "10.10.0.31"), ("compute02", "10.10.0.32")];
 
-fn settings(maas: &str, bmcs: &[(String, String)]) -> String {
+pub(crate) fn settings(maas: &str, bmcs: &[(String, String)]) -> String {
     let endpoints: Vec<String> =
         ADDRESSES.iter().map(|(node, address)| format!("{address}: '{}'", bmcs.iter().find(|(n, _)| n == node).unwrap().1)).collect();
     format!(

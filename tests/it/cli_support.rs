@@ -4,6 +4,24 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// The line of settings for a state in a file.
+pub(crate) const FILE_LINE: &str = "state: .drydock/state.db";
+
+/// The line of settings for a state in a new database.
+pub(crate) fn database_line() -> String {
+    format!("state: {}", super::postgres_server::Server::shared().expect("PostgreSQL").url())
+}
+
+/// The line of settings that says where the state of a test is: in a file; with `DRYDOCK_TEST_STATE=postgres` in a new database. Tests that look into the
+/// file itself fail then.
+pub(crate) fn state_line() -> String {
+    match std::env::var("DRYDOCK_TEST_STATE").as_deref() {
+        Err(_) | Ok("" | "file") => FILE_LINE.to_owned(),
+        Ok("postgres") => database_line(),
+        Ok(other) => panic!("DRYDOCK_TEST_STATE={other}: write `file` or `postgres`"),
+    }
+}
+
 /// A copy of a site folder that is removed at the end.
 pub(crate) struct Folder {
     folder: tempfile::TempDir,
@@ -27,6 +45,7 @@ impl Folder {
     pub(crate) fn hello() -> Self {
         let folder = Self::empty();
         copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hello-site"), folder.path());
+        folder.edit("drydock.yaml", FILE_LINE, &state_line());
         folder
     }
 

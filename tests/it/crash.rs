@@ -16,6 +16,8 @@ use drydock::sim::Moment;
 
 use crate::crash_site::{Calm, End, FIRST, Life, Site, Story, calm};
 use crate::mutations::Draw;
+use crate::peers::usable;
+use crate::postgres_server::Server;
 
 /// Most of the time is spent waiting for polls.
 const WORKERS: usize = 5;
@@ -48,6 +50,9 @@ const DESTROYED: Story = Story {
     then: 2,
     ..FIRST
 };
+
+/// The state is in a database.
+const SHARED: Story = Story { name: "an installation with its state in PostgreSQL", database: true, ..FIRST };
 
 /// Sixty machines.
 const SIXTY: Story = Story { name: "an installation of sixty", nodes: 60, ..FIRST };
@@ -267,6 +272,12 @@ fn a_client_that_dies_anywhere_does_everything_once() {
         vec![Trial::every(FIRST, 4), Trial::every(UNKNOWN, 2).of_machines(), Trial::every(REDEPLOYED, 2), Trial::every(DESTROYED, 1)];
     assert!(trials[0].calm.calls.len() > 30, "{:?}", trials[0].calm.calls);
     trials.push(Trial::random(SIXTY, 1..3, 20));
+    if usable(Server::shared).is_some() {
+        let mut shared = Trial::every(SHARED, 6);
+        // Its calls, and every third place of the journal.
+        shared.chains.truncate(4);
+        trials.push(shared);
+    }
     let deaths = survive(&trials);
     assert!(deaths >= 500, "{deaths} deaths");
 }

@@ -13,12 +13,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use drydock::action::Action;
+use drydock::config::PostgresUrl;
 use drydock::run::{AttemptOutcome, Event, EventKind, RunState};
 use drydock::sim::{Moment, RequestRecord, Running, Server, SimOptions, Target, Watcher, World, read_requests};
-use drydock::store::{SqliteStore, Store};
+use drydock::store::{PostgresOptions, PostgresStore, SqliteStore, Store};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::cli_support::copy;
+use crate::cli_support::{FILE_LINE, copy, database_line, state_line};
 use crate::sharing::generate_site;
 use crate::{oracle, support};
 
@@ -57,11 +58,21 @@ pub(crate) struct Story {
     pub(crate) command: &'static [&'static str],
     /// Exit code of the plan afterwards.
     pub(crate) then: i32,
+    /// Whether the state is in a database; all are with `DRYDOCK_TEST_STATE=postgres`.
+    pub(crate) database: bool,
 }
 
 /// A first deployment.
-pub(crate) const FIRST: Story =
-    Story { name: "an installation", nodes: 0, simulate: "", before: &[], edit: None, command: &["apply", "--auto-approve"], then: 0 };
+pub(crate) const FIRST: Story = Story {
+    name: "an installation",
+    nodes: 0,
+    simulate: "",
+    before: &[],
+    edit: None,
+    command: &["apply", "--auto-approve"],
+    then: 0,
+    database: false,
+};
 
 const TIMING: &str = "{power_ms: 5, post_ms: 10, enlist_ms: 20, commission_ms: 30, deploy_ms: 40, release_ms: 15, import_ms: 20}";
 
@@ -158,6 +169,8 @@ pub(crate) struct Site {
     pub(crate) story: Story,
     /// Whether drydock makes one call at a time.
     pub(crate) one_by_one: bool,
+    /// The line of the settings that says where the state is.
+    state: String,
     running: Option<Running>,
     runtime: tokio::runtime::Runtime,
     killer: Arc<Killer>,
@@ -169,7 +182,8 @@ impl Site {
         let dir = tempfile::tempdir().unwrap();
         design(story, &dir.path().join("design"));
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let mut site = Self { dir, story, one_by_one: false, running: None, runtime, killer: Arc::default() };
+        let state = if story.database { database_line() } else { state_line() };
+        let mut site = Self { dir, story, one_by_one: false, state, running: None, runtime, killer: Arc::default() };
         site.settings("");
         site.open();
         for command in story.before {
@@ -188,7 +202,8 @@ impl Site {
     /// A site whose folder is there, with its world and its state.
     pub(crate) fn of(dir: tempfile::TempDir, story: Story) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let mut site = Self { dir, story, one_by_one: false, running: None, runtime, killer: Arc::default() };
+        let state = FILE_LINE.to_owned();
+        let mut site = Self { dir, story, one_by_one: false, state, running: None, runtime, killer: Arc::default() };
         site.open();
         site
     }
@@ -214,8 +229,9 @@ impl Site {
             let _ = writeln!(out, "  {line}");
             out
         });
+        let state = &self.state;
         let text = format!(
-            "site: {name}\ndesign: [design]\nstate: .drydock/state.db\n\
+            "site: {name}\ndesign: [design]\n{state}\n\
              drivers: {{maas: {{owns_region: true, poll_interval: 15ms}}, redfish: {{poll_interval: 15ms}}}}\n\
              limits: {{nodes_in_flight: 200, power_ups_per_rack: 200, unavailable_per_rack: 200, max_failures: 200}}\n{more}simulate:\n{simulate}"
         );
@@ -310,10 +326,14 @@ impl Site {
         left
     }
 
-    fn store(&self) -> Option<SqliteStore> {
+    fn store(&self) -> Option<Box<dyn Store>> {
         let name = if self.story.nodes == 0 { "hello-site" } else { "generated" };
+        if let Some(url) = self.state.strip_prefix("state: ").filter(|url| url.starts_with("postgres:")) {
+            let options = PostgresOptions::new(PostgresUrl::parse(url).unwrap());
+            return PostgresStore::existing(&options, name).unwrap().map(|store| Box::new(store) as Box<dyn Store>);
+        }
         let path = self.path().join(".drydock/state.db");
-        path.exists().then(|| SqliteStore::open(&path, name).unwrap())
+        path.exists().then(|| Box::new(SqliteStore::open(&path, name).unwrap()) as Box<dyn Store>)
     }
 
     /// Actions and events of the last run.

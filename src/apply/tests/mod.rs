@@ -17,7 +17,8 @@ use crate::plan::Plan;
 use crate::plan::testing::{action, plan};
 use crate::run::{Event, RetryPolicy};
 use crate::store::{
-    BuildDatum, KindDuration, LockRequest, LockRow, NewRun, Record, RequestRow, RunRequest, RunRow, SqliteStore, Store, StoreError, Write,
+    BuildDatum, Grant, KindDuration, LockRequest, LockRow, NewRun, Record, RequestRow, RunRequest, RunRow, SqliteStore, Store, StoreError,
+    Write,
 };
 
 use super::fake::FakeSite;
@@ -179,11 +180,14 @@ impl Store for Altered {
     fn build_data(&self, node: &str) -> Result<Vec<BuildDatum>, StoreError> {
         self.inner.build_data(node)
     }
-    fn lock(&self, request: &LockRequest) -> Result<LockRow, StoreError> {
+    fn copy_to(&self, file: &std::path::Path) -> Result<(), StoreError> {
+        self.inner.copy_to(file)
+    }
+    fn lock(&self, request: &LockRequest) -> Result<Grant, StoreError> {
         self.inner.lock(request)
     }
-    fn refresh_lock(&self, id: &str, lease_until_ms: u64) -> Result<(), StoreError> {
-        self.inner.refresh_lock(id, lease_until_ms)
+    fn refresh_lock(&self, id: &str, lease: Duration) -> Result<(), StoreError> {
+        self.inner.refresh_lock(id, lease)
     }
     fn release_lock(&self, id: &str) -> Result<(), StoreError> {
         self.inner.release_lock(id)

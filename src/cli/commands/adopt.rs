@@ -10,12 +10,12 @@ use crate::cli::ops::{design, discover, plan, state};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::diff::{Adoption, NotAdopted, Origin, adoptions};
-use crate::store::{Store as _, Write};
+use crate::store::Write;
 
 /// Runs the command.
 pub async fn run(args: &Adopt, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     let design = design::load(from, printer).await?;
-    let memory = state::memory(&design.settings, &design.site.name.value)?;
+    let memory = state::memory(&design.settings, &design.site.name.value).await?;
     let drivers = Drivers::connect(&design, printer).await?;
     let build = discover::complete(&design, &drivers).await;
     drivers.close().await?;
@@ -23,8 +23,8 @@ pub async fn run(args: &Adopt, from: &Sources, printer: &Printer) -> anyhow::Res
     let selector = plan::selector(&design, &build, &memory, "SELECTOR", &args.selector)?;
     let (adopted, others) = adoptions(&design.site, &build, &memory, &selector);
     if !adopted.is_empty() {
-        let store = state::open(&design.settings, &design.site.name.value)?;
-        if let Some(lock) = store.locks()?.iter().find(|l| l.alive != Some(false)) {
+        let store = state::open(&design.settings, &design.site.name.value).await?;
+        if let Some(lock) = store.locks()?.iter().find(|l| l.may_run()) {
             return Err(Problem::new(format!("run {} is under way; nothing is taken over meanwhile", lock.run))
                 .help(format!("wait until it ends, or, when it is certain that it ended, `drydock unlock {}`", lock.id))
                 .into());

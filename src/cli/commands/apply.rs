@@ -13,7 +13,6 @@ use crate::cli::problem::Problem;
 use crate::cli::signals::Interrupts;
 use crate::plan::{Plan, design_digest};
 use crate::report::Next;
-use crate::store::Store;
 
 /// Runs the command.
 pub async fn run(args: &Apply, from: &Sources, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
@@ -105,7 +104,7 @@ pub(super) async fn planned(
 
 /// What becomes of a run that did not come to its end: it is gone on with (how that ended), or given up. `None` where there is none any more.
 async fn settle(design: &Design, options: &RunOptions, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Option<Exit>> {
-    let Some(store) = state::existing(&design.settings, &design.site.name.value)? else { return Ok(None) };
+    let Some(store) = state::existing(&design.settings, &design.site.name.value).await? else { return Ok(None) };
     let Some((run, text)) = control::unfinished(store.as_ref())? else { return Ok(None) };
     let id = &run.id;
     if options.auto_approve || !approve::can_ask() {
@@ -138,7 +137,7 @@ async fn settle(design: &Design, options: &RunOptions, printer: &Printer, interr
 }
 
 async fn make(design: &Design, drivers: &Drivers, options: &PlanOptions) -> anyhow::Result<Plan> {
-    let memory = state::memory(&design.settings, &design.site.name.value)?;
+    let memory = state::memory(&design.settings, &design.site.name.value).await?;
     let build: Build = discover::complete(design, drivers).await?;
     plan::make(design, &build, &memory, options)
 }
@@ -151,9 +150,9 @@ async fn finish(
     printer: &Printer,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
-    let store: std::sync::Arc<dyn Store> = state::open(&design.settings, &design.site.name.value)?;
+    let store = state::open(&design.settings, &design.site.name.value).await?;
     drivers.give_user_data(design, &plan);
-    let work = Work { plan, resume: None, parallelism: options.parallelism, retry: design.settings.retries.policy(), json: options.json };
+    let work = Work { plan, resume: None, parallelism: options.parallelism, settings: &design.settings, json: options.json };
     let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
     let closed = drivers.close().await;
     let exit = ended?;

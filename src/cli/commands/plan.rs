@@ -28,7 +28,7 @@ pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Resu
 /// The plan of what is there.
 async fn of_site(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Result<crate::plan::Plan> {
     let design = design::load(from, printer).await?;
-    let memory = state::memory(&design.settings, &design.site.name.value)?;
+    let memory = state::memory(&design.settings, &design.site.name.value).await?;
     let build = if let Some(file) = &args.build {
         build_file::read(file)?
     } else {

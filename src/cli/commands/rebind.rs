@@ -8,7 +8,7 @@ use crate::cli::ops::{design, discover, state};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::diff::fresh_binding;
-use crate::store::{Store as _, Write};
+use crate::store::Write;
 
 /// Runs the command.
 pub async fn run(args: &Rebind, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
@@ -20,14 +20,14 @@ pub async fn run(args: &Rebind, from: &Sources, printer: &Printer) -> anyhow::Re
         let help = near.map_or_else(|| "the design has no nodes".to_owned(), |n| format!("did you mean `node.{n}`?"));
         return Err(Problem::usage(format!("the design has no node `{name}`")).help(help).into());
     }
-    let store = state::existing(&design.settings, &design.site.name.value)?;
+    let store = state::existing(&design.settings, &design.site.name.value).await?;
     let memory = store.as_ref().map(|s| s.memory()).transpose()?.unwrap_or_default();
     let (Some(store), Some(old)) = (store, memory.bindings.get(name)) else {
         return Err(Problem::new(format!("node.{name} is not bound to a machine yet"))
             .help("the first run that works on it binds it")
             .into());
     };
-    if let Some(lock) = store.locks()?.iter().find(|l| l.alive != Some(false)) {
+    if let Some(lock) = store.locks()?.iter().find(|l| l.may_run()) {
         return Err(Problem::new(format!("run {} is under way; what it works on is not bound anew", lock.run))
             .help(format!("wait until it ends, or, when it is certain that it ended, `drydock unlock {}`", lock.id))
             .into());

@@ -1,7 +1,5 @@
 //! `drydock resume`: go on with a run that was interrupted or failed.
 
-use std::sync::Arc;
-
 use crate::cli::args::{Resume, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::design::Design;
@@ -12,7 +10,6 @@ use crate::cli::output::Printer;
 use crate::cli::problem::{DesignInvalid, Problem};
 use crate::cli::signals::Interrupts;
 use crate::run::RunOutcome;
-use crate::store::Store;
 
 /// Runs the command.
 pub async fn run(args: &Resume, from: &Sources, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
@@ -28,7 +25,7 @@ pub async fn run(args: &Resume, from: &Sources, printer: &Printer, interrupts: &
 
 /// Goes on with a run; its credentials come from this design.
 pub(super) async fn go_on(args: &Resume, design: &Design, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
-    let Some(store) = state::existing(&design.settings, &design.site.name.value)? else {
+    let Some(store) = state::existing(&design.settings, &design.site.name.value).await? else {
         return Err(Problem::new("there is no run yet").help("`drydock apply` begins one").into());
     };
     let row = state::run(store.as_ref(), args.run.as_deref())?;
@@ -42,10 +39,8 @@ pub(super) async fn go_on(args: &Resume, design: &Design, printer: &Printer, int
     }
     let plan = state::plan(store.as_ref(), &row.id)?;
     let drivers = Drivers::for_plan(design, &plan, printer).await?;
-    let store: Arc<dyn Store> = store;
     drivers.give_user_data(design, &plan);
-    let work =
-        Work { plan, resume: Some(&row.id), parallelism: args.parallelism, retry: design.settings.retries.policy(), json: args.json };
+    let work = Work { plan, resume: Some(&row.id), parallelism: args.parallelism, settings: &design.settings, json: args.json };
     let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
     let closed = drivers.close().await;
     let exit = ended?;

@@ -3,18 +3,18 @@
 use crate::cli::args::{Format, Runs, RunsCommand, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::confirmations::{self, MANUAL};
-use crate::cli::ops::{control, run as runs, state};
+use crate::cli::ops::{control, follow, run as runs, state};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::report;
 use crate::run::Status;
-use crate::store::{RunRequest, Store as _};
+use crate::store::RunRequest;
 
 /// Runs the command.
 pub async fn run(args: &Runs, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     match &args.command {
         None | Some(RunsCommand::List) => list(from, printer).await,
-        Some(RunsCommand::Show { run }) => show(run.as_deref(), from, printer).await,
+        Some(RunsCommand::Show { run, follow }) => show(run.as_deref(), *follow, from, printer).await,
         Some(RunsCommand::Confirm { run, node }) => confirm(run, node, from, printer).await,
         Some(RunsCommand::Stop { run, now: false }) => ask(run.as_deref(), RunRequest::Stop, from, printer).await,
         Some(RunsCommand::Stop { run, now: true }) => ask(run.as_deref(), RunRequest::StopNow, from, printer).await,
@@ -58,12 +58,20 @@ async fn list(from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn show(id: Option<&str>, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
+async fn show(id: Option<&str>, follow: bool, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     let Some(store) = state::of_folder(from).await? else {
         return Err(no_run().into());
     };
     let run = state::run(store.as_ref(), id)?;
     let plan = state::plan(store.as_ref(), &run.id)?;
+    if follow {
+        let json = match printer.format_name() {
+            "json" => true,
+            "text" => false,
+            other => return Err(Problem::usage(format!("a run is not followed as {other}")).help("use --format text or json").into()),
+        };
+        return follow::follow(store, &run, &plan.actions, json, printer).await;
+    }
     let so_far = runs::so_far(store.as_ref(), &run.id, &plan.actions)?;
     let info = state::info(store.as_ref(), &run)?;
     printer.result(&match printer.format_name() {

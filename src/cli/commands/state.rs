@@ -1,7 +1,8 @@
-//! `drydock state show`: what the state remembers; `drydock state hardware`: what commissioning found out.
+//! `drydock state show`: what the state remembers; `drydock state hardware`: what commissioning found out; `drydock state pull`: a copy.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -13,16 +14,20 @@ use crate::cli::problem::Problem;
 use crate::diff::{Memory, Origin};
 use crate::report::clean;
 use crate::report::time::instant;
-use crate::store::{BuildDatum, SqliteStore, Store as _};
+use crate::store::{BuildDatum, Store};
 
 /// Runs the command.
 pub async fn run(args: &State, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     let settings = design::settings(from)?;
     let site = design::site_name(&settings, from).await?;
     if let StateCommand::Hardware(wanted) = &args.command {
-        return hardware(wanted, state::existing(&settings, &site)?.as_deref(), printer);
+        return hardware(wanted, state::existing(&settings, &site).await?.as_deref(), printer);
     }
-    let memory = state::memory(&settings, &site)?;
+    if let StateCommand::Pull { file } = &args.command {
+        let store = state::existing(&settings, &site).await?;
+        return pull(file, store.as_deref(), printer);
+    }
+    let memory = state::memory(&settings, &site).await?;
     printer.result(&match printer.format() {
         Format::Json => format!("{:#}\n", json!({"site": site, "memory": memory})),
         Format::Text => text(&site, &memory),
@@ -30,8 +35,19 @@ pub async fn run(args: &State, from: &Sources, printer: &Printer) -> anyhow::Res
     Ok(Exit::Done)
 }
 
+/// A copy of the state.
+fn pull(file: &Path, store: Option<&dyn Store>, printer: &Printer) -> anyhow::Result<Exit> {
+    let Some(store) = store else {
+        return Err(Problem::new("there is no state yet").help("the first run makes it").into());
+    };
+    store.copy_to(file)?;
+    let runs = store.runs()?.len();
+    printer.note(&format!("{} holds the state as of now, with {runs} run{}", file.display(), if runs == 1 { "" } else { "s" }));
+    Ok(Exit::Done)
+}
+
 /// What commissioning found out about a node, newest first.
-fn hardware(wanted: &StateHardware, store: Option<&SqliteStore>, printer: &Printer) -> anyhow::Result<Exit> {
+fn hardware(wanted: &StateHardware, store: Option<&dyn Store>, printer: &Printer) -> anyhow::Result<Exit> {
     let node = wanted.node.strip_prefix("node.").unwrap_or(&wanted.node);
     let mut found = store.map(|s| s.build_data(node)).transpose()?.unwrap_or_default();
     if found.is_empty() {

@@ -5,7 +5,6 @@ use crate::cli::exit::Exit;
 use crate::cli::ops::state;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
-use crate::store::Store as _;
 
 /// Runs the command.
 pub async fn run(args: &Unlock, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {

@@ -25,8 +25,9 @@ pub async fn run(args: &Validate, from: &Sources, printer: &Printer) -> anyhow::
     let (settings, mut checked) = if args.paths.is_empty() { of_folder(from).await? } else { of_paths(&args.paths, from, printer).await? };
     let unverified = match (&checked.site, &build) {
         (Some(site), Some(build)) => {
-            // A design on the command line is not that of the folder's state.
-            let memory = if args.paths.is_empty() { state::memory(&settings, &site.name.value)? } else { Memory::default() };
+            // A design on the command line is not that of the folder's state, and nothing is asked over a network here.
+            let near = args.paths.is_empty() && settings.state_file().is_some();
+            let memory = if near { state::memory(&settings, &site.name.value).await? } else { Memory::default() };
             let known = diff::known(site, build, &memory);
             let mut found = check::run_knowing(site, &known);
             let unverified = check::unverified(site, Some(&known));

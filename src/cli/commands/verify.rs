@@ -18,7 +18,7 @@ pub async fn run(args: &Verify, from: &Sources, printer: &Printer) -> anyhow::Re
 
 async fn nodes(target: Option<&str>, strict: bool, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
     let design = design::load(from, printer).await?;
-    let memory = state::memory(&design.settings, &design.site.name.value)?;
+    let memory = state::memory(&design.settings, &design.site.name.value).await?;
     let drivers = Drivers::connect(&design, printer).await?;
     let found = discover::discover(&design, &drivers, discover::Depth::Parts).await;
     let selector = target.map(|text| plan::selector(&design, &found.build, &memory, "--target", text)).transpose();

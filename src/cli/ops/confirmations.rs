@@ -1,17 +1,21 @@
 //! What operators confirmed, as the manual driver asks for it: rows of the state, which another process writes.
 
-use std::path::PathBuf;
+use std::sync::Arc;
 
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+
+use super::state;
+use crate::config::Settings;
 use crate::driver::manual::Confirmations;
-use crate::store::{Holder, SqliteStore, Store, StoreError};
+use crate::store::{Holder, Store, StoreError};
 
 /// The confirmations in a site's state.
-#[derive(Debug)]
 pub(super) struct InState {
-    /// The state file.
-    pub(super) path: PathBuf,
-    /// The site.
-    pub(super) site: String,
+    settings: Settings,
+    site: String,
+    /// Opened once there is one.
+    store: Mutex<Option<Arc<dyn Store>>>,
 }
 
 /// The driver whose actions wait for a person.
@@ -32,30 +36,46 @@ pub fn user() -> String {
 }
 
 impl InState {
-    /// The run of this process, and the state.
-    fn run(&self) -> Result<Option<(SqliteStore, String)>, StoreError> {
-        if !self.path.exists() {
-            return Ok(None);
+    /// In the state that settings name; it is opened when it is asked.
+    pub(super) fn new(settings: Settings, site: String) -> Self {
+        Self { settings, site, store: Mutex::new(None) }
+    }
+
+    async fn store(&self) -> anyhow::Result<Option<Arc<dyn Store>>> {
+        let mut store = self.store.lock().await;
+        if store.is_none() {
+            *store = state::existing(&self.settings, &self.site).await?;
         }
-        let store = SqliteStore::open(&self.path, &self.site)?;
-        let own = std::process::id();
-        let run = store.locks()?.into_iter().find(|lock| lock.holder.pid == own && lock.alive == Some(true)).map(|lock| lock.run);
-        Ok(run.map(|run| (store, run)))
+        Ok(store.clone())
+    }
+
+    /// Asks the state about the run of this process, from a thread that may be kept waiting.
+    async fn ask<T, F>(&self, question: F) -> anyhow::Result<Option<T>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn Store, &str) -> Result<T, StoreError> + Send + 'static,
+    {
+        let Some(store) = self.store().await? else { return Ok(None) };
+        let own = Holder::current();
+        let asked = tokio::task::spawn_blocking(move || {
+            let run = store.locks()?.into_iter().find(|lock| lock.holder == own && lock.alive == Some(true)).map(|lock| lock.run);
+            run.map(|run| question(store.as_ref(), &run)).transpose()
+        });
+        Ok(asked.await??)
     }
 }
 
+#[async_trait]
 impl Confirmations for InState {
-    fn confirmed(&self, action: &str) -> Result<Option<String>, String> {
-        let read = || -> Result<Option<String>, StoreError> {
-            let Some((store, run)) = self.run()? else { return Ok(None) };
-            Ok(store.confirmations(&run)?.remove(action))
-        };
-        read().map_err(|e| e.to_string())
+    async fn confirmed(&self, action: &str) -> Result<Option<String>, String> {
+        let action = action.to_owned();
+        let found = self.ask(move |store, run| Ok(store.confirmations(run)?.remove(&action))).await;
+        found.map(Option::flatten).map_err(|e| format!("{e:#}"))
     }
 
-    fn command(&self, node: &str) -> String {
+    async fn command(&self, node: &str) -> String {
         // A run that cannot be read now is named by its place in the list.
-        let run = self.run().ok().flatten().map_or_else(|| "RUN".to_owned(), |(_, run)| run);
-        format!("drydock runs confirm {run} node.{node}")
+        let run = self.ask(|_, run| Ok(run.to_owned())).await.ok().flatten();
+        format!("drydock runs confirm {} node.{node}", run.as_deref().unwrap_or("RUN"))
     }
 }

@@ -1,7 +1,7 @@
 //! What is asked of a run from another process, and what becomes of one that nobody goes on with.
 
 use std::fmt::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::{confirmations, run as runs, state};
 use crate::cli::output::Printer;
@@ -9,7 +9,7 @@ use crate::cli::problem::Problem;
 use crate::plan::Plan;
 use crate::report;
 use crate::run::{EVENT_VERSION, Event, EventKind, RunOutcome, RunState};
-use crate::store::{Holder, LockRequest, Record, RunRequest, RunRow, Store, Write, paused_by};
+use crate::store::{Holder, LockRequest, LockRow, Record, RunRequest, RunRow, Store, Write, paused_by};
 
 /// Lines of what is under way that are shown.
 const SHOWN: usize = 30;
@@ -20,7 +20,7 @@ fn now_ms() -> u64 {
 
 /// Asks a run, or the one that is under way; what to tell whoever asks.
 pub fn ask(store: &dyn Store, id: Option<&str>, request: RunRequest) -> anyhow::Result<String> {
-    let run = match (id, store.locks()?.into_iter().find(|lock| lock.alive != Some(false))) {
+    let run = match (id, store.locks()?.into_iter().find(LockRow::may_run)) {
         (None, Some(lock)) => state::run(store, Some(&lock.run))?,
         _ => state::run(store, id)?,
     };
@@ -76,7 +76,7 @@ pub fn abandon(store: &dyn Store, run: &RunRow) -> anyhow::Result<String> {
     let info = state::info(store, run)?;
     let id = &run.id;
     let locks = store.locks()?;
-    if let Some(lock) = locks.iter().find(|lock| lock.run == *id && lock.alive != Some(false)) {
+    if let Some(lock) = locks.iter().find(|lock| lock.run == *id && lock.may_run()) {
         let (what, help) = if lock.alive == Some(true) {
             ("is under way", format!("`drydock runs stop {id}` ends it first"))
         } else {
@@ -99,8 +99,8 @@ pub fn abandon(store: &dyn Store, run: &RunRow) -> anyhow::Result<String> {
     // Nobody resumes it meanwhile.
     let now = now_ms();
     let provisioner = plan.endpoints.first().map_or("none", |e| e.identity.as_str()).to_owned();
-    let request = LockRequest { provisioner, run: id.clone(), holder: Holder::current(), now_ms: now, lease_until_ms: now + 60_000 };
-    let lock = store.lock(&request)?;
+    let request = LockRequest { provisioner, run: id.clone(), holder: Holder::current(), now_ms: now, lease: Duration::from_mins(1) };
+    let lock = store.lock(&request)?.lock;
     let abandoned = EventKind::RunAbandoned { by: confirmations::user(), under_way: so_far.under_way() };
     let event = Event { v: EVENT_VERSION, seq: so_far.last_seq() + 1, at_ms: now.max(so_far.last_at_ms()), event: abandoned };
     let writes = vec![Write::RunAbandoned { run: id.clone(), at_ms: now }];

@@ -96,7 +96,7 @@ pub fn settings_of(loaded: Result<Settings, ConfigError>, root: &Path, has_sites
         }
         (settings, _) => settings?,
     };
-    let own_state = settings.state == Path::new(config::DEFAULT_STATE);
+    let own_state = settings.state == config::StateSettings::File(config::DEFAULT_STATE.into());
     let expected = settings.site.clone();
     for entry in &mut settings.design {
         let DesignEntry::Pegleg(pegleg) = entry else { continue };
@@ -113,7 +113,7 @@ pub fn settings_of(loaded: Result<Settings, ConfigError>, root: &Path, has_sites
                 pegleg.site = Some(asked.clone());
                 // Sites that share a folder share no state.
                 if own_state {
-                    settings.state = Path::new(config::DEFAULT_STATE).with_file_name(asked).join("state.db");
+                    settings.state = config::StateSettings::File(Path::new(config::DEFAULT_STATE).with_file_name(asked).join("state.db"));
                 }
             }
             (None, None) => pegleg.site.clone_from(&expected),
@@ -173,7 +173,7 @@ pub async fn read(settings: &Settings, entries: &[DesignEntry], from: &Sources, 
             DesignEntry::Deckhand(url) => fetch::text(settings, url, fetch::Service::Deckhand, network).await?,
         });
     }
-    let clones = settings.state_file().with_file_name("repositories");
+    let clones = settings.work_folder().join("repositories");
     let request = Request {
         root: &settings.root,
         reference: from.reference.as_deref(),

@@ -9,7 +9,6 @@ use crate::cli::output::Printer;
 use crate::plan::Plan;
 use crate::report::Durations;
 use crate::run::guessed_ms;
-use crate::store::Store as _;
 
 /// Durations of the plan's kinds of action. A folder without settings or state knows of no former runs.
 pub async fn of(plan: &Plan, given: &[(ActionKind, u64)], from: &Sources, printer: &Printer) -> Durations {

@@ -9,6 +9,7 @@ pub mod discover;
 pub mod drivers;
 pub mod durations;
 pub mod fetch;
+pub mod follow;
 pub mod links;
 mod oob;
 mod operator;

@@ -84,7 +84,7 @@ pub(super) async fn connect(design: &Design, pinned: &BTreeMap<String, Binding>,
         oob.add(LibvirtDriver::new(libvirt, &libvirt_options(settings))?);
     }
     if !manual.is_empty() {
-        let confirmations = InState { path: settings.state_file(), site: design.site.name.value.clone() };
+        let confirmations = InState::new(settings.clone(), design.site.name.value.clone());
         oob.add(ManualDriver::new(manual, Arc::new(confirmations)));
     }
     Ok(oob)

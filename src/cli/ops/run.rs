@@ -13,10 +13,11 @@ use crate::cli::exit::Exit;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::cli::signals::Interrupts;
+use crate::config::Settings;
 use crate::plan::Plan;
 use crate::report;
 use crate::report::progress::Watched;
-use crate::run::{RetryPolicy, RunOutcome, RunState};
+use crate::run::{RunOutcome, RunState};
 use crate::store::{Failpoints, Store};
 
 /// Names a place at which the process dies as by `kill -9`, for tests of recovery.
@@ -31,8 +32,8 @@ pub struct Work<'a> {
     pub resume: Option<&'a str>,
     /// Calls in flight at most.
     pub parallelism: Option<u32>,
-    /// How failed attempts are followed by others.
-    pub retry: RetryPolicy,
+    /// The settings, for retries and the lease of the lock.
+    pub settings: &'a Settings,
     /// Events as JSON on stdout instead of progress for people.
     pub json: bool,
 }
@@ -45,7 +46,7 @@ pub async fn carry_out(
     printer: &Printer,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
-    let Work { plan, resume, parallelism, retry, json } = work;
+    let Work { plan, resume, parallelism, settings, json } = work;
     let actions = plan.actions.clone();
     let left_out = plan.blocked.len() + plan.held_back.len();
     // What is kept with the run, for resume.
@@ -54,11 +55,13 @@ pub async fn carry_out(
     let options = Options {
         command: std::env::args().collect::<Vec<_>>().join(" "),
         parallelism,
-        retry,
+        retry: settings.retries.policy(),
         events: Some(events),
         graceful: interrupts.graceful.clone(),
         now: interrupts.now.clone(),
         failpoints: Arc::new(failpoints()?),
+        longest_request: settings.longest_request(),
+        lease: settings.lease(),
         ..Options::default()
     };
     let prior = resume.map(|run| so_far(store.as_ref(), run, &actions)).transpose()?;
@@ -126,16 +129,24 @@ pub fn so_far(store: &dyn Store, run: &str, actions: &[Action]) -> anyhow::Resul
     Ok(RunState::fold(actions, &store.events(run, 0)?)?)
 }
 
-fn durations(store: &dyn Store) -> anyhow::Result<BTreeMap<ActionKind, u64>> {
+/// Mean durations in milliseconds so far.
+pub(super) fn durations(store: &dyn Store) -> anyhow::Result<BTreeMap<ActionKind, u64>> {
     let known = store.durations()?;
     let mean = |kind: &ActionKind| Some((*kind, known.get(kind.name())?.mean_ms()?));
     Ok(ActionKind::ALL.iter().filter_map(mean).collect())
 }
 
 fn exit(report: &RunReport, interrupts: &Interrupts) -> Exit {
-    match report.outcome {
+    match exit_of(report.outcome) {
+        Exit::RunFailed if interrupts.graceful.is_cancelled() => Exit::Interrupted,
+        other => other,
+    }
+}
+
+/// The exit code of a run that ended so.
+pub(super) fn exit_of(outcome: RunOutcome) -> Exit {
+    match outcome {
         RunOutcome::Success => Exit::Done,
-        _ if interrupts.graceful.is_cancelled() => Exit::Interrupted,
         RunOutcome::PartialSuccess | RunOutcome::Failure | RunOutcome::Incomplete => Exit::RunFailed,
     }
 }

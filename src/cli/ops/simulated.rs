@@ -18,7 +18,7 @@ pub struct Simulated {
 
 /// Where the simulated world of these settings is kept: beside the state.
 pub fn folder(settings: &Settings) -> PathBuf {
-    settings.state_file().parent().map_or_else(|| PathBuf::from("sim"), |p| p.join("sim"))
+    settings.work_folder().join("sim")
 }
 
 /// Forgets the world, unless another process has it open.

@@ -10,9 +10,10 @@ use tokio::task::JoinSet;
 use super::design::Design;
 use super::discover::Discovered;
 use super::drivers::{Drivers, proxy, transport};
+use super::state as ops;
 use crate::action::ActionKind;
 use crate::build::Binding;
-use crate::config::{ServiceSettings, Settings, Transport};
+use crate::config::{ServiceSettings, Settings, StateSettings, Transport};
 use crate::driver::http::{HttpClient, HttpOptions, Method, Request, Url};
 use crate::driver::{Call, Driver as _, DriverError, NodeDriver as _};
 use crate::store::{SCHEMA_VERSION, SqliteStore};
@@ -70,7 +71,7 @@ pub async fn site(design: &Design, drivers: &Drivers, found: &Discovered) -> Sit
         programs(drivers),
         bmc_clocks(drivers, found)
     );
-    let folder = existing_folder(&settings.state_file());
+    let folder = existing_folder(&settings.work_folder());
     SiteReadings {
         provisioner,
         clock,
@@ -80,7 +81,7 @@ pub async fn site(design: &Design, drivers: &Drivers, found: &Discovered) -> Sit
         bmc_errors: found.bmcs.iter().map(|(node, error)| (node.clone(), unread(error.clone()))).collect(),
         bmc_clocks,
         services,
-        state: state(&settings.state_file()),
+        state: state(settings).await,
         space: vec![Space { what: "state".to_owned(), free: free(&folder), at: folder.display().to_string() }],
     }
 }
@@ -183,14 +184,26 @@ async fn ask(settings: &Settings, service: &ServiceSettings) -> Reading<u16> {
 }
 
 /// The state as it is; it is neither made nor migrated.
-fn state(path: &Path) -> StateReading {
+async fn state(settings: &Settings) -> StateReading {
+    let broken = |why: String| StateReading::Broken(Unread { message: why, hint: None });
+    let file = match &settings.state {
+        StateSettings::File(file) => settings.path(file),
+        StateSettings::Postgres(given) => {
+            return match ops::inspect(settings, given).await {
+                Ok((Some(schema), current)) => StateReading::Writable { schema, current },
+                Ok((None, _)) => StateReading::None,
+                Err(error) => broken(format!("{error:#}")),
+            };
+        }
+    };
+    let path = file.as_path();
     if path.exists() {
         return match SqliteStore::inspect(path) {
             Ok(schema) => StateReading::Writable { schema, current: SCHEMA_VERSION },
-            Err(error) => StateReading::Broken(Unread { message: error.to_string(), hint: None }),
+            Err(error) => broken(error.to_string()),
         };
     }
-    let folder = existing_folder(path);
+    let folder = existing_folder(path.parent().unwrap_or(path));
     match rustix::fs::access(&folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK) {
         Ok(()) => StateReading::None,
         Err(error) => StateReading::Broken(Unread {
@@ -200,9 +213,9 @@ fn state(path: &Path) -> StateReading {
     }
 }
 
-/// The nearest folder above a file that exists.
+/// A folder, or the nearest one above it that exists.
 fn existing_folder(path: &Path) -> std::path::PathBuf {
-    let folder = path.ancestors().skip(1).find(|f| f.is_dir()).filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path.ancestors().find(|f| f.is_dir()).filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
     folder.to_owned()
 }
 

@@ -22,4 +22,6 @@ pub use lanes::{Lanes, Pass};
 pub use message::{Body, Request, Response, shown_url};
 pub use options::{HttpOptions, Proxy};
 pub use reqwest::{Method, StatusCode};
+#[cfg(feature = "postgres")]
+pub use tls::tls_config;
 pub use url::Url;

@@ -112,6 +112,74 @@ pub(super) fn listed(options: &HttpOptions) -> Result<Option<ClientConfig>, Driv
     Ok(Some(config))
 }
 
+/// The TLS settings of another protocol than HTTP, with the same meaning of the options.
+///
+/// # Errors
+/// When the CA file cannot be read or holds no certificate, or a fingerprint is none.
+#[cfg(feature = "postgres")]
+pub fn tls_config(options: &HttpOptions) -> Result<ClientConfig, DriverError> {
+    use rustls_platform_verifier::BuilderVerifierExt as _;
+
+    let wrong = |e: &dyn fmt::Display| DriverError::new(ErrorClass::Settings, format!("cannot set up TLS: {e}"));
+    let builder = || {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(|e| wrong(&e))
+    };
+    let mut config = if options.insecure_skip_tls_verify {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        builder()?.dangerous().with_custom_certificate_verifier(Arc::new(Any { provider })).with_no_client_auth()
+    } else if let Some(listed) = listed(options)? {
+        listed
+    } else {
+        builder()?.with_platform_verifier().map_err(|e| wrong(&e))?.with_no_client_auth()
+    };
+    config.alpn_protocols.clear();
+    Ok(config)
+}
+
+/// Accepts the certificate of any server that has its key.
+#[cfg(feature = "postgres")]
+#[derive(Debug)]
+struct Any {
+    provider: Arc<CryptoProvider>,
+}
+
+#[cfg(feature = "postgres")]
+impl ServerCertVerifier for Any {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
 fn read(path: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), DriverError> {
     let refuse = |why: String| {
         DriverError::new(ErrorClass::Settings, format!("the CA file {} {why}", path.display()))

@@ -19,15 +19,16 @@ const NAME: &str = "manual";
 const POLL: Duration = Duration::from_secs(1);
 
 /// Where an operator's confirmations are kept.
+#[async_trait]
 pub trait Confirmations: Send + Sync {
     /// Who confirmed an action of the run that is under way; `None` if nobody did yet.
     ///
     /// # Errors
     /// When that cannot be read.
-    fn confirmed(&self, action: &str) -> Result<Option<String>, String>;
+    async fn confirmed(&self, action: &str) -> Result<Option<String>, String>;
 
     /// The command with which an operator confirms what a node waits for.
-    fn command(&self, node: &str) -> String;
+    async fn command(&self, node: &str) -> String;
 }
 
 /// A machine and where to find it.
@@ -83,7 +84,7 @@ impl ManualDriver {
     }
 
     /// What an operator is to do.
-    fn instruction(&self, call: &Call) -> Result<String, DriverError> {
+    async fn instruction(&self, call: &Call) -> Result<String, DriverError> {
         let node = self.node(call.node.as_deref())?;
         let place = node.place();
         let what = match call.kind {
@@ -98,12 +99,12 @@ impl ManualDriver {
             ActionKind::PowerOffNode => format!("switch {place} off"),
             other => return Err(DriverError::new(ErrorClass::Bug, format!("the manual driver has no action {other}"))),
         };
-        Ok(format!("waiting for an operator: {what}; then: {}", self.confirmations.command(&node.node)))
+        Ok(format!("waiting for an operator: {what}; then: {}", self.confirmations.command(&node.node).await))
     }
 
-    fn see(&self, call: &Call) -> Result<Observation, DriverError> {
-        let instruction = self.instruction(call)?;
-        let confirmed = self.confirmations.confirmed(&call.action).map_err(|why| {
+    async fn see(&self, call: &Call) -> Result<Observation, DriverError> {
+        let instruction = self.instruction(call).await?;
+        let confirmed = self.confirmations.confirmed(&call.action).await.map_err(|why| {
             DriverError::new(
                 ErrorClass::Transient,
                 format!("it cannot be read whether {} of {} was confirmed: {why}", call.kind, call.resource),
@@ -128,11 +129,15 @@ impl Driver for ManualDriver {
     }
 
     async fn observe(&self, calls: &[Call]) -> Vec<Result<Observation, DriverError>> {
-        calls.iter().map(|call| self.see(call)).collect()
+        let mut seen = Vec::with_capacity(calls.len());
+        for call in calls {
+            seen.push(self.see(call).await);
+        }
+        seen
     }
 
     async fn begin(&self, call: &Call) -> Result<Begun, DriverError> {
-        Ok(Begun::Wait { reason: self.instruction(call)? })
+        Ok(Begun::Wait { reason: self.instruction(call).await? })
     }
 }
 

@@ -14,15 +14,16 @@ struct Book {
     broken: Mutex<bool>,
 }
 
+#[async_trait::async_trait]
 impl Confirmations for Book {
-    fn confirmed(&self, action: &str) -> Result<Option<String>, String> {
+    async fn confirmed(&self, action: &str) -> Result<Option<String>, String> {
         if *self.broken.lock().unwrap() {
             return Err("the state is locked".to_owned());
         }
         Ok(self.confirmed.lock().unwrap().get(action).cloned())
     }
 
-    fn command(&self, node: &str) -> String {
+    async fn command(&self, node: &str) -> String {
         format!("drydock runs confirm r-1 node.{node}")
     }
 }
