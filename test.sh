@@ -35,8 +35,18 @@ if ! command -v chromium >/dev/null; then
     echo "warning: chromium is not installed; the tests of pages skip" >&2
   fi
 fi
+# What the scripts of examples/pull-request need, and the linters of its workflows.
+if ! command -v jq >/dev/null || ! command -v curl >/dev/null || ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+  if command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends jq curl git nodejs npm
+  else
+    echo "warning: jq, curl, node and npm are not all installed; the tests of examples/pull-request fail or skip" >&2
+  fi
+fi
 cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
+# Without PostgreSQL and the export of traces, too.
+cargo check --quiet --locked --no-default-features
 if command -v cargo-deny >/dev/null; then
   # It looks at the dependencies of all platforms; a build fetches those of this one.
   cargo fetch --locked

@@ -176,7 +176,7 @@ pub struct Explain {
 /// `drydock schema`.
 #[derive(Debug, Args)]
 pub struct Schema {
-    /// A kind of document (`BaremetalNode`), or `settings` for drydock.yaml; documents of all kinds if not given
+    /// A kind of document (`BaremetalNode`), `settings` for drydock.yaml, or `events` for the lines of --json; documents of all kinds if not given
     #[arg(value_name = "KIND")]
     pub kind: Option<String>,
 }
@@ -338,7 +338,22 @@ pub struct RunOptions {
     /// Report each event as a line of JSON on stdout
     #[arg(long)]
     pub json: bool,
+    /// Write a report of the run to a file when it has ended: `junit=FILE`, `json=FILE`, `html=FILE`; may be given several times
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = report)]
+    pub report: Vec<Report>,
 }
+
+/// A report that is written when a run has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Name of its format, one of [`REPORTS`].
+    pub format: String,
+    /// The file.
+    pub file: PathBuf,
+}
+
+/// Formats of reports of a run.
+pub const REPORTS: [&str; 3] = ["junit", "json", "html"];
 
 /// `drydock apply`.
 #[derive(Debug, Args)]
@@ -366,6 +381,9 @@ pub struct Resume {
     /// Report each event as a line of JSON on stdout
     #[arg(long)]
     pub json: bool,
+    /// Write a report of the run to a file when it has ended: `junit=FILE`, `json=FILE`, `html=FILE`; may be given several times
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = report)]
+    pub report: Vec<Report>,
 }
 
 /// `drydock destroy`.
@@ -521,6 +539,18 @@ fn links(text: &str) -> Result<String, String> {
         return Err(format!("it needs {{path}}, {example}"));
     }
     Ok(text.to_owned())
+}
+
+/// `FORMAT=FILE`.
+fn report(text: &str) -> Result<Report, String> {
+    let formats = REPORTS.join(", ");
+    match text.split_once('=') {
+        Some((format, file)) if REPORTS.contains(&format) && !file.is_empty() => {
+            Ok(Report { format: format.to_owned(), file: file.into() })
+        }
+        Some((format, _)) if !REPORTS.contains(&format) => Err(format!("reports have the formats {formats}, not `{format}`")),
+        _ => Err(format!("expected FORMAT=FILE, such as junit=run.xml; formats are {formats}")),
+    }
 }
 
 /// `KIND=TIME`, in milliseconds.

@@ -2,7 +2,7 @@
 
 use clap::builder::PossibleValuesParser;
 
-use super::args::{Command, RunsCommand};
+use super::args::{Command, REPORTS, RunsCommand};
 use super::problem::Problem;
 use crate::report::diagnostics::FORMATS;
 
@@ -32,7 +32,7 @@ fn of(command: &Command) -> Vec<&'static str> {
         Command::Validate(args) if args.explain.is_none() => FORMATS.iter().map(|format| format.name).collect(),
         Command::Show(args) if args.query.is_some() => vec!["text", "json", "name"],
         Command::Plan(_) | Command::Show(_) => OF_PLANS.to_vec(),
-        Command::Runs(args) if matches!(args.command, Some(RunsCommand::Show { .. })) => vec!["text", "json", "html"],
+        Command::Runs(args) if matches!(args.command, Some(RunsCommand::Show { .. })) => [&["text"][..], &REPORTS].concat(),
         Command::Rehearse(_) => OF_REHEARSALS.to_vec(),
         Command::Graph(_) => OF_GRAPHS.to_vec(),
         Command::Rebind(_) | Command::Unlock(_) => TEXT.to_vec(),

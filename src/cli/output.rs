@@ -115,6 +115,10 @@ impl Printer {
     /// Writes a line to stderr even with `--quiet`.
     #[allow(clippy::unused_self)]
     pub fn stderr(&self, text: &str) {
+        // A live view is drawn anew below what is said.
+        if crate::report::progress::above(text) {
+            return;
+        }
         let mut stderr = io::stderr().lock();
         let end = if text.ends_with('\n') { "" } else { "\n" };
         // There is nobody left to tell when stderr is gone.

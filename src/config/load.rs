@@ -83,6 +83,7 @@ pub fn parse(text: &str, shown: &str, root: &Path) -> Result<Settings, ConfigErr
         retries: file.retries,
         on_failure: file.on_failure,
         verify: file.verify,
+        telemetry: file.telemetry,
         rules: Policy::default(),
         rule_pages: file.rule_pages,
         simulated: file.simulate,

@@ -26,6 +26,7 @@ pub use schema::settings_schema;
 pub use state::{PostgresSettings, PostgresUrl, SslMode, StateSettings, UrlSource, WrongUrl};
 pub use types::{
     BootModeSetting, Credentials, Drivers, FailureLimit, Guards, IpmiPrivilege, IpmiSettings, LibvirtSettings, LimitSettings, MaasSettings,
-    OobOverride, OobSettings, ProxySettings, RedfishSettings, SecretRef, ServiceSettings, Settings, Transport, VerifySettings,
+    OobOverride, OobSettings, ProxySettings, RedfishSettings, SecretRef, ServiceSettings, Settings, TelemetrySettings, TraceSettings,
+    Transport, VerifySettings,
 };
 pub use units::{ByteCount, Minutes, TimeSpan, parse_span};

@@ -49,6 +49,8 @@ pub struct Settings {
     pub on_failure: OnFailure,
     /// What `verify` looks at beside the site itself.
     pub verify: VerifySettings,
+    /// Where traces of runs go.
+    pub telemetry: TelemetrySettings,
     /// How bad findings of single rules are.
     pub rules: Policy,
     /// URL of the pages of rules, with `{code}` in place of the rule's code.
@@ -286,6 +288,40 @@ pub struct ServiceSettings {
     pub proxy: Option<ProxySettings>,
 }
 
+/// `telemetry:`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetrySettings {
+    /// Runs as traces; without it the environment (`OTEL_EXPORTER_OTLP_ENDPOINT`) decides.
+    pub traces: Option<TraceSettings>,
+}
+
+/// `telemetry.traces:`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TraceSettings {
+    /// Base URL of a collector of OpenTelemetry that speaks OTLP over HTTP (`https://collector.example.net:4318`); `/v1/traces` is added.
+    pub endpoint: String,
+    /// Headers of each request, such as `Authorization`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, SecretRef>,
+    /// PEM file with certificates to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// SHA-256 fingerprints of server certificates that are accepted whatever they say.
+    #[serde(default)]
+    pub pinned_sha256: Vec<String>,
+    /// Accept any certificate.
+    #[serde(default)]
+    pub insecure_skip_tls_verify: bool,
+    /// Accept `http://` to other hosts than this one.
+    #[serde(default)]
+    pub allow_plain_http: bool,
+    /// How long a request may take; 10s if not given.
+    pub request_timeout: Option<TimeSpan>,
+    /// The proxy that it is reached through.
+    pub proxy: Option<ProxySettings>,
+}
+
 /// `drivers.ipmi.privilege:`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -415,6 +451,7 @@ pub(super) struct File {
     #[serde(deserialize_with = "on_failure")]
     pub(super) on_failure: OnFailure,
     pub(super) verify: VerifySettings,
+    pub(super) telemetry: TelemetrySettings,
     pub(super) rules: Rules,
     /// Where pages of rules are published, for links in reports: a URL with `{code}`
     pub(super) rule_pages: Option<String>,
@@ -436,6 +473,7 @@ impl Default for File {
             retries: Retries::default(),
             on_failure: OnFailure::default(),
             verify: VerifySettings::default(),
+            telemetry: TelemetrySettings::default(),
             rules: Rules::default(),
             rule_pages: None,
             simulate: false,

@@ -414,6 +414,17 @@ pub(super) fn hostile() -> Plan {
     plan
 }
 
+/// An empty site with racks of forty nodes.
+pub(super) fn empty_racks(nodes: usize) -> Plan {
+    let mut plan = nothing();
+    site(&mut plan);
+    for number in 0..nodes {
+        let rack = format!("r{:02}", number / 40 + 1);
+        install(&mut plan, &format!("{rack}-n{:02}", number % 40 + 1), &rack, number, "jammy");
+    }
+    plan
+}
+
 /// Deployed nodes of racks of forty: most are deployed again, some restart, some are only relabelled, some released.
 pub(super) fn fleet(nodes: usize) -> Plan {
     let mut plan = nothing();

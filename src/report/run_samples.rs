@@ -165,3 +165,44 @@ pub(super) fn interrupted() -> Journal {
     j.push(10, EventKind::RunFinished { outcome: RunOutcome::Incomplete });
     j
 }
+
+/// In the middle of a run over so many nodes: of a hundred in flight (all, where there are fewer) one is tried again, one takes much longer than the others, some
+/// are between two steps, the rest are at different steps. Before them a few are done, and one failed where there are many.
+pub(super) fn under_way(nodes: usize) -> Journal {
+    let mut j = Journal::new(plan_samples::empty_racks(nodes).actions);
+    let mut of_node: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for action in &j.actions {
+        of_node.entry(action.node.clone().unwrap_or_default()).or_default().push(action.id.clone());
+    }
+    for action in of_node.remove("").unwrap() {
+        j.done(&action, 100);
+    }
+    let steps: Vec<Vec<String>> = of_node.into_values().collect();
+    for (number, steps) in steps.iter().enumerate().take(if nodes > 100 { 141 } else { nodes }) {
+        let in_flight = if nodes > 100 { number.checked_sub(41) } else { Some(number) };
+        let done = match in_flight {
+            None if number == 40 => 9,
+            None => 11,
+            // The fifth step is the hardware's configuration, the tenth the deployment.
+            Some(at) => [4, 9, 4, 9, 2][at % 5],
+        };
+        for action in &steps[..done] {
+            j.done(action, 900);
+        }
+        let Some(action) = steps.get(done) else { continue };
+        if in_flight.is_none() {
+            j.begin(action, 1);
+            j.end(61_000, action, 1, failed(ErrorClass::Failed, "MAAS shows Failed deployment", None));
+        } else if in_flight == Some(1) {
+            j.begin(action, 1);
+            j.end(30_000, action, 1, failed(ErrorClass::Transient, "MAAS did not answer within 30 s", None));
+            let next_at_ms = j.now_ms + 600_000;
+            j.push(0, EventKind::RetryScheduled { action: action.clone(), attempt: 1, next_at_ms });
+        } else if in_flight.is_some_and(|at| at % 5 != 4) {
+            j.begin(action, 1);
+            let reason = if done == 4 { "MAAS shows Commissioning" } else { "MAAS shows Deploying" };
+            j.push(500, EventKind::AttemptWaiting { action: action.clone(), attempt: 1, reason: reason.to_owned() });
+        }
+    }
+    j
+}

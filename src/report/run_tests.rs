@@ -1,14 +1,12 @@
 //! Runs as people and programs see them.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
-use indicatif::{ProgressDrawTarget, TermLike};
 use serde_json::Value;
 
 use super::plan_tests::golden;
-use super::progress::{JsonLines, Lines, Reporter, Terminal, Watched};
+use super::progress::{Expected, JsonLines, Lines, Reporter, Watched};
 use super::run_samples::{self as samples, Journal};
 use super::{RunInfo, TextOptions, run_json, run_show, run_summary, runs_json, runs_table};
 use crate::run::RunOutcome;
@@ -32,13 +30,10 @@ impl Shared {
     }
 }
 
-fn watched<'a>(journal: &'a Journal, durations_ms: &'a BTreeMap<crate::action::ActionKind, u64>) -> Watched<'a> {
-    Watched { actions: &journal.actions, prior: None, durations_ms }
-}
-
 fn lines(journal: &Journal) -> String {
-    let (out, durations) = (Shared::default(), BTreeMap::new());
-    let mut reporter = Lines::new(out.clone(), false, &watched(journal, &durations)).unwrap();
+    let (out, expected) = (Shared::default(), Expected::default());
+    let watched = Watched { actions: &journal.actions, prior: None, expected: &expected };
+    let mut reporter = Lines::new(out.clone(), false, &watched).unwrap();
     journal.events.iter().for_each(|e| reporter.event(e));
     reporter.finish();
     out.text()
@@ -66,76 +61,6 @@ fn json_lines_are_the_events() {
         assert_eq!(serde_json::from_str::<crate::run::Event>(line).unwrap(), *event);
     }
     assert!(!text.contains('\u{1b}'));
-}
-
-/// A terminal that remembers what was written.
-#[derive(Debug, Clone, Default)]
-struct Memory(Arc<Mutex<String>>);
-
-impl TermLike for Memory {
-    fn width(&self) -> u16 {
-        100
-    }
-    fn move_cursor_up(&self, _: usize) -> std::io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_down(&self, _: usize) -> std::io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_right(&self, _: usize) -> std::io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_left(&self, _: usize) -> std::io::Result<()> {
-        Ok(())
-    }
-    fn write_line(&self, s: &str) -> std::io::Result<()> {
-        self.write_str(s)?;
-        self.write_str("\n")
-    }
-    fn write_str(&self, s: &str) -> std::io::Result<()> {
-        self.0.lock().unwrap().push_str(s);
-        Ok(())
-    }
-    fn clear_line(&self) -> std::io::Result<()> {
-        Ok(())
-    }
-    fn flush(&self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[test]
-fn a_terminal_keeps_what_is_to_be_read() {
-    let journal = samples::partial();
-    let (memory, durations) = (Memory::default(), BTreeMap::new());
-    let target = ProgressDrawTarget::term_like(Box::new(memory.clone()));
-    let mut terminal = Terminal::on(target, false, &watched(&journal, &durations), 10).unwrap();
-    journal.events.iter().for_each(|e| terminal.event(e));
-    terminal.finish();
-    let text = memory.0.lock().unwrap().clone();
-    for expected in
-        ["node.n02 deploy_node FAILED after 3m12s (failed at the site, attempt 2)", "no such disk", "node.n01 is done: 11 actions in"]
-    {
-        assert!(text.contains(expected), "{expected} in:\n{text}");
-    }
-    assert!(!text.contains("fabric.default was done already"), "steps are not printed above the live lines:\n{text}");
-}
-
-#[test]
-fn live_lines_show_the_longest_first_and_count_the_rest() {
-    use super::progress::Screen;
-    let mut journal = samples::interrupted();
-    journal.events.truncate(journal.events.len() - 2);
-    let second = journal.actions.iter().find(|a| a.node.as_deref() == Some("n02")).unwrap().id.clone();
-    journal.push(0, crate::run::EventKind::AttemptIntent { action: second, attempt: 1 });
-    let durations = BTreeMap::new();
-    let mut screen = Screen::new(false, &watched(&journal, &durations)).unwrap();
-    let above: String = journal.events.iter().map(|e| screen.event(e)).collect();
-    assert!(above.contains("run 20261122-190411-7k2m of hello"), "{above}");
-    let now = journal.events.last().unwrap().at_ms + 5_000;
-    assert_eq!(screen.lines(now, 10), ["  node.n01 configure_hardware 1m06s  MAAS shows Commissioning", "  node.n02 power_off_node 5.0 s"],);
-    assert_eq!(screen.lines(now, 1), ["  … and 2 more in progress"]);
-    assert!(screen.overall(now).starts_with("11/29 actions, 0 of 2 nodes, about "), "{}", screen.overall(now));
 }
 
 #[test]

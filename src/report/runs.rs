@@ -46,7 +46,7 @@ pub struct RunInfo {
 }
 
 impl RunInfo {
-    fn status(&self) -> (Look, String) {
+    pub(super) fn status(&self) -> (Look, String) {
         match (self.outcome, self.running) {
             (_, true) if self.paused.is_some() => (Look::Yellow, "running, paused".to_owned()),
             (_, true) => (Look::Cyan, "running".to_owned()),
@@ -63,7 +63,7 @@ impl RunInfo {
     }
 
     /// Whether `resume` has something to do.
-    fn is_resumable(&self) -> bool {
+    pub(super) fn is_resumable(&self) -> bool {
         !self.running && !self.abandoned && self.outcome != Some(RunOutcome::Success)
     }
 }
@@ -205,7 +205,7 @@ fn body(page: &mut Page, actions: &[Action], state: &RunState, verbose: bool) {
     let by_id: BTreeMap<&str, &Action> = actions.iter().map(|a| (a.id.as_str(), a)).collect();
     let name = |id: &str| by_id.get(id).map_or_else(|| id.to_owned(), |a| format!("{} of {}", view::step(a), owner(a)));
 
-    let mut table = Table::new(["", "OUTCOME", "STEP", "ATTEMPT", "WHY"]);
+    let mut table = Table::new(["", "OUTCOME", "STEP", "ATTEMPT", "TOOK", "WHY"]);
     let mut hints: Vec<(usize, String)> = Vec::new();
     // Failures one by one.
     for (index, (action, status)) in actions.iter().zip(&statuses).enumerate() {
@@ -217,6 +217,7 @@ fn body(page: &mut Page, actions: &[Action], state: &RunState, verbose: bool) {
             (Look::Red, format!("{}{class}", status.name())),
             (Look::Plain, view::step(action)),
             (Look::Plain, state.task(index).attempts.to_string()),
+            (Look::Plain, time_of(state.task(index)).map(took).unwrap_or_default()),
             (Look::Plain, excerpt(message).join(" ")),
         ]);
         if let Some(hint) = hint {
@@ -290,7 +291,41 @@ fn body(page: &mut Page, actions: &[Action], state: &RunState, verbose: bool) {
     }
     if !done.is_empty() {
         nodes_line(page, Look::Green, "done", &done, verbose);
+        slowest(page, actions, state, &branches, &done);
     }
+}
+
+/// Milliseconds from the first to the last event of an action.
+fn time_of(task: &TaskRecord) -> Option<u64> {
+    task.started_ms.zip(task.ended_ms).map(|(start, end)| end.saturating_sub(start))
+}
+
+/// Nodes that are named as the slowest.
+const SLOWEST: usize = 3;
+
+/// Of the nodes that are done those that took longest, with the step that took most of it.
+fn slowest(page: &mut Page, actions: &[Action], state: &RunState, branches: &BTreeMap<&str, Vec<usize>>, done: &[&str]) {
+    let mut list: Vec<(u64, &str, usize)> = Vec::new();
+    for node in done {
+        let own = branches.get(node).map_or(&[][..], Vec::as_slice);
+        let first = own.iter().filter_map(|i| state.task(*i).started_ms).min();
+        let last = own.iter().filter_map(|i| state.task(*i).ended_ms).max();
+        let longest = own.iter().max_by_key(|i| time_of(state.task(**i)));
+        if let (Some(first), Some(last), Some(longest)) = (first, last, longest) {
+            list.push((last.saturating_sub(first), node, *longest));
+        }
+    }
+    if list.len() < 2 {
+        return;
+    }
+    list.sort_by_key(|(ms, node, _)| (std::cmp::Reverse(*ms), *node));
+    page.to(2).put(Look::Dim, "slowest: ");
+    let pieces = list.iter().take(SLOWEST).map(|(ms, node, longest)| {
+        let step =
+            time_of(state.task(*longest)).map(|ms| format!(" ({} {})", view::step(&actions[*longest]), took(ms))).unwrap_or_default();
+        format!("{node} {}{step}", took(*ms))
+    });
+    page.flow(Look::Dim, pieces, ", ", 4).end();
 }
 
 /// Why a node is neither done nor failed itself.
@@ -352,10 +387,7 @@ fn every_action(page: &mut Page, actions: &[Action], state: &RunState) {
     let mut table = Table::new(["RESOURCE", "STEP", "STATUS", "ATTEMPTS", "TOOK"]);
     for (index, (action, status)) in actions.iter().zip(state.statuses()).enumerate() {
         let task = state.task(index);
-        let time = match (task.started_ms, task.ended_ms) {
-            (Some(start), Some(end)) => took(end.saturating_sub(start)),
-            _ => String::new(),
-        };
+        let time = time_of(task).map(took).unwrap_or_default();
         let look = match &status {
             status if status.is_done() => Look::Green,
             status if status.is_failed() => Look::Red,

@@ -35,6 +35,11 @@ pub fn took(milliseconds: u64) -> String {
     }
 }
 
+/// As [`took`], in whole seconds: what is shown of something that still goes on.
+pub fn took_roughly(milliseconds: u64) -> String {
+    if milliseconds < 10_000 { format!("{} s", milliseconds / 1000) } else { took(milliseconds) }
+}
+
 /// Year, month and day of a number of days since 1970-01-01, in the proleptic Gregorian calendar.
 ///
 /// Years are counted from March, so that the leap day is the last of its year; 400 years have 146 097 days.

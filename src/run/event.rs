@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action::ErrorClass;
@@ -10,7 +11,7 @@ use crate::action::ErrorClass;
 pub const EVENT_VERSION: u32 = 1;
 
 /// One event of a run; one JSON object in the journal and, with `--json`, one line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     /// Format version: [`EVENT_VERSION`].
     pub v: u32,
@@ -23,7 +24,7 @@ pub struct Event {
 }
 
 /// How serious a message is. It never decides an outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Good to know.
@@ -35,7 +36,7 @@ pub enum Severity {
 }
 
 /// How one attempt of an action ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum AttemptOutcome {
     /// Begun by this run, and observed to be done.
@@ -69,7 +70,7 @@ pub enum AttemptOutcome {
 }
 
 /// How a run, or a node's part of it, ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunOutcome {
     /// Every action is done.
@@ -95,7 +96,7 @@ impl RunOutcome {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum EventKind {
     /// The first event of a run.
@@ -218,6 +219,19 @@ pub enum EventKind {
         /// Outcome by the latest attempt of each action.
         outcome: RunOutcome,
     },
+}
+
+/// JSON Schema (2020-12) of an event: a line of `--json`. Within a version keys may be added, and nothing that is required goes.
+pub fn event_schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(Event).to_value();
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("title".to_owned(), "An event of a run of drydock".into());
+        object.insert("description".to_owned(), "One line of `apply --json`, `resume --json` and `destroy --json`.".into());
+    }
+    if let Some(version) = schema.pointer_mut("/properties/v") {
+        *version = serde_json::json!({"description": "Version of the format", "const": EVENT_VERSION});
+    }
+    schema
 }
 
 impl EventKind {

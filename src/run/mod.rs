@@ -13,7 +13,7 @@ mod scheduler;
 mod state;
 
 pub use dag::{Dag, DagError};
-pub use event::{AttemptOutcome, EVENT_VERSION, Event, EventKind, RunOutcome, Severity};
+pub use event::{AttemptOutcome, EVENT_VERSION, Event, EventKind, RunOutcome, Severity, event_schema};
 pub use rehearsal::{Rehearsal, Span, Use, guessed_ms, rehearse};
 pub use resolve::{ResolveError, has_late, resolve};
 pub use retry::{FailedAttempt, GivenUp, RetryPolicy};

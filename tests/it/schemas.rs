@@ -47,6 +47,8 @@ fn examples_and_samples_fit_the_schemas() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut all = Vec::new();
     files(&root.join("examples"), &mut all);
+    // Workflows, which have schemas of their own.
+    all.retain(|path| !path.starts_with(root.join("examples/pull-request")));
     let (settings, mut designs): (Vec<PathBuf>, Vec<PathBuf>) =
         all.into_iter().partition(|path| path.file_name().is_some_and(|n| n == "drydock.yaml"));
     assert!(!settings.is_empty() && !designs.is_empty());

@@ -119,7 +119,8 @@ async fn settle(design: &Design, options: &RunOptions, printer: &Printer, interr
     loop {
         match approve::line(question, printer, interrupts).await?.as_deref() {
             Some("resume") => {
-                let resume = Resume { run: Some(id.clone()), parallelism: options.parallelism, json: options.json };
+                let resume =
+                    Resume { run: Some(id.clone()), parallelism: options.parallelism, json: options.json, report: options.report.clone() };
                 return Box::pin(resume::go_on(&resume, design, printer, interrupts)).await.map(Some);
             }
             Some("abandon") => {
@@ -152,7 +153,14 @@ async fn finish(
 ) -> anyhow::Result<Exit> {
     let store = state::open(&design.settings, &design.site.name.value).await?;
     drivers.give_user_data(design, &plan);
-    let work = Work { plan, resume: None, parallelism: options.parallelism, settings: &design.settings, json: options.json };
+    let work = Work {
+        plan,
+        resume: None,
+        parallelism: options.parallelism,
+        json: options.json,
+        settings: &design.settings,
+        reports: &options.report,
+    };
     let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
     let closed = drivers.close().await;
     let exit = ended?;

@@ -40,7 +40,14 @@ pub(super) async fn go_on(args: &Resume, design: &Design, printer: &Printer, int
     let plan = state::plan(store.as_ref(), &row.id)?;
     let drivers = Drivers::for_plan(design, &plan, printer).await?;
     drivers.give_user_data(design, &plan);
-    let work = Work { plan, resume: Some(&row.id), parallelism: args.parallelism, settings: &design.settings, json: args.json };
+    let work = Work {
+        plan,
+        resume: Some(&row.id),
+        parallelism: args.parallelism,
+        json: args.json,
+        settings: &design.settings,
+        reports: &args.report,
+    };
     let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
     let closed = drivers.close().await;
     let exit = ended?;

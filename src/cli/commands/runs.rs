@@ -70,14 +70,13 @@ async fn show(id: Option<&str>, follow: bool, from: &Sources, printer: &Printer)
             "text" => false,
             other => return Err(Problem::usage(format!("a run is not followed as {other}")).help("use --format text or json").into()),
         };
-        return follow::follow(store, &run, &plan.actions, json, printer).await;
+        return follow::follow(store, &run, &plan, json, printer).await;
     }
     let so_far = runs::so_far(store.as_ref(), &run.id, &plan.actions)?;
     let info = state::info(store.as_ref(), &run)?;
-    printer.result(&match printer.format_name() {
-        "json" => format!("{:#}\n", report::run_json(&info, &plan.actions, &so_far)),
-        "html" => report::plan_html(&plan, report::Times::Happened(&info, &so_far)),
-        _ => report::run_show(&info, &plan.actions, &so_far, &printer.text_options()),
+    printer.result(&match runs::report(printer.format_name(), &info, &plan, &so_far) {
+        Some(report) => report,
+        None => report::run_show(&info, &plan.actions, &so_far, &printer.text_options()),
     })?;
     Ok(Exit::Done)
 }

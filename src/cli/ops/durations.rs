@@ -9,6 +9,7 @@ use crate::cli::output::Printer;
 use crate::plan::Plan;
 use crate::report::Durations;
 use crate::run::guessed_ms;
+use crate::store::KindDuration;
 
 /// Durations of the plan's kinds of action. A folder without settings or state knows of no former runs.
 pub async fn of(plan: &Plan, given: &[(ActionKind, u64)], from: &Sources, printer: &Printer) -> Durations {
@@ -22,6 +23,15 @@ pub async fn of(plan: &Plan, given: &[(ActionKind, u64)], from: &Sources, printe
             BTreeMap::new()
         }
     };
+    known(plan, given, &measured)
+}
+
+/// Durations of the plan's kinds of action by former runs, and guesses of the others.
+pub fn measured(plan: &Plan, measured: &BTreeMap<String, KindDuration>) -> Durations {
+    known(plan, &[], measured)
+}
+
+fn known(plan: &Plan, given: &[(ActionKind, u64)], measured: &BTreeMap<String, KindDuration>) -> Durations {
     let given: BTreeMap<ActionKind, u64> = given.iter().copied().collect();
     let mut out = Durations::default();
     for action in &plan.actions {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::run::{durations, exit_of};
+use super::run::exit_of;
 use super::{progress, state};
-use crate::action::Action;
 use crate::cli::exit::Exit;
 use crate::cli::output::Printer;
+use crate::plan::Plan;
 use crate::report;
 use crate::report::progress::Watched;
 use crate::run::{Event, EventKind, RunState};
@@ -17,13 +17,14 @@ use crate::store::{RunRow, Store};
 const EVERY: Duration = Duration::from_millis(500);
 
 /// Shows a run from where it is until it ends: what happens on stderr, how it ended on stdout; or every event from the first on, one JSON object a line.
-pub async fn follow(store: Arc<dyn Store>, run: &RunRow, actions: &[Action], json: bool, printer: &Printer) -> anyhow::Result<Exit> {
+pub async fn follow(store: Arc<dyn Store>, run: &RunRow, plan: &Plan, json: bool, printer: &Printer) -> anyhow::Result<Exit> {
+    let actions = &plan.actions;
     let mut follower = Follower { store, run: run.id.clone(), after: 0 };
     let (mut so_far, mut goes_on) = follower.more().await?;
     let mut state = RunState::fold(actions, &so_far)?;
-    let durations = durations(follower.store.as_ref())?;
+    let expected = progress::expected(plan, follower.store.as_ref())?;
     let prior = if json { None } else { Some(state.clone()) };
-    let mut reporter = progress::reporter(&Watched { actions, prior: prior.as_ref(), durations_ms: &durations }, json, printer)?;
+    let mut reporter = progress::reporter(&Watched { actions, prior: prior.as_ref(), expected: &expected }, json, printer)?;
     if !json {
         so_far.clear();
     }
@@ -34,6 +35,7 @@ pub async fn follow(store: Arc<dyn Store>, run: &RunRow, actions: &[Action], jso
         if !goes_on {
             break;
         }
+        reporter.tick(progress::now_ms());
         tokio::time::sleep(EVERY).await;
         (so_far, goes_on) = follower.more().await?;
         for event in &so_far {

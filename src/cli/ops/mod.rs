@@ -22,4 +22,5 @@ pub mod rule_page;
 pub mod run;
 pub mod simulated;
 pub mod state;
+pub mod telemetry;
 pub mod verify;

@@ -1,22 +1,21 @@
 //! Carrying out a plan: the engine, its progress, its end.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::drivers::Drivers;
 use super::operator::Operator;
-use super::{progress, state};
-use crate::action::{Action, ActionKind};
+use super::{progress, state, telemetry};
+use crate::action::Action;
 use crate::apply::{Engine, EngineError, Options, RunReport};
-use crate::cli::args::Format;
+use crate::cli::args::{Format, Report};
 use crate::cli::exit::Exit;
-use crate::cli::output::Printer;
-use crate::cli::problem::Problem;
+use crate::cli::output::{Printer, write_file};
+use crate::cli::problem::{self, Problem};
 use crate::cli::signals::Interrupts;
 use crate::config::Settings;
 use crate::plan::Plan;
-use crate::report;
 use crate::report::progress::Watched;
+use crate::report::{self, RunInfo};
 use crate::run::{RunOutcome, RunState};
 use crate::store::{Failpoints, Store};
 
@@ -32,10 +31,12 @@ pub struct Work<'a> {
     pub resume: Option<&'a str>,
     /// Calls in flight at most.
     pub parallelism: Option<u32>,
-    /// The settings, for retries and the lease of the lock.
+    /// The settings, for retries, the lease of the lock, and traces.
     pub settings: &'a Settings,
     /// Events as JSON on stdout instead of progress for people.
     pub json: bool,
+    /// Reports that are written at the end.
+    pub reports: &'a [Report],
 }
 
 /// Carries a plan out, shows what happens, and tells how it ended.
@@ -46,7 +47,8 @@ pub async fn carry_out(
     printer: &Printer,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
-    let Work { plan, resume, parallelism, settings, json } = work;
+    let Work { plan, resume, parallelism, settings, json, reports } = work;
+    check_folders(reports)?;
     let actions = plan.actions.clone();
     let left_out = plan.blocked.len() + plan.held_back.len();
     // What is kept with the run, for resume.
@@ -65,9 +67,10 @@ pub async fn carry_out(
         ..Options::default()
     };
     let prior = resume.map(|run| so_far(store.as_ref(), run, &actions)).transpose()?;
-    let durations = durations(store.as_ref())?;
-    let watched = Watched { actions: &actions, prior: prior.as_ref(), durations_ms: &durations };
+    let expected = progress::expected(&plan, store.as_ref())?;
+    let watched = Watched { actions: &actions, prior: prior.as_ref(), expected: &expected };
     let mut reporter = progress::reporter(&watched, json, printer)?;
+    let mut traces = telemetry::traces(settings, &actions, resume, printer).await;
     let mut operator = (!json && !printer.is_quiet() && Operator::is_there()).then(|| Operator::new(&actions, resume));
     interrupts.run_begins();
     let engine = Engine::new(plan, Arc::clone(&store), drivers.for_engine(), options);
@@ -78,11 +81,17 @@ pub async fn carry_out(
         }
     };
     let report = async {
+        let second = std::time::Duration::from_secs(1);
+        let mut second = tokio::time::interval_at(tokio::time::Instant::now() + second, second);
         loop {
             tokio::select! {
+                _ = second.tick() => reporter.tick(progress::now_ms()),
                 event = happened.recv() => {
                     let Some(event) = event else { break };
                     reporter.event(&event);
+                    if let Some(traces) = &mut traces {
+                        traces.event(&event);
+                    }
                     if let Some(question) = operator.as_mut().and_then(|o| o.event(&event)) {
                         reporter.say(&question);
                     }
@@ -95,11 +104,14 @@ pub async fn carry_out(
             }
         }
         reporter.finish();
+        if let Some(traces) = traces {
+            traces.finish().await;
+        }
     };
     let (ended, ()) = tokio::join!(run, report);
-    let ended = ended.map_err(problem)?;
+    let ended = ended.map_err(refusal)?;
+    let info = state::info(store.as_ref(), &state::run(store.as_ref(), Some(&ended.run))?)?;
     if !json {
-        let info = state::info(store.as_ref(), &state::run(store.as_ref(), Some(&ended.run))?)?;
         let shown = printer.result(&match printer.format() {
             Format::Json => format!("{:#}\n", report::run_json(&info, &actions, &ended.state)),
             Format::Text => report::run_summary(&info, &actions, &ended.state, &printer.text_options()),
@@ -113,7 +125,51 @@ pub async fn carry_out(
             "{what} blocked or held back when the plan was made, and no part of this run; `drydock plan` says what and why"
         ));
     }
-    Ok(exit(&ended, interrupts))
+    let exit = exit(&ended, interrupts);
+    match write(reports, &info, &ended, store.as_ref()) {
+        // How the run ended is worth more than that.
+        Err(error) if exit != Exit::Done => {
+            problem::show(&error, printer);
+            Ok(exit)
+        }
+        written => written.map(|()| exit),
+    }
+}
+
+/// A run of hours should not end with a report that cannot be written.
+fn check_folders(reports: &[Report]) -> Result<(), Problem> {
+    for Report { file, .. } in reports {
+        let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
+        if folder.is_some_and(|folder| !folder.is_dir()) || file.is_dir() {
+            let message = format!("the report {} cannot be written there", file.display());
+            return Err(Problem::new(message).help("name a file in a folder that exists; nothing was done"));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the reports of a run that has ended.
+fn write(reports: &[Report], info: &RunInfo, ended: &RunReport, store: &dyn Store) -> anyhow::Result<()> {
+    if reports.is_empty() {
+        return Ok(());
+    }
+    // The engine has taken the plan; the one that is kept with the run is the same.
+    let plan = state::plan(store, &ended.run)?;
+    for Report { format, file } in reports {
+        let text = report(format, info, &plan, &ended.state).unwrap_or_default();
+        write_file(file, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// A run in one of the formats of [`REPORTS`](crate::cli::args::REPORTS); `None` for another.
+pub fn report(format: &str, info: &RunInfo, plan: &Plan, state: &RunState) -> Option<String> {
+    match format {
+        "json" => Some(format!("{:#}\n", report::run_json(info, &plan.actions, state))),
+        "junit" => Some(report::run_junit(info, &plan.actions, state)),
+        "html" => Some(report::plan_html(plan, report::Times::Happened(info, state))),
+        _ => None,
+    }
 }
 
 /// The next line of the person at the terminal; never where nobody is asked.
@@ -127,13 +183,6 @@ async fn answered(operator: &mut Option<Operator<'_>>) -> String {
 /// The state of a run by its journal.
 pub fn so_far(store: &dyn Store, run: &str, actions: &[Action]) -> anyhow::Result<RunState> {
     Ok(RunState::fold(actions, &store.events(run, 0)?)?)
-}
-
-/// Mean durations in milliseconds so far.
-pub(super) fn durations(store: &dyn Store) -> anyhow::Result<BTreeMap<ActionKind, u64>> {
-    let known = store.durations()?;
-    let mean = |kind: &ActionKind| Some((*kind, known.get(kind.name())?.mean_ms()?));
-    Ok(ActionKind::ALL.iter().filter_map(mean).collect())
 }
 
 fn exit(report: &RunReport, interrupts: &Interrupts) -> Exit {
@@ -157,7 +206,7 @@ fn failpoints() -> anyhow::Result<Failpoints> {
 }
 
 /// The engine's refusals have their own exit code.
-fn problem(error: EngineError) -> anyhow::Error {
+fn refusal(error: EngineError) -> anyhow::Error {
     match error {
         EngineError::Refused { message, hint } => Problem::refused(message).help(hint).into(),
         EngineError::Driver { driver, error } => anyhow::Error::from(error).context(driver),

@@ -14,6 +14,8 @@ pub(super) enum Weight {
     Step,
     /// What is waited for, or how far it is: may be left out.
     Chatter,
+    /// Something goes wrong that may still come right: a log has it always, a live view shows it in its place.
+    Trouble,
     /// To be read.
     Notable,
 }
@@ -33,6 +35,11 @@ impl Said {
     fn new(weight: Weight, who: &str, look: Look, text: impl Into<String>) -> Self {
         Self { weight, who: who.to_owned(), look, text: text.into(), below: Vec::new() }
     }
+
+    /// Something about the run itself.
+    pub(super) fn of_run(look: Look, text: impl Into<String>) -> Self {
+        Self::new(Weight::Notable, "", look, text)
+    }
 }
 
 /// Actions whose beginning is worth a line: they take minutes. Of others only the end is told.
@@ -45,15 +52,11 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
     let label = event.event.action().map(|id| before.label(id).map_or(("", id), |l| (l.who.as_str(), l.what.as_str())));
     let (who, what) = label.unwrap_or(("", ""));
     let said = match &event.event {
-        EventKind::RunStarted { run, site, goal, actions, .. } => Said::new(
-            Weight::Notable,
-            "",
-            Look::Bold,
-            format!("run {run} of {site}: {goal}, {} (times are UTC)", count(*actions as usize, "action")),
-        ),
+        EventKind::RunStarted { run, site, goal, actions, .. } => {
+            Said::of_run(Look::Bold, format!("run {run} of {site}: {goal}, {} (UTC)", count(*actions as usize, "action")))
+        }
         EventKind::RunResumed { done } => {
-            let mut said =
-                Said::new(Weight::Notable, "", Look::Bold, format!("the run goes on; {} done already", count(*done as usize, "action")));
+            let mut said = Said::of_run(Look::Bold, format!("the run goes on; {} done already", count(*done as usize, "action")));
             said.below.extend(before.paused().map(|by| (Look::Yellow, format!("it is paused by {by}: {CONTINUE}"))));
             said
         }
@@ -61,7 +64,7 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
         EventKind::AttemptIntent { action, attempt } => {
             let long = before.label(action).is_some_and(|l| is_long(l.kind.default_timeout_minutes()));
             let active = before.in_progress(action);
-            let again = active.is_some_and(|a| a.retrying);
+            let again = active.is_some_and(|(_, retrying)| retrying);
             if !again && (active.is_some() || !long) {
                 return None;
             }
@@ -72,19 +75,19 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
         EventKind::AttemptProgress { detail, .. } => Said::new(Weight::Chatter, who, Look::Dim, format!("{what}: {detail}")),
         EventKind::AttemptOutcome { action, attempt, outcome, .. } => {
             // An attempt that failed before its intent has no beginning; the time since the last one was a pause.
-            let begun = before.in_progress(action).filter(|a| !a.retrying);
-            let time = begun.map(|a| took(event.at_ms.saturating_sub(a.since_ms)));
+            let begun = before.in_progress(action).filter(|(_, retrying)| !retrying);
+            let time = begun.map(|(since_ms, _)| took(event.at_ms.saturating_sub(since_ms)));
             ended(who, what, *attempt, outcome, time.as_deref())
         }
         EventKind::RetryScheduled { attempt, next_at_ms, .. } => Said::new(
-            Weight::Step,
+            Weight::Trouble,
             who,
             Look::Yellow,
             format!("{what} is tried again at {} (attempt {})", clock(next_at_ms / 1000), attempt + 1),
         ),
         EventKind::BranchesStopped { failed_nodes } => {
             let text = format!("{} failed: no new branch is started, those that run go on", count(*failed_nodes as usize, "node"));
-            Said::new(Weight::Notable, "", Look::Red, text)
+            Said::of_run(Look::Red, text)
         }
         EventKind::Message { severity, text, .. } => {
             let (weight, look, word) = match severity {
@@ -98,36 +101,32 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
         EventKind::RunStopping { by, now } => {
             let by = by.as_ref().map(|by| format!(", as {by} asked for")).unwrap_or_default();
             let how = if *now { "at once" } else { "at a safe point: nothing new is started" };
-            let active = before.active();
+            let active = before.active(event.at_ms);
             let rest = if active.is_empty() { "nothing is under way" } else { "under way:" };
-            let mut said = Said::new(Weight::Notable, "", Look::Yellow, format!("stopping {how}{by}; {rest}"));
-            said.below = active.iter().take(UNDER_WAY).map(|a| (Look::Plain, active_line(a, before, event.at_ms))).collect();
+            let mut said = Said::of_run(Look::Yellow, format!("stopping {how}{by}; {rest}"));
+            said.below = active.iter().take(UNDER_WAY).map(|a| (Look::Plain, active_line(a, before))).collect();
             if active.len() > UNDER_WAY {
                 said.below.push((Look::Dim, format!("… and {} more", active.len() - UNDER_WAY)));
             }
             said
         }
-        EventKind::RunPaused { by } => {
-            Said::new(Weight::Notable, "", Look::Yellow, format!("paused by {by}: what runs goes on, {CONTINUE}"))
-        }
-        EventKind::RunContinued { by } => Said::new(Weight::Notable, "", Look::Bold, format!("continued by {by}")),
+        EventKind::RunPaused { by } => Said::of_run(Look::Yellow, format!("paused by {by}: what runs goes on, {CONTINUE}")),
+        EventKind::RunContinued { by } => Said::of_run(Look::Bold, format!("continued by {by}")),
         EventKind::RunAbandoned { by, under_way } => {
             let begun = match under_way.len() {
                 0 => String::new(),
                 n => format!("; {} begun and not confirmed", count(n, "action")),
             };
-            Said::new(Weight::Notable, "", Look::Yellow, format!("abandoned by {by}{begun}"))
+            Said::of_run(Look::Yellow, format!("abandoned by {by}{begun}"))
         }
         EventKind::RunInterrupted { under_way } => {
             let rest = match under_way.len() {
                 0 => "nothing is under way at the site".to_owned(),
                 n => format!("{} under way at the site, and looked at first by a resume", count(n, "action")),
             };
-            Said::new(Weight::Notable, "", Look::Yellow, format!("stopping: nothing new is started; {rest}"))
+            Said::of_run(Look::Yellow, format!("stopping: nothing new is started; {rest}"))
         }
-        EventKind::RunFinished { outcome } => {
-            Said::new(Weight::Notable, "", outcome_look(*outcome), format!("the run ended: {}", outcome_words(*outcome)))
-        }
+        EventKind::RunFinished { outcome } => Said::of_run(outcome_look(*outcome), format!("the run ended: {}", outcome_words(*outcome))),
     };
     Some(said)
 }
@@ -138,9 +137,9 @@ const CONTINUE: &str = "nothing new is started until `drydock runs continue`";
 /// Lines of what is under way when a run is asked to stop.
 const UNDER_WAY: usize = 30;
 
-fn active_line(active: &Active, tracker: &Tracker, now_ms: u64) -> String {
+fn active_line(active: &Active, tracker: &Tracker) -> String {
     let label = tracker.label_at(active.index);
-    under_way_line(&label.who, &label.what, Some(now_ms.saturating_sub(active.since_ms)), &active.detail)
+    under_way_line(&label.who, &label.what, Some(active.elapsed_ms), active.detail)
 }
 
 fn ended(who: &str, what: &str, attempt: u32, outcome: &AttemptOutcome, time: Option<&str>) -> Said {
