@@ -23,6 +23,9 @@ use super::{
 /// How long a statement waits for another process.
 const BUSY: Duration = Duration::from_secs(10);
 
+/// Pause until it is looked again whether another process has taken the lock.
+const LOOK: Duration = Duration::from_millis(5);
+
 /// A state of one site in one file, which may hold several sites. Commits are on disk before they return (`synchronous=FULL`, write-ahead log).
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -180,11 +183,80 @@ impl SqliteStore {
     /// Takes the system's lock: `Ok(Some)` taken, `Ok(None)` held by a living process, `Err` not known.
     fn try_alive(&self, provisioner: &str) -> Result<Option<File>, std::io::Error> {
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(self.alive_path(provisioner))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(e)) => Err(e),
+        // Who only looks has it for a moment.
+        for _ in 0..3 {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+                Err(TryLockError::Error(e)) => return Err(e),
+            }
         }
+        Ok(None)
+    }
+
+    /// Takes the lock, unless another process is just taking it or looking at it.
+    fn lock_once(&self, request: &LockRequest) -> Result<Option<LockRow>, StoreError> {
+        let mine = self.alive.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let alive = if mine { Ok(None) } else { self.try_alive(&request.provisioner) };
+        let row = self.transaction(|tx| {
+            let held = tx
+                .query_row(
+                    &format!("SELECT {LOCK_COLUMNS} FROM locks WHERE provisioner = ?1 AND site = ?2"),
+                    (&request.provisioner, &self.site),
+                    rows::lock_row,
+                )
+                .optional()
+                .map_err(|e| self.failed(&e))?;
+            if let Some(mut held) = held {
+                held.alive = match &alive {
+                    Ok(None) => Some(true),
+                    Ok(Some(_)) if held.holder.host == request.holder.host => Some(false),
+                    _ => None,
+                };
+                // A process that is gone holds nothing if its run has come to its end, or was never written down.
+                let is_free =
+                    held.alive == Some(false) && (held.run == request.run || !rows::is_open(tx, &held.run).map_err(|e| self.failed(&e))?);
+                if !is_free {
+                    return Err(StoreError::Locked(Box::new(held)));
+                }
+                tx.execute("DELETE FROM locks WHERE id = ?1", [&held.id]).map_err(|e| self.failed(&e))?;
+            } else if !mine && matches!(alive, Ok(None)) {
+                // The row follows what the system gave to that process; without that a row would not tell that its holder lives.
+                return Ok(None);
+            }
+            let row = LockRow {
+                id: holder::new_lock_id(),
+                provisioner: request.provisioner.clone(),
+                site: self.site.clone(),
+                run: request.run.clone(),
+                holder: request.holder.clone(),
+                since_ms: request.now_ms,
+                lease_until_ms: request.now_ms + request.lease.as_millis() as u64,
+                alive: Some(true),
+                shared: false,
+                ended: false,
+            };
+            tx.execute(
+                &format!("INSERT INTO locks ({LOCK_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
+                (
+                    &row.id,
+                    &row.provisioner,
+                    &row.site,
+                    &row.run,
+                    &row.holder.host,
+                    &row.holder.user,
+                    i64::from(row.holder.pid),
+                    row.since_ms as i64,
+                    row.lease_until_ms as i64,
+                ),
+            )
+            .map_err(|e| self.failed(&e))?;
+            Ok(Some(row))
+        })?;
+        if let (Some(_), Ok(Some(file))) = (&row, alive) {
+            *self.alive.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        }
+        Ok(row)
     }
 }
 
@@ -363,64 +435,13 @@ impl Store for SqliteStore {
     }
 
     fn lock(&self, request: &LockRequest) -> Result<Grant, StoreError> {
-        let mine = self.alive.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        let alive = if mine { Ok(None) } else { self.try_alive(&request.provisioner) };
-        let row = self.transaction(|tx| {
-            let held = tx
-                .query_row(
-                    &format!("SELECT {LOCK_COLUMNS} FROM locks WHERE provisioner = ?1 AND site = ?2"),
-                    (&request.provisioner, &self.site),
-                    rows::lock_row,
-                )
-                .optional()
-                .map_err(|e| self.failed(&e))?;
-            if let Some(mut held) = held {
-                held.alive = match &alive {
-                    Ok(None) => Some(true),
-                    Ok(Some(_)) if held.holder.host == request.holder.host => Some(false),
-                    _ => None,
-                };
-                // A process that is gone holds nothing if its run has come to its end, or was never written down.
-                let is_free =
-                    held.alive == Some(false) && (held.run == request.run || !rows::is_open(tx, &held.run).map_err(|e| self.failed(&e))?);
-                if !is_free {
-                    return Err(StoreError::Locked(Box::new(held)));
-                }
-                tx.execute("DELETE FROM locks WHERE id = ?1", [&held.id]).map_err(|e| self.failed(&e))?;
+        for _ in 0..BUSY.as_millis() / LOOK.as_millis() {
+            if let Some(lock) = self.lock_once(request)? {
+                return Ok(Grant { lock, from: None });
             }
-            let row = LockRow {
-                id: holder::new_lock_id(),
-                provisioner: request.provisioner.clone(),
-                site: self.site.clone(),
-                run: request.run.clone(),
-                holder: request.holder.clone(),
-                since_ms: request.now_ms,
-                lease_until_ms: request.now_ms + request.lease.as_millis() as u64,
-                alive: Some(true),
-                shared: false,
-                ended: false,
-            };
-            tx.execute(
-                &format!("INSERT INTO locks ({LOCK_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
-                (
-                    &row.id,
-                    &row.provisioner,
-                    &row.site,
-                    &row.run,
-                    &row.holder.host,
-                    &row.holder.user,
-                    i64::from(row.holder.pid),
-                    row.since_ms as i64,
-                    row.lease_until_ms as i64,
-                ),
-            )
-            .map_err(|e| self.failed(&e))?;
-            Ok(row)
-        })?;
-        if let Ok(Some(file)) = alive {
-            *self.alive.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+            std::thread::sleep(LOOK);
         }
-        Ok(Grant { lock: row, from: None })
+        Err(StoreError::Busy { path: self.path.clone(), detail: "another process is taking its lock".to_owned() })
     }
 
     fn refresh_lock(&self, id: &str, lease: Duration) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -521,7 +521,9 @@ fn a_process_in_a_race() {
                     for file in others("refused-") {
                         drop(std::fs::remove_file(file));
                     }
+                    let until = Instant::now() + Duration::from_secs(60);
                     while others("refused-").is_empty() && others("done-").is_empty() {
+                        assert!(Instant::now() < until, "the other one has ended");
                         std::thread::yield_now();
                     }
                 }
