@@ -13,7 +13,7 @@ use drydock::apply::{Drivers, Engine, Options};
 use drydock::build::{Binding, Endpoint, Machine, Provisioner};
 use drydock::diff::{NodeStage, Stage};
 use drydock::driver::{Begun, Call, Driver, DriverError, ErrorClass, NodeDriver, Observation};
-use drydock::plan::{Digests, FailureRules, Goal, Limits, Plan, Sealed};
+use drydock::plan::{Digests, FailureRules, Goal, Limits, Plan, Rollout, Sealed};
 use drydock::run::RunOutcome;
 use drydock::store::{SqliteStore, Store as _};
 
@@ -111,9 +111,11 @@ fn plan(nodes: usize, parallelism: u32) -> Plan {
                 retry: RetryClass::ObserveFirst,
             });
         }
-        stages.insert(node, NodeStage { now: Stage::Absent, then: Stage::Deployed, rack: Some(format!("r{}", n / 20)), profile: None });
+        stages.insert(
+            node,
+            NodeStage { hardware: None, now: Stage::Absent, then: Stage::Deployed, rack: Some(format!("r{}", n / 20)), profile: None },
+        );
     }
-    let many = u32::MAX;
     Plan {
         drydock: env!("CARGO_PKG_VERSION").to_owned(),
         site: "bench".to_owned(),
@@ -122,8 +124,9 @@ fn plan(nodes: usize, parallelism: u32) -> Plan {
         preview: None,
         endpoints: Vec::new(),
         allow: Vec::new(),
-        limits: Limits { nodes_in_flight: many, parallelism, power_ups_per_rack: many, unavailable_per_rack: many, max_failures: many },
         failures: FailureRules::default(),
+        limits: Limits { parallelism, ..Limits::none() },
+        rollout: Rollout::default(),
         bindings: BTreeMap::new(),
         nodes: stages,
         generations: BTreeMap::new(),

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use drydock::diff::{self, Goal, Memory, Policy};
-use drydock::plan::{Inputs, Limits, assemble, design_digest, write};
+use drydock::plan::{Inputs, Limits, Rules, assemble, design_digest, write};
 use drydock::yaml::SourceMap;
 use drydock::{check, document, model};
 
@@ -67,7 +67,7 @@ fn main() {
     let before = (memory_mib("VmHWM:"), memory_mib("VmRSS:"));
     let build = facts::before_first_apply(&site);
     let policy = Policy { owns_region: true, ..Policy::new(Goal::DeployNodes) };
-    let limits = Limits { nodes_in_flight: 10, parallelism: 32, power_ups_per_rack: 2, unavailable_per_rack: 1, max_failures: 3 };
+    let limits = Limits::default();
     let t_facts = cpu_seconds();
     let with_facts = check::run_knowing(&site, &diff::known(&site, &build, &Memory::default())).len();
     let t4 = cpu_seconds();
@@ -80,6 +80,7 @@ fn main() {
         policy: &policy,
         limits: &limits,
         failures: &drydock::plan::FailureRules::default(),
+        rollout: &Rules::default(),
         timeouts_s: &BTreeMap::new(),
         warnings: &[],
     })

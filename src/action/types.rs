@@ -133,6 +133,13 @@ kinds! {
     DeleteNode => "delete_node", Node, 5;
 }
 
+impl ActionKind {
+    /// The name under which its durations are kept: of all machines, or of those with a hardware profile.
+    pub fn duration_key(self, hardware: Option<&str>) -> String {
+        hardware.map_or_else(|| self.name().to_owned(), |hardware| format!("{}/{hardware}", self.name()))
+    }
+}
+
 impl fmt::Display for ActionKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())

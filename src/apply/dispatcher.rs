@@ -21,10 +21,12 @@ use super::EngineError;
 use super::context::{Context, wall_ms};
 use super::control::Control;
 use super::executor::{Job, Report, Verdict, attempt};
+use super::gate::Watched;
 use super::outcome::{DoneAction, writes_when_done, writes_when_failed};
 use super::poll::{Pollers, Seen};
 
 mod control;
+mod gates;
 mod waiting;
 
 /// What reaches the dispatcher.
@@ -39,6 +41,8 @@ pub(super) enum Message {
     Requested(RequestRow),
     /// A poll was answered.
     Polled { driver: String, seen: Vec<Seen> },
+    /// The nodes of a wave were watched.
+    Watched { wave: u32, seen: Watched },
 }
 
 /// What an action in flight is doing.
@@ -117,6 +121,9 @@ pub(super) struct Dispatcher {
     /// Which action each of them is for.
     attempts: HashMap<task::Id, u32>,
     executing: usize,
+    /// Waves that are watched.
+    watches: JoinSet<()>,
+    watching: usize,
     sender: mpsc::UnboundedSender<Message>,
     messages: mpsc::UnboundedReceiver<Message>,
     error: Option<EngineError>,
@@ -148,6 +155,8 @@ impl Dispatcher {
             executors: JoinSet::new(),
             attempts: HashMap::new(),
             executing: 0,
+            watches: JoinSet::new(),
+            watching: 0,
             sender,
             messages,
             error: None,
@@ -207,7 +216,8 @@ impl Dispatcher {
     }
 
     fn is_over(&mut self) -> bool {
-        self.executing == 0 && (self.scheduler.is_stopping() || (self.scheduler.in_flight() == 0 && !self.scheduler.is_held()))
+        let nothing_comes = self.watching == 0 && self.scheduler.in_flight() == 0 && !self.scheduler.is_held();
+        self.executing == 0 && (self.scheduler.is_stopping() || nothing_comes)
     }
 
     fn finish(mut self, at_once: bool) -> Result<(RunState, RunOutcome), EngineError> {
@@ -248,6 +258,7 @@ impl Dispatcher {
     /// Nothing new starts; intents that wait for a slot are given up.
     fn stop(&mut self) {
         self.scheduler.stop();
+        self.stop_watching();
         for live in &mut self.live {
             if matches!(live.phase, Phase::Intent(_))
                 && let Phase::Intent(reply) = std::mem::replace(&mut live.phase, Phase::Executing)
@@ -287,6 +298,7 @@ impl Dispatcher {
     }
 
     fn start_what_may(&mut self) {
+        self.open_gates();
         while let Some(grant) = self.scheduler.start_next() {
             match grant {
                 Grant::Start(index) => self.execute(index, None),
@@ -383,6 +395,7 @@ impl Dispatcher {
                 }
                 self.pollers.answered(&driver, self.cx.now());
             }
+            Message::Watched { wave, seen } => self.watched(wave, seen),
         }
     }
 
@@ -430,6 +443,7 @@ impl Dispatcher {
             at_ms: wall_ms(),
             ours: self.state.task(index as usize).begun,
             took_ms,
+            hardware: action.node.as_ref().and_then(|n| cx.plan.nodes.get(n)?.hardware.as_deref()),
             build_data,
             binding: learned,
         });

@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::action::Action;
 use crate::build::{Binding, same_uuid};
 use crate::plan::Plan;
-use crate::run::{Dag, EVENT_VERSION, Event, EventKind, RunOutcome, RunState, Severity, guessed_ms};
+use crate::run::{Dag, EVENT_VERSION, Event, EventKind, RunOutcome, RunState, Severity, guessed_ms, measured_ms};
 use crate::store::{Failpoint, Holder, Journal, LockRequest, NewRun, Record, RunRow, Store, Write, new_run_id, paused_by};
 
 use super::context::{Context, wall_ms};
@@ -303,9 +304,9 @@ impl Engine {
     /// Expected milliseconds of each action: what was measured, else its share of the default time limit.
     fn lengths(&self) -> Result<Vec<u64>, EngineError> {
         let durations = self.store.durations()?;
-        let length =
-            |kind: crate::action::ActionKind| durations.get(kind.name()).and_then(|d| d.mean_ms()).unwrap_or_else(|| guessed_ms(kind));
-        Ok(self.plan.actions.iter().map(|a| length(a.kind)).collect())
+        let mean = |name: &str| durations.get(name).and_then(|d| d.mean_ms());
+        let length = |a: &Action| measured_ms(&self.plan, a, mean).unwrap_or_else(|| guessed_ms(a.kind));
+        Ok(self.plan.actions.iter().map(length).collect())
     }
 
     /// Everything between the lock and its release.

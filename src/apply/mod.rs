@@ -13,6 +13,7 @@ mod engine;
 mod error;
 mod executor;
 mod fence;
+mod gate;
 mod lease;
 mod outcome;
 mod poll;

@@ -19,6 +19,8 @@ pub(super) struct DoneAction<'a> {
     pub ours: bool,
     /// How long it took, where this process saw it from begin to end.
     pub took_ms: Option<u64>,
+    /// Hardware profile of its node.
+    pub hardware: Option<&'a str>,
     pub build_data: BTreeMap<String, String>,
     /// The node's machine, if it was learned just now.
     pub binding: Option<&'a Binding>,
@@ -71,7 +73,8 @@ pub(super) fn writes_when_done(done: DoneAction<'_>) -> Vec<Write> {
         }));
     }
     if let Some(ms) = done.took_ms {
-        writes.push(Write::Duration { kind: action.kind.name().to_owned(), ms });
+        let names = [Some(action.kind.duration_key(None)), done.hardware.map(|h| action.kind.duration_key(Some(h)))];
+        writes.extend(names.into_iter().flatten().map(|kind| Write::Duration { kind, ms }));
     }
     writes
 }

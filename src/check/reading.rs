@@ -16,7 +16,7 @@ const fn schema(code: Code, severity: Severity, title: &'static str) -> Rule {
     Rule { code, original: Some("DD001 (schema)"), title, severity, check: None }
 }
 
-pub(super) static READING: [Rule; 60] = [
+pub(super) static READING: [Rule; 63] = [
     found(yaml::BROKEN_YAML, Error, "a file is not YAML"),
     found(yaml::DUPLICATE_KEY, Error, "a key stands twice in a mapping"),
     found(yaml::UNKNOWN_ALIAS, Error, "an alias names no anchor"),
@@ -77,4 +77,7 @@ pub(super) static READING: [Rule; 60] = [
     found(model::UNKNOWN_ROUTE_DOMAIN, Warning, "a route leads to an unknown route domain"),
     found(model::SELECTS_NOTHING, Warning, "a node filter selects no node"),
     found(model::EMPTY_FILTER, Warning, "a node filter has no criteria"),
+    found(model::UNKNOWN_DEPLOYMENT, Error, "a deployment strategy or group does not exist"),
+    found(model::DEPLOYMENT_CYCLE, Error, "deployment groups depend on one another"),
+    found(model::NODE_IN_TWO_GROUPS, Warning, "a node is in two deployment groups"),
 ];

@@ -92,7 +92,8 @@ pub(super) struct Timeouts {
 /// The key beside the kinds.
 const NO_PROGRESS_KEY: &str = "no_progress";
 
-fn kind_named<E: de::Error>(name: &str, beside: &[&str]) -> Result<ActionKind, E> {
+/// The kind of action of this name; `beside` are other keys of the mapping.
+pub(super) fn kind_named<E: de::Error>(name: &str, beside: &[&str]) -> Result<ActionKind, E> {
     ActionKind::ALL.iter().copied().find(|k| k.name() == name).ok_or_else(|| {
         let names: Vec<String> = ActionKind::ALL.iter().map(|k| k.name()).chain(beside.iter().copied()).map(|n| format!("`{n}`")).collect();
         E::custom(format!("unknown field `{name}`, expected one of {}", names.join(", ")))

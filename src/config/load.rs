@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::TimeSpan;
 use super::design::DesignEntry;
 use super::error::{ConfigError, Problem};
+use super::limits;
 use super::rules::Wrong;
 use super::state::{PostgresSettings, PostgresUrl, StateSettings, UrlSource};
 use super::types::{Drivers, File, MaasSettings, ProxySettings, RedfishSettings, Settings, Transport};
@@ -77,6 +78,7 @@ pub fn parse(text: &str, shown: &str, root: &Path) -> Result<Settings, ConfigErr
         state: file.state,
         drivers: file.drivers,
         limits: file.limits,
+        rollout: file.rollout,
         guards: file.guards,
         timeouts: file.timeouts.total,
         no_progress: file.timeouts.no_progress,
@@ -446,17 +448,9 @@ impl Checker<'_> {
     }
 
     fn numbers(&mut self) {
-        let limits = &self.settings.limits;
-        for (name, value) in [
-            ("nodes_in_flight", limits.nodes_in_flight),
-            ("parallelism", limits.parallelism),
-            ("power_ups_per_rack", limits.power_ups_per_rack),
-            ("unavailable_per_rack", limits.unavailable_per_rack),
-        ] {
-            if value == Some(0) {
-                let message = format!("`limits.{name}` is 0, so nothing could ever be done");
-                self.push(&["limits", name], &message, "write at least 1, or leave the key out for the default");
-            }
+        for (route, message, help) in limits::problems(self.settings) {
+            let route: Vec<&str> = route.iter().map(String::as_str).collect();
+            self.push(&route, &message, help);
         }
         let ipmi = &self.settings.drivers.ipmi;
         if let Some(suites) = &ipmi.cipher_suites {

@@ -36,16 +36,23 @@ impl MachineRule {
 #[derive(Debug, Clone)]
 pub struct NodeSelector(pub Selector);
 
-impl<'de> Deserialize<'de> for NodeSelector {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let selector = Selector::parse(&text).map_err(de::Error::custom)?;
+impl NodeSelector {
+    /// Reads a selector.
+    ///
+    /// # Errors
+    /// When it is none, or depends on what no setting can know.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let selector = Selector::parse(text).map_err(|e| e.to_string())?;
         if selector.asks_stage() {
-            return Err(de::Error::custom(format!(
-                "selector `{text}`: a setting cannot depend on the stage of a node; select by node, rack, tag or label"
-            )));
+            return Err(format!("selector `{text}`: a setting cannot depend on the stage of a node; select by node, rack, tag or label"));
         }
         Ok(Self(selector))
+    }
+}
+
+impl<'de> Deserialize<'de> for NodeSelector {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 

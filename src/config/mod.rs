@@ -6,6 +6,7 @@
 mod design;
 mod error;
 mod failures;
+mod limits;
 mod load;
 mod machines;
 mod rules;
@@ -20,13 +21,16 @@ mod tests;
 pub use design::{DesignEntry, PeglegEntry, UrlEntry};
 pub use error::{ConfigError, Problem};
 pub use failures::Retries;
+pub use limits::{
+    ByKind, CanarySettings, FailureLimit, GateSettings, LimitSettings, NodeShare, Per, RolloutSettings, StrategySetting,
+    UnavailableSettings,
+};
 pub use load::{DEFAULT_STATE, SETTINGS_FILE, load, parse};
 pub use machines::{MachineRule, NodeSelector};
 pub use schema::settings_schema;
 pub use state::{PostgresSettings, PostgresUrl, SslMode, StateSettings, UrlSource, WrongUrl};
 pub use types::{
-    BootModeSetting, Credentials, Drivers, FailureLimit, Guards, IpmiPrivilege, IpmiSettings, LibvirtSettings, LimitSettings, MaasSettings,
-    OobOverride, OobSettings, ProxySettings, RedfishSettings, SecretRef, ServiceSettings, Settings, TelemetrySettings, TraceSettings,
-    Transport, VerifySettings,
+    BootModeSetting, Credentials, Drivers, Guards, IpmiPrivilege, IpmiSettings, LibvirtSettings, MaasSettings, OobOverride, OobSettings,
+    ProxySettings, RedfishSettings, SecretRef, ServiceSettings, Settings, TelemetrySettings, TraceSettings, Transport, VerifySettings,
 };
 pub use units::{ByteCount, Minutes, TimeSpan, parse_span};

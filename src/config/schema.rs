@@ -4,9 +4,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::design::{DeckhandMapping, DesignEntry, PeglegEntry};
 use super::failures::Timeouts;
+use super::limits::{ByKind, CanarySettings, FailureLimit, NodeShare, Per, StrategySetting};
 use super::rules::{LEVELS, Rules};
 use super::state::StateSettings;
-use super::types::{FailureLimit, File, SecretRef};
+use super::types::{File, SecretRef};
 use super::units::{Minutes, TimeSpan};
 use crate::action::ActionKind;
 
@@ -64,6 +65,34 @@ schema_by_hand!(StateSettings, |generator: &mut SchemaGenerator| {
 schema_by_hand!(FailureLimit, |_: &mut SchemaGenerator| json_schema!({
     "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": "^ *[0-9]+ *%? *$"}],
 }));
+
+schema_by_hand!(NodeShare, |_: &mut SchemaGenerator| json_schema!({
+    "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": "^ *[0-9]+ *%? *$"}],
+    "description": "A number of nodes, or a share of them: `3`, `5%`",
+}));
+
+schema_by_hand!(Per, |_: &mut SchemaGenerator| json_schema!({
+    "type": "string",
+    "pattern": "^(rack|label\\..+)$",
+    "description": "`rack` or `label.KEY`",
+}));
+
+schema_by_hand!(CanarySettings, |_: &mut SchemaGenerator| json_schema!({
+    "anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "minLength": 1}],
+    "description": "A number of nodes, or a selector: `tag=canary`",
+}));
+
+schema_by_hand!(StrategySetting, |_: &mut SchemaGenerator| json_schema!({
+    // An unquoted `off` is a boolean to readers of YAML 1.1.
+    "anyOf": [{"type": "string", "minLength": 1}, {"const": false}],
+    "description": "Name of a shipyard/DeploymentStrategy of the design, or `off`",
+}));
+
+schema_by_hand!(ByKind, |_: &mut SchemaGenerator| {
+    let kinds: serde_json::Map<String, serde_json::Value> =
+        ActionKind::ALL.iter().map(|kind| (kind.name().to_owned(), serde_json::json!({"type": "integer", "minimum": 1}))).collect();
+    json_schema!({"description": "Numbers by kind of action", "type": "object", "properties": kinds, "additionalProperties": false})
+});
 
 schema_by_hand!(Timeouts, |generator: &mut SchemaGenerator| {
     let limit = generator.subschema_for::<Minutes>();

@@ -53,6 +53,39 @@ fn everything() {
 }
 
 #[test]
+fn rules_of_a_rollout() {
+    use crate::plan::{Canaries, Rules, Share, StrategyChoice, UnavailableOf};
+    assert_eq!(read("").unwrap().rollout_rules(), Rules::default());
+    let settings = read(
+        "limits: {calls: {deploy_node: 3}, per_rack: {configure_hardware: 5}, deployments_per_network: 8}\ndrivers: {redfish: {parallel: 9}}\n\
+         rollout:\n  max_unavailable: [{per: rack, limit: 10%}, {per: label.zone, limit: 2}, {nodes: tag=a, limit: 0}]\n  canaries: 2\n  \
+         waves: [1, 10%, '100 %']\n  gate: {healthy_for: 200ms, within: 2m, max_failed: 3%}\n  deployment_strategy: off\n",
+    )
+    .unwrap();
+    let limits = settings.plan_limits(10);
+    assert_eq!((limits.calls[&ActionKind::DeployNode], limits.per_rack[&ActionKind::ConfigureHardware]), (3, 5));
+    assert_eq!(
+        limits.requests.into_iter().collect::<Vec<_>>(),
+        [("ipmi".to_owned(), 32), ("maas".to_owned(), 16), ("redfish".to_owned(), 9)]
+    );
+    let rules = settings.rollout_rules();
+    let unavailable: Vec<_> = rules.max_unavailable.iter().map(|r| r.limit).collect();
+    assert_eq!(unavailable, [Share::Percent(10), Share::Count(2), Share::Count(0)]);
+    assert_eq!(rules.max_unavailable[1].of, UnavailableOf::Label("zone".to_owned()));
+    assert_eq!((rules.canaries, rules.deployments_per_network), (Some(Canaries::Number(2)), Some(8)));
+    assert_eq!(rules.waves, [Share::Count(1), Share::Percent(10), Share::Percent(100)]);
+    assert_eq!(
+        (rules.healthy_for_s, rules.patience_s, rules.max_failed),
+        (Some(1), Some(120), Some(Share::Percent(3))),
+        "a part of a second is one"
+    );
+    assert_eq!(rules.strategy, StrategyChoice::Off);
+    let named = read("rollout: {canaries: 'tag=canary', deployment_strategy: late}\n").unwrap().rollout_rules();
+    assert_eq!(named.strategy, StrategyChoice::Named("late".to_owned()));
+    assert!(matches!(named.canaries, Some(Canaries::Nodes(s)) if s.to_string() == "tag=canary"));
+}
+
+#[test]
 fn what_is_wrong_has_a_place_and_a_remedy() {
     for (text, expected) in [
         ("site: a\nsites: b\n", "drydock.yaml:2:1: unknown key `sites` | did you mean `site`?"),
@@ -72,6 +105,29 @@ fn what_is_wrong_has_a_place_and_a_remedy() {
         ("site: a\n---\nsite: b\n", "drydock.yaml:3:1: a second YAML document | "),
         ("limits:\n  parallelism: 0\n", "drydock.yaml:2:3: `limits.parallelism` is 0"),
         ("limits:\n  max_failures: 0%\n", "drydock.yaml:2:17: limits.max_failures: `0%` is neither a number"),
+        ("limits: {calls: {deploy_nod: 1}}\n", "drydock.yaml:1:18: unknown key `deploy_nod` in limits.calls | did you mean `deploy_node`?"),
+        ("limits: {per_rack: {deploy_node: 0}}\n", "drydock.yaml:1:21: `limits.per_rack.deploy_node` is 0"),
+        ("limits: {deployments_per_network: 0}\n", "drydock.yaml:1:10: `limits.deployments_per_network` is 0"),
+        ("rollout: {canary: 1}\n", "drydock.yaml:1:11: unknown key `canary` in rollout | known here: max_unavailable, canaries, "),
+        ("rollout: {canaries: 0}\n", "drydock.yaml:1:11: `rollout.canaries` is 0 | write at least 1"),
+        ("rollout: {canaries: 'rak=r1'}\n", "drydock.yaml:1:21: rollout.canaries: selector `rak=r1`, column 1: `rak` is not a key"),
+        ("rollout: {canaries: 'stage=ready'}\n", "drydock.yaml:1:21: rollout.canaries: selector `stage=ready`: a setting cannot depend on"),
+        ("rollout: {waves: [50%, 10%]}\n", "drydock.yaml:1:11: wave 2 of `rollout.waves` (10%) ends where wave 1 (50%) has ended | "),
+        ("rollout: {waves: [0]}\n", "drydock.yaml:1:11: a wave of `rollout.waves` is 0 | write at least 1 or 1%"),
+        ("rollout: {waves: [101%]}\n", "drydock.yaml:1:19: rollout.waves[0]: `101%` is neither a number"),
+        ("rollout: {max_unavailable: [{limit: 1}]}\n", "drydock.yaml:1:11: an entry of `rollout.max_unavailable` has both or neither of"),
+        (
+            "rollout: {max_unavailable: [{per: row, limit: 1}]}\n",
+            "drydock.yaml:1:29: rollout.max_unavailable[0]: `row` is neither `rack` nor `label.KEY`",
+        ),
+        (
+            "limits: {unavailable_per_rack: 2}\nrollout: {max_unavailable: [{per: rack, limit: 1}]}\n",
+            "drydock.yaml:2:11: `rollout.max_unavailable` has `per: rack` beside `limits.unavailable_per_rack` | keep one of them",
+        ),
+        (
+            "rollout: {deployment_strategy: true}\n",
+            "drydock.yaml:1:32: rollout.deployment_strategy: write the name of a deployment strategy, or",
+        ),
         ("design: []\n", "drydock.yaml:1:1: `design` names nothing"),
         ("site: [a\n", "drydock.yaml:1:7: `[` is never closed"),
         (

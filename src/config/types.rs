@@ -10,13 +10,14 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::failures::{OnFailureSetting, Retries, Timeouts, on_failure};
+use super::limits::{LimitSettings, RolloutSettings};
 use super::machines::MachineRule;
 use super::rules::Rules;
 use super::{ByteCount, DesignEntry, StateSettings, TimeSpan};
 use crate::action::ActionKind;
 use crate::action::params::ConfigureHardware;
 use crate::check::Policy;
-use crate::plan::{Limits, OnFailure};
+use crate::plan::OnFailure;
 
 /// All settings of a site.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Settings {
     pub drivers: Drivers,
     /// Limits of a run.
     pub limits: LimitSettings,
+    /// Who goes first, and who may be unavailable at once.
+    pub rollout: RolloutSettings,
     /// Conditions under which no plan is made.
     pub guards: Guards,
     /// Time limits by kind of action, where they differ from the default.
@@ -376,50 +379,6 @@ pub enum SecretRef {
     Command(Vec<String>),
 }
 
-/// `limits:`. What is not given has the default of [`LimitSettings::resolve`].
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct LimitSettings {
-    /// Nodes whose branch may be in flight at once.
-    pub nodes_in_flight: Option<u32>,
-    /// Driver calls in flight at once.
-    pub parallelism: Option<u32>,
-    /// Power-ups at once per rack.
-    pub power_ups_per_rack: Option<u32>,
-    /// Nodes of a rack that may be unavailable at once.
-    pub unavailable_per_rack: Option<u32>,
-    /// Failed nodes after which no new branch is started.
-    pub max_failures: Option<FailureLimit>,
-}
-
-/// A number of failed nodes, or a share of the site's nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureLimit {
-    /// That many.
-    Count(u32),
-    /// Percent of all nodes, rounded up.
-    Percent(u32),
-}
-
-impl LimitSettings {
-    /// The limits of a plan for a site with this many nodes. Defaults: 10 nodes in flight, 32 calls, 2 power-ups and 1 unavailable node per rack, and the
-    /// larger of 3 and 5 % failed nodes.
-    pub fn resolve(&self, nodes: usize) -> Limits {
-        let percent = |p: u32| u32::try_from((nodes as u64 * u64::from(p)).div_ceil(100)).unwrap_or(u32::MAX);
-        Limits {
-            nodes_in_flight: self.nodes_in_flight.unwrap_or(10),
-            parallelism: self.parallelism.unwrap_or(32),
-            power_ups_per_rack: self.power_ups_per_rack.unwrap_or(2),
-            unavailable_per_rack: self.unavailable_per_rack.unwrap_or(1),
-            max_failures: match self.max_failures {
-                None => percent(5).max(3),
-                Some(FailureLimit::Count(n)) => n,
-                Some(FailureLimit::Percent(p)) => percent(p).max(1),
-            },
-        }
-    }
-}
-
 /// `guards:`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -443,6 +402,7 @@ pub(super) struct File {
     pub(super) state: StateSettings,
     pub(super) drivers: Drivers,
     pub(super) limits: LimitSettings,
+    pub(super) rollout: RolloutSettings,
     pub(super) guards: Guards,
     pub(super) timeouts: Timeouts,
     pub(super) retries: Retries,
@@ -468,6 +428,7 @@ impl Default for File {
             state: StateSettings::File(PathBuf::from(super::load::DEFAULT_STATE)),
             drivers: Drivers::default(),
             limits: LimitSettings::default(),
+            rollout: RolloutSettings::default(),
             guards: Guards::default(),
             timeouts: Timeouts::default(),
             retries: Retries::default(),
@@ -484,37 +445,6 @@ impl Default for File {
 /// The section is there; another module decodes it.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     de::IgnoredAny::deserialize(deserializer).map(|_| true)
-}
-
-impl<'de> Deserialize<'de> for FailureLimit {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct V;
-        impl Visitor<'_> for V {
-            type Value = FailureLimit;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number of nodes (`3`) or a share of them (`5%`)")
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<FailureLimit, E> {
-                match u32::try_from(number) {
-                    Ok(number) if number > 0 => Ok(FailureLimit::Count(number)),
-                    _ => Err(E::custom("must be at least 1")),
-                }
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<FailureLimit, E> {
-                let text = text.trim();
-                let wrong = || E::custom(format!("`{text}` is neither a number of nodes (`3`) nor a share of them (`5%`)"));
-                if let Some(percent) = text.strip_suffix('%') {
-                    let percent: u32 = percent.trim().parse().map_err(|_| wrong())?;
-                    return if (1..=100).contains(&percent) { Ok(FailureLimit::Percent(percent)) } else { Err(wrong()) };
-                }
-                text.parse().ok().filter(|n| *n > 0).map(FailureLimit::Count).ok_or_else(wrong)
-            }
-        }
-        deserializer.deserialize_any(V)
-    }
 }
 
 const SECRET_FORMS: &str =

@@ -207,6 +207,9 @@ impl Stage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeStage {
+    /// Its hardware profile: actions on like machines take alike long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hardware: Option<String>,
     /// Stage now.
     pub now: Stage,
     /// Its host profile; the nearest of those that it inherits from.

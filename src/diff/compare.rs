@@ -124,7 +124,8 @@ pub fn compare(site: &Site, sources: &SourceMap, build: &Build, memory: &Memory,
             result.then = result.now;
         }
         let (rack, profile) = (node.rack.as_ref().map(|r| r.value.clone()), node.host_profiles.first().cloned());
-        out.nodes.insert(name.clone(), NodeStage { now: result.now, then: result.then, rack, profile });
+        let hardware = node.hardware_profile.as_ref().map(|p| p.value.clone());
+        out.nodes.insert(name.clone(), NodeStage { hardware, now: result.now, then: result.then, rack, profile });
         out.node_changes.extend(result.changes);
         out.held_back.extend(result.held_back);
         out.blocked.extend(result.blocked);

@@ -98,7 +98,7 @@ pub(super) fn compare(out: &mut Comparison, cx: &Context<'_>, identities: &BTree
             continue;
         }
         let (work, change) = released(cx, &name, Stage::Orphaned, binding(cx.memory.bindings.get(&name), machine), machine.power);
-        out.nodes.insert(name.clone(), NodeStage { now: Stage::Orphaned, then: work.target, rack: None, profile: None });
+        out.nodes.insert(name.clone(), NodeStage { hardware: None, now: Stage::Orphaned, then: work.target, rack: None, profile: None });
         out.node_changes.push(change);
         out.bindings.insert(name.clone(), work.binding.clone());
         out.needs.insert(name.clone(), NodeNeeds::default());

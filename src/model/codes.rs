@@ -30,3 +30,9 @@ pub const UNKNOWN_ROUTE_DOMAIN: Code = Code("DD2112");
 pub const SELECTS_NOTHING: Code = Code("DD2115");
 /// A node filter without criteria.
 pub const EMPTY_FILTER: Code = Code("DD2113");
+/// A deployment strategy or group that does not exist.
+pub const UNKNOWN_DEPLOYMENT: Code = Code("DD2116");
+/// Deployment groups that depend on one another.
+pub const DEPLOYMENT_CYCLE: Code = Code("DD1112");
+/// A node that two deployment groups select.
+pub const NODE_IN_TWO_GROUPS: Code = Code("DD2117");

@@ -7,6 +7,7 @@ pub mod assets;
 mod boot_action;
 pub mod codes;
 mod decode;
+mod deployment;
 mod explain;
 mod filter;
 mod inherit;
@@ -28,6 +29,7 @@ mod inherit_tests;
 mod tests;
 
 pub use boot_action::{Asset, AssetKind, AssetSource, BootAction, Content, Mode, Package, Packages, Segment};
+pub use deployment::{Deployment, DeploymentGroup, DeploymentStrategy};
 pub use explain::{Explained, Link, Overridden, Role, Unexplained, explain};
 pub use located::Located;
 pub use resolve::resolve;

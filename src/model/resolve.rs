@@ -67,8 +67,9 @@ pub fn resolve(documents: &[Document], sensitive: &Sensitive) -> (Option<Site>, 
     }
 
     let host_profiles = profiles.spans();
-    let site =
-        Site { name, region, racks, links, networks, hardware_profiles, host_profiles, nodes, boot_actions, sensitive: sensitive.clone() };
+    let deployment = super::deployment::decode(documents, &nodes, &mut sink);
+    let sensitive = sensitive.clone();
+    let site = Site { name, region, racks, links, networks, hardware_profiles, host_profiles, nodes, boot_actions, deployment, sensitive };
     (Some(site), sink.finish())
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{BootAction, Located, Size};
+use super::{BootAction, Deployment, Located, Size};
 use crate::document::Sensitive;
 use crate::redact::Secret;
 use crate::yaml::Span;
@@ -35,6 +35,8 @@ pub struct Site {
     pub nodes: BTreeMap<String, Node>,
     /// Boot actions with the nodes that get them.
     pub boot_actions: BTreeMap<String, BootAction>,
+    /// In which order nodes are deployed.
+    pub deployment: Deployment,
     /// Where secrets are written.
     pub sensitive: Sensitive,
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{Allowance, Digests, FailureRules, Limits, Plan};
-use crate::action::{Action, ActionKind, Effect, JsonDigest};
+use super::rollout::{self, Scope};
+use super::{Allowance, Digests, FailureRules, Limits, Plan, Rules};
+use crate::action::{ActionKind, Effect, JsonDigest};
 use crate::build::{Build, Fact};
 use crate::diff::{AttributeChange, Change, Comparison, Memory, Policy, Stage, compare};
 use crate::graph::{GraphError, GraphOptions, construct};
@@ -30,6 +31,8 @@ pub struct Inputs<'a> {
     pub limits: &'a Limits,
     /// What a run does about trouble.
     pub failures: &'a FailureRules,
+    /// Rules of the order in which branches begin, and of who may be unavailable at once.
+    pub rollout: &'a Rules,
     /// Time limits in seconds that differ from the defaults.
     pub timeouts_s: &'a BTreeMap<crate::action::ActionKind, u32>,
     /// Warnings of the design's check, one line each.
@@ -66,7 +69,7 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
 pub(super) fn sealed(mut plan: Plan, inputs: &Inputs<'_>) -> Plan {
     plan.digests.build = facts_used(&plan, inputs.build);
     plan.digests.intent = intent(&plan);
-    plan.expected_s = expected_s(&plan.actions, &inputs.memory.durations_ms);
+    plan.expected_s = expected_s(&plan, &inputs.memory.durations_ms);
     super::file::seal(&mut plan);
     plan
 }
@@ -91,6 +94,17 @@ pub(super) fn make(inputs: &Inputs<'_>, comparison: Comparison) -> Result<Plan, 
     let mut changes: Vec<Change> = steps.into_iter().filter(|(r, _)| graph.site_resources.contains(r)).map(|(_, s)| s.change).collect();
     changes.extend(node_changes);
     changes.extend(removals.into_iter().map(|r| r.step.change));
+    let scope = Scope {
+        site: inputs.site,
+        goal: inputs.policy.goal,
+        partial: inputs.policy.target.is_some(),
+        nodes: &nodes,
+        actions: &graph.actions,
+    };
+    let rolled = rollout::resolve(inputs.rollout, inputs.limits, &scope).map_err(PlanError::Refused)?;
+    let mut limits = Limits { unavailable_per_rack: rolled.unavailable_per_rack, pools: rolled.pools, ..inputs.limits.clone() };
+    let drivers: BTreeSet<&str> = graph.actions.iter().map(|a| a.driver.as_str()).collect();
+    limits.requests.retain(|driver, _| drivers.contains(driver.as_str()));
     let mut plan = Plan {
         drydock: env!("CARGO_PKG_VERSION").to_owned(),
         site: inputs.site.name.value.clone(),
@@ -99,8 +113,9 @@ pub(super) fn make(inputs: &Inputs<'_>, comparison: Comparison) -> Result<Plan, 
         preview: None,
         endpoints: inputs.build.endpoints.clone(),
         allow: inputs.policy.allow.iter().map(|(effect, s)| Allowance { effect: *effect, selector: s.to_string() }).collect(),
-        limits: inputs.limits.clone(),
         failures: inputs.failures.clone(),
+        limits,
+        rollout: rolled.rollout,
         bindings,
         nodes,
         generations,
@@ -122,13 +137,16 @@ pub(super) fn make(inputs: &Inputs<'_>, comparison: Comparison) -> Result<Plan, 
     Ok(plan)
 }
 
-/// Seconds of the longest path, by the mean duration of each kind of action so far; `None` while a kind that takes long was never seen.
-fn expected_s(actions: &[Action], durations_ms: &BTreeMap<String, u64>) -> Option<u64> {
+/// Seconds of the longest path, by the mean duration of each kind of action so far, on machines of the same hardware profile where there were any; `None` while a kind that takes long was never seen.
+fn expected_s(plan: &Plan, durations_ms: &BTreeMap<String, u64>) -> Option<u64> {
     const LONG: [ActionKind; 3] = [ActionKind::ConfigureHardware, ActionKind::DeployNode, ActionKind::DestroyNode];
+    let actions = &plan.actions;
     let mut ends: BTreeMap<&str, u64> = BTreeMap::new();
     let mut longest = 0;
     for action in actions {
-        let own = match durations_ms.get(action.kind.name()) {
+        let hardware = action.node.as_ref().and_then(|n| plan.nodes.get(n)?.hardware.as_deref());
+        let like = hardware.and_then(|h| durations_ms.get(&action.kind.duration_key(Some(h))));
+        let own = match like.or_else(|| durations_ms.get(action.kind.name())) {
             Some(ms) => *ms,
             None if LONG.contains(&action.kind) => return None,
             None => 0,
@@ -169,6 +187,7 @@ fn intent(plan: &Plan) -> String {
     digest.text(",\"allow\":").json(&plan.allow);
     digest.text(",\"limits\":").json(&plan.limits);
     digest.text(",\"on_failure\":").json(&plan.failures.on_failure);
+    digest.text(",\"rollout\":").json(&plan.rollout);
     digest.text(",\"changes\":[");
     let mut pieces = Pieces::new(|a| serde_json::to_string(&(&a.path, &a.after, a.effect)));
     for (i, c) in plan.changes.iter().enumerate() {

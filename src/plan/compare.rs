@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
+use super::looser::looser;
 use crate::action::{Action, Effect};
 use crate::diff::{AttributeChange, Change};
 
@@ -83,18 +84,7 @@ fn whole(approved: &Plan, live: &Plan, out: &mut BTreeSet<Excess>) {
         let (a, l) = (approved.failures.on_failure.name(), live.failures.on_failure.name());
         out.insert(plan(format!("does {l} with a node that fails, reviewed is {a}")));
     }
-    let (a, l) = (&approved.limits, &live.limits);
-    for (name, approved, live) in [
-        ("nodes_in_flight", a.nodes_in_flight, l.nodes_in_flight),
-        ("parallelism", a.parallelism, l.parallelism),
-        ("power_ups_per_rack", a.power_ups_per_rack, l.power_ups_per_rack),
-        ("unavailable_per_rack", a.unavailable_per_rack, l.unavailable_per_rack),
-        ("max_failures", a.max_failures, l.max_failures),
-    ] {
-        if live > approved {
-            out.insert(plan(format!("has limit {name} {live}, reviewed is {approved}")));
-        }
-    }
+    out.extend(looser(approved, live).into_iter().map(plan));
 }
 
 fn of_change(approved: &Change, live: &Change, out: &mut BTreeSet<Excess>) {
@@ -187,7 +177,7 @@ mod tests {
     use super::{Difference, differences, excess};
     use crate::action::{ActionKind, Effect};
     use crate::diff::{AttributeChange, Change, Operation};
-    use crate::plan::{Allowance, Plan};
+    use crate::plan::{Allowance, Counts, Gate, Plan, Pool, Wave};
 
     fn change(node: &str, path: &str, after: i64, effect: Effect) -> Change {
         let attribute = AttributeChange {
@@ -214,6 +204,20 @@ mod tests {
         deploy.effect = Effect::Redeploy;
         let mut plan = plan(vec![deploy, action("a2", ActionKind::ApplyNodeStorage, Some("r1-n2"), &[])]);
         plan.changes = vec![change("r1-n1", "size", 1, Effect::Redeploy), change("r1-n2", "size", 1, Effect::Online)];
+        plan.limits = crate::plan::Limits::default();
+        plan.limits.calls.insert(ActionKind::DeployNode, 1);
+        plan.limits.per_rack.insert(ActionKind::DeployNode, 2);
+        plan.limits.requests.insert("fake".to_owned(), 4);
+        let nodes = vec!["r1-n1".to_owned(), "r1-n2".to_owned()];
+        plan.limits.pools.push(Pool { counts: Counts::Unavailable, limit: 1, nodes: nodes.clone(), of: "label a=b".to_owned() });
+        let wave = |name: &str, after: &[u32], node: &str| Wave {
+            after: after.to_vec(),
+            gate: Gate { max_failed: Some(0), min_successful: 1, ..Gate::default() },
+            name: name.to_owned(),
+            nodes: vec![node.to_owned()],
+        };
+        plan.rollout.waves = vec![wave("canaries", &[], &nodes[0]), wave("wave 1", &[0], &nodes[1])];
+        plan.rollout.healthy_for_s = 60;
         plan
     }
 
@@ -230,6 +234,9 @@ mod tests {
             beyond(|live| {
                 live.changes.remove(0);
                 live.actions.remove(0);
+                // What is left needs neither the canary nor limits for it.
+                live.limits = crate::plan::Limits { pools: Vec::new(), calls: std::collections::BTreeMap::new(), ..live.limits.clone() };
+                live.rollout = crate::plan::Rollout::default();
                 live.limits.nodes_in_flight = 1;
             }),
             [""; 0]
@@ -260,9 +267,30 @@ mod tests {
         );
         one(|p| p.actions[0].params = json!({"erase": true}).into(), "deploy_node has other parameters");
         one(|p| p.limits.max_failures += 1, "has limit max_failures");
+        one(|p| p.limits.requests_per_bmc += 1, "has limit requests_per_bmc 2, reviewed is 1");
+        one(|p| p.limits.calls.clear(), "has no limit calls.deploy_node, reviewed is 1");
+        one(|p| *p.limits.per_rack.get_mut(&ActionKind::DeployNode).unwrap() = 3, "has limit per_rack.deploy_node 3, reviewed is 2");
+        one(|p| p.limits.requests.clear(), "has no limit requests.fake, reviewed is 4");
+        one(|p| p.limits.pools.clear(), "has no limit on unavailable nodes of label a=b, reviewed is 1");
+        one(|p| p.limits.pools[0].limit = 2, "has limit on unavailable nodes of label a=b 2, reviewed is 1");
+        one(|p| drop(p.limits.pools[0].nodes.pop()), "leaves out r1-n2");
+        one(|p| p.rollout.waves.clear(), "does not let r1-n2 (wave 1) wait for r1-n1 (canaries)");
+        one(|p| p.rollout.waves[1].after.clear(), "does not let r1-n2 (wave 1) wait for r1-n1 (canaries)");
+        one(|p| p.rollout.waves.swap(0, 1), "does not let r1-n2 (wave 1) wait");
+        one(|p| p.rollout.healthy_for_s = 59, "watches waves for 59 s, reviewed is 60 s");
+        one(|p| p.rollout.waves[0].gate.max_failed = None, "lets canaries be through with less");
+        one(|p| p.rollout.waves[0].gate.min_successful = 0, "lets canaries be through with less");
         one(|p| p.site = "other".to_owned(), "is for site other");
         one(|p| p.goal = crate::plan::Goal::DestroyNodes, "has goal destroy_nodes");
         one(|p| p.allow.push(Allowance { effect: Effect::Reboot, selector: "*".to_owned() }), "is allowed reboot=*");
+    }
+
+    #[test]
+    fn limits_and_waves_survive_the_file() {
+        let mut plan = approved();
+        plan.rollout.warnings = vec!["never".to_owned()];
+        super::super::file::seal(&mut plan);
+        assert_eq!(super::super::read(&super::super::write(&plan)).unwrap(), plan);
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::assemble::{Inputs, PlanError, make, sealed};
-use super::{FailureRules, Limits, Plan, Preview};
+use super::{FailureRules, Limits, Plan, Preview, Rules};
 use crate::action::ActionKind;
 use crate::diff::{Blocked, Change, Comparison, Goal, HeldBack, Policy, compare};
 use crate::model::Site;
@@ -45,6 +45,8 @@ pub struct PreviewInputs<'a> {
     pub oob_driver: Option<&'a str>,
     /// Limits of the run.
     pub limits: &'a Limits,
+    /// Rules of the order in which branches begin.
+    pub rollout: &'a Rules,
     /// What failures stop.
     pub failures: &'a FailureRules,
     /// Time limits in seconds that differ from the defaults.
@@ -87,6 +89,7 @@ pub fn preview(inputs: &PreviewInputs<'_>) -> Result<Plan, PlanError> {
         memory,
         policy: head.policy,
         limits: inputs.limits,
+        rollout: inputs.rollout,
         failures: inputs.failures,
         timeouts_s: inputs.timeouts_s,
         warnings: inputs.warnings,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Digests, Goal, Limits, Plan, Sealed};
+use super::{Digests, Goal, Limits, Plan, Rollout, Sealed};
 use crate::action::{Action, ActionKind, Effect, RetryClass};
 use crate::diff::{NodeStage, Stage};
 
@@ -29,7 +29,7 @@ pub(crate) fn action(id: &str, kind: ActionKind, node: Option<&str>, after: &[&s
 pub(crate) fn plan(actions: Vec<Action>) -> Plan {
     let nodes = actions.iter().filter_map(|a| a.node.clone()).map(|name| {
         let rack = name.split_once('-').map(|(rack, _)| rack.to_owned());
-        (name, NodeStage { now: Stage::Absent, then: Stage::Deployed, rack, profile: None })
+        (name, NodeStage { hardware: None, now: Stage::Absent, then: Stage::Deployed, rack, profile: None })
     });
     let generations = actions.iter().map(|a| (a.resource.clone(), 0)).collect();
     Plan {
@@ -40,14 +40,9 @@ pub(crate) fn plan(actions: Vec<Action>) -> Plan {
         preview: None,
         endpoints: Vec::new(),
         allow: Vec::new(),
-        limits: Limits {
-            nodes_in_flight: 100_000,
-            parallelism: 64,
-            power_ups_per_rack: 100_000,
-            unavailable_per_rack: 100_000,
-            max_failures: 100_000,
-        },
         failures: super::FailureRules::default(),
+        limits: Limits { parallelism: 64, ..Limits::none() },
+        rollout: Rollout::default(),
         bindings: BTreeMap::new(),
         nodes: nodes.collect(),
         generations,

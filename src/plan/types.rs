@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Limits, Rollout};
 use crate::action::{Action, ActionKind, Effect};
 use crate::build::{Binding, Endpoint};
 use crate::diff::{Blocked, Change, Goal, HeldBack, NodeStage, NotManaged, Orphan};
@@ -20,22 +21,6 @@ pub struct Allowance {
     pub effect: Effect,
     /// The selector as written.
     pub selector: String,
-}
-
-/// Limits of a run; all are in the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Nodes whose branch may be in flight at once.
-    pub nodes_in_flight: u32,
-    /// Driver calls in flight at once.
-    pub parallelism: u32,
-    /// Power-ups at once per rack (inrush); provisioner actions that switch machines on count.
-    pub power_ups_per_rack: u32,
-    /// Nodes with an effect of class reboot or higher at once per rack.
-    pub unavailable_per_rack: u32,
-    /// Failed nodes after which no new branch is started.
-    pub max_failures: u32,
 }
 
 /// What becomes of a node whose branch failed.
@@ -147,6 +132,8 @@ pub struct Plan {
     pub limits: Limits,
     /// What is done about trouble.
     pub failures: FailureRules,
+    /// In which order branches begin.
+    pub rollout: Rollout,
     /// Identity of each node that has actions.
     pub bindings: BTreeMap<String, Binding>,
     /// Stage of each node, now and then.

@@ -24,6 +24,7 @@ mod plan_text;
 pub mod progress;
 mod query;
 mod rehearsal;
+mod rollout;
 mod run_junit;
 mod runs;
 mod spans;

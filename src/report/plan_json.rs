@@ -55,6 +55,7 @@ pub fn plan_json(plan: &Plan) -> Value {
         "allow": plan.allow,
         "limits": plan.limits,
         "failures": plan.failures,
+        "rollout": plan.rollout,
         "nodes": plan.nodes,
         "changes": plan.changes,
         "actions": actions,

@@ -21,8 +21,8 @@ pub(super) fn nothing() -> Plan {
             url: "http://maas.example:5240/MAAS".to_owned(),
             simulated: false,
         }],
-        limits: Limits { nodes_in_flight: 10, parallelism: 64, power_ups_per_rack: 2, unavailable_per_rack: 1, max_failures: 3 },
         failures: crate::plan::FailureRules::default(),
+        limits: Limits { parallelism: 64, ..Limits::default() },
         observed_at: 1_795_374_251,
         digests: Digests { design: digest("d"), build: digest("b"), intent: digest("1"), plan: digest("9f")[..64].to_owned() },
         ..testing::plan(Vec::new())
@@ -30,7 +30,8 @@ pub(super) fn nothing() -> Plan {
 }
 
 fn stage(plan: &mut Plan, node: &str, rack: &str, now: Stage, then: Stage) {
-    plan.nodes.insert(node.to_owned(), NodeStage { now, then, rack: Some(rack.to_owned()), profile: Some("compute".to_owned()) });
+    plan.nodes
+        .insert(node.to_owned(), NodeStage { hardware: None, now, then, rack: Some(rack.to_owned()), profile: Some("compute".to_owned()) });
 }
 
 /// An attribute: path, before, after (null is none), source.

@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::plan_samples as samples;
 use super::{Next, TextOptions, Verdict, plan_json, plan_text, verdict};
-use crate::action::Effect;
+use crate::action::{ActionKind, Effect};
 use crate::diff::AttributeChange;
-use crate::plan::Plan;
+use crate::plan::{Counts, Gate, Plan, Pool, Wave};
 
 pub(super) fn golden(name: &str, text: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/plans").join(name);
@@ -123,7 +123,9 @@ fn an_outlier_among_different_values_is_seen() {
 #[test]
 fn keys_of_the_json_are_documented() {
     let document = include_str!("../../docs/plan-json.md");
-    let json = plan_json(&samples::destructive());
+    let mut plan = samples::destructive();
+    (plan.limits, plan.rollout) = (rolled_out().limits, rolled_out().rollout);
+    let json = plan_json(&plan);
     let keys = |value: &serde_json::Value| value.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
     let mut all = keys(&json);
     for part in [
@@ -136,6 +138,10 @@ fn keys_of_the_json_are_documented() {
         "/actions/0",
         "/held_back/0",
         "/allow/0",
+        "/limits/pools/0",
+        "/rollout",
+        "/rollout/waves/1",
+        "/rollout/waves/1/gate",
     ] {
         let found = keys(json.pointer(part).unwrap());
         assert!(!found.is_empty(), "{part}");
@@ -144,6 +150,61 @@ fn keys_of_the_json_are_documented() {
     for key in all {
         assert!(document.contains(&format!("`{key}`")), "docs/plan-json.md does not tell of `{key}`");
     }
+}
+
+/// A plan with every kind of limit, waves, and a rule that does not work out.
+fn rolled_out() -> Plan {
+    let mut plan = samples::many_nodes();
+    let names: Vec<String> = plan.nodes.keys().cloned().collect();
+    plan.limits.calls.insert(ActionKind::DeployNode, 3);
+    plan.limits.per_rack.insert(ActionKind::ConfigureHardware, 5);
+    plan.limits.requests.insert("maas".to_owned(), 16);
+    let pool = |counts, limit, of: &str| Pool { counts, limit, nodes: names.clone(), of: of.to_owned() };
+    plan.limits.pools = vec![pool(Counts::Unavailable, 2, "label zone=a"), pool(Counts::Deployments, 8, "network pxe")];
+    let gate = Gate { critical: true, max_failed: Some(1), min_successful: 2, over: vec![0], through: 1 };
+    plan.rollout.waves = vec![
+        Wave {
+            after: vec![],
+            gate: Gate { max_failed: Some(0), ..Gate::default() },
+            name: "canaries".to_owned(),
+            nodes: names[..2].to_vec(),
+        },
+        Wave { after: vec![0], gate, name: "group rest".to_owned(), nodes: names[2..].to_vec() },
+    ];
+    plan.rollout.healthy_for_s = 60;
+    plan.rollout.warnings = vec!["no node of rack r9 may be unavailable".to_owned()];
+    plan
+}
+
+#[test]
+fn limits_and_waves_stand_in_every_format() {
+    let plan = rolled_out();
+    let text = plain(&plan);
+    let limits = [
+        "3 calls for deploy_node",
+        "5 configure_hardware per rack",
+        "2 unavailable of label zone=a",
+        "8 deployments at once over network pxe",
+        "16 requests to maas",
+        "1 to one BMC",
+    ];
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let rehearsal = crate::run::rehearse(&plan, &vec![1; plan.actions.len()], &std::collections::BTreeSet::new()).unwrap();
+    let page = crate::report::plan_html(&plan, crate::report::Times::Expected(&rehearsal));
+    for limit in limits {
+        assert!(flat.contains(limit) && page.contains(limit), "{limit}: {text}");
+    }
+    assert!(text.contains("Waves  before others begin, the nodes of a wave are healthy for 1m"), "{text}");
+    assert!(text.contains("  canaries  at once  2 nodes: n001, n002\n      through if no node may fail\n"), "{text}");
+    assert!(text.contains("  group rest  after canaries  308 nodes: n003..n310\n"), "{text}");
+    let gate = "through if 1 node may fail, 2 nodes must be through (1 already), else the run is a failure";
+    assert!(text.contains(gate) && page.contains(gate), "{text}");
+    assert!(text.contains("Rollout rules that do not work out\n  no node of rack r9 may be unavailable\n"), "{text}");
+    let comment = crate::report::plan_markdown(&plan, &crate::report::MarkdownOptions::default());
+    for part in ["Waves: 2", "* `group rest` after canaries: `n[003-310]`", "Rollout rules that do not work out: 1", "no node of rack r9"] {
+        assert!(comment.contains(part), "{part}: {comment}");
+    }
+    assert_eq!(plan_json(&plan)["rollout"]["waves"][1]["after"], json!([0]));
 }
 
 #[test]

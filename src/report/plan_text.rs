@@ -12,6 +12,7 @@ use super::escape::clean;
 use super::names;
 use super::paint::{Look, Page};
 use super::plan_attributes;
+use super::rollout;
 use super::time::about;
 use super::view::{self, Group, Verdict};
 use crate::action::Effect;
@@ -57,6 +58,7 @@ pub fn plan_text(plan: &Plan, options: &TextOptions) -> String {
     if verdict == Verdict::Changes {
         changes(&mut page, plan, options.verbose);
         actions(&mut page, plan, options.verbose);
+        waves(&mut page, plan, options.verbose);
     }
     held_back(&mut page, plan, options.verbose);
     blocked(&mut page, plan, options.verbose);
@@ -131,13 +133,7 @@ fn headline(page: &mut Page, plan: &Plan, verdict: Verdict) {
         };
         page.end();
         fact(page, "limits");
-        let l = &plan.limits;
-        let pieces = [
-            format!("{} in flight", count(l.nodes_in_flight as usize, "node")),
-            count(l.parallelism as usize, "call"),
-            format!("{} and {} unavailable per rack", count(l.power_ups_per_rack as usize, "power-up"), l.unavailable_per_rack),
-            format!("stops after {}", count(l.max_failures as usize, "failed node")),
-        ];
+        let pieces = rollout::limits(plan);
         page.flow(Look::Plain, pieces, ", ", FACTS).end();
         if let Some(words) = view::on_failure(plan) {
             fact(page, "on failure");
@@ -385,6 +381,32 @@ fn actions(page: &mut Page, plan: &Plan, verbose: bool) {
             n => page.put(Look::Bold, &format!("  ×{n} nodes")).put(Look::Dim, &format!("  {each} each")),
         };
         page.end().to(4).flow(Look::Plain, &branches.steps, " → ", INDENT).end();
+    }
+}
+
+/// Who begins after whom, and which rules can never be met.
+fn waves(page: &mut Page, plan: &Plan, verbose: bool) {
+    let waves = &plan.rollout.waves;
+    if !waves.is_empty() {
+        title(page, Look::Bold, "Waves", &rollout::note(plan));
+        let shown = if verbose { usize::MAX } else { rollout::SHOWN };
+        for wave in waves.iter().take(shown) {
+            page.to(2).put(Look::Bold, &wave.name).put(Look::Dim, &format!("  {}  ", rollout::after(plan, wave)));
+            page.text(&count(wave.nodes.len(), "node")).text(": ").flow(Look::Plain, rollout::nodes(wave), ", ", INDENT).end();
+            let gate = rollout::gate(wave);
+            if !gate.is_empty() {
+                page.to(INDENT).put(Look::Dim, "through if ").words(Look::Plain, &gate, INDENT + 2).end();
+            }
+        }
+        if waves.len() > shown {
+            page.to(2).put(Look::Dim, &format!("… {} more; --verbose shows them", waves.len() - shown)).end();
+        }
+    }
+    if !plan.rollout.warnings.is_empty() {
+        title(page, Look::Yellow, "Rollout rules that do not work out", "");
+        for warning in &plan.rollout.warnings {
+            page.to(2).words(Look::Plain, warning, 4).end();
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use super::plan_tests::golden;
 use super::progress::{Expected, JsonLines, Lines, Reporter, Watched};
 use super::run_samples::{self as samples, Journal};
 use super::{RunInfo, TextOptions, run_json, run_show, run_summary, runs_json, runs_table};
-use crate::run::RunOutcome;
+use crate::run::{EventKind, RunOutcome};
 
 #[derive(Clone, Default)]
 struct Shared(Arc<Mutex<Vec<u8>>>);
@@ -91,6 +91,31 @@ fn how_a_run_ended() {
     let failed: Vec<&Value> = json["actions"].as_array().unwrap().iter().filter(|a| a["status"] == "failed").collect();
     assert_eq!(failed.len(), 1);
     assert_eq!((&failed[0]["kind"], &failed[0]["attempts"]), (&Value::from("deploy_node"), &Value::from(2)));
+}
+
+#[test]
+fn a_closed_gate_says_which_wave_why_and_what_to_do() {
+    let mut journal = samples::interrupted();
+    let name = "canaries".to_owned();
+    journal.push(1, EventKind::GateReached { wave: 0, name: name.clone() });
+    let shown = |journal: &Journal| {
+        let info = journal.info(Some(RunOutcome::PartialSuccess));
+        let options = TextOptions { width: 110, ..TextOptions::default() };
+        (run_summary(&info, &journal.actions, &journal.state(), &options), run_json(&info, &journal.actions, &journal.state()))
+    };
+    let (text, json) = shown(&journal);
+    assert!(text.contains("the nodes of canaries are watched since 2026-11-22T19:0"), "{text}");
+    assert_eq!((&json["gates"][0]["state"], &json["gates"][0]["wave"]), (&Value::from("watched"), &Value::from(0)));
+    let (message, hint) = ("its nodes are not healthy: n01: off; not begun: the rest".to_owned(), "look at it".to_owned());
+    journal.push(1, EventKind::GateFailed { wave: 0, name, message, hint, critical: false });
+    let (text, json) = shown(&journal);
+    assert!(
+        text.contains("  canaries is not through: its nodes are not healthy: n01: off; not begun: the rest\n    hint: look at it\n"),
+        "{text}"
+    );
+    assert_eq!(json["gates"][0]["state"], "failed");
+    let lines = lines(&journal);
+    assert!(lines.contains("canaries: NOT through, so what waits for it does not begin") && lines.contains("hint: look at it"), "{lines}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::table::Table;
 use super::time::{instant, took};
 use super::view;
 use crate::action::{Action, ErrorClass};
-use crate::run::{RunOutcome, RunState, Status, TaskRecord};
+use crate::run::{GateState, RunOutcome, RunState, Status, TaskRecord};
 
 /// What is remembered of a run beside its events.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,6 +170,7 @@ pub fn run_json(run: &RunInfo, actions: &[Action], state: &RunState) -> Value {
             "counts".to_owned(),
             json!({"done": counts.done, "active": counts.active, "failed": counts.failed, "blocked": counts.blocked, "waiting": counts.waiting}),
         );
+        map.insert("gates".to_owned(), state.gates().map(gate_json).collect());
         map.insert("nodes".to_owned(), json!(nodes));
         map.insert("actions".to_owned(), Value::Array(list));
     }
@@ -197,6 +198,34 @@ fn heading(page: &mut Page, run: &RunInfo, state: &RunState) {
         page.text(if n == 0 { "" } else { ", " }).put(*look, &format!("{number} {word}"));
     }
     page.end();
+    gates(page, state);
+}
+
+/// Gates that are closed, or watched: why what is behind them has not begun.
+fn gates(page: &mut Page, state: &RunState) {
+    for (_, gate) in state.gates() {
+        match gate {
+            GateState::Passed => {}
+            GateState::Watched { name, since_ms } => {
+                let text = format!("the nodes of {name} are watched since {}; what waits for them has not begun", instant(since_ms / 1000));
+                page.to(2).words(Look::Yellow, &text, 4).end();
+            }
+            GateState::Failed { name, message, hint, .. } => {
+                page.to(2).words(Look::Red, &format!("{name} is not through: {message}"), 4).end();
+                page.to(4).put(Look::Cyan, "hint: ").words(Look::Plain, hint, 6).end();
+            }
+        }
+    }
+}
+
+fn gate_json((wave, gate): (u32, &GateState)) -> Value {
+    match gate {
+        GateState::Passed => json!({"wave": wave, "state": "passed"}),
+        GateState::Watched { name, since_ms } => json!({"wave": wave, "state": "watched", "name": name, "since_ms": since_ms}),
+        GateState::Failed { name, message, hint, critical } => {
+            json!({"wave": wave, "state": "failed", "name": name, "message": message, "hint": hint, "critical": critical})
+        }
+    }
 }
 
 /// What a row of the table tells of: actions of the site one by one, and nodes.

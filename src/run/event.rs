@@ -173,6 +173,37 @@ pub enum EventKind {
         /// Nodes that failed.
         failed_nodes: u32,
     },
+    /// Every branch of a wave has ended, and well enough: its nodes are watched before those behind it begin.
+    GateReached {
+        /// Place of the wave in the plan.
+        wave: u32,
+        /// Its name.
+        name: String,
+    },
+    /// A wave is through: those that wait for it begin.
+    GatePassed {
+        /// Place of the wave in the plan.
+        wave: u32,
+        /// Its name.
+        name: String,
+        /// What nobody could look at (`boot actions of n1`); empty where all was seen to be well.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        not_verified: Vec<String>,
+    },
+    /// A wave is not through: what waits for it does not begin in this process; those that run go on.
+    GateFailed {
+        /// Place of the wave in the plan.
+        wave: u32,
+        /// Its name.
+        name: String,
+        /// Why.
+        message: String,
+        /// What to do.
+        hint: String,
+        /// Whether that makes the run a failure, however much else is done.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        critical: bool,
+    },
     /// Something to tell. Changes no state.
     Message {
         /// How serious.
@@ -247,6 +278,9 @@ impl EventKind {
             Self::AttemptOutcome { .. } => "attempt_outcome",
             Self::RetryScheduled { .. } => "retry_scheduled",
             Self::BranchesStopped { .. } => "branches_stopped",
+            Self::GateReached { .. } => "gate_reached",
+            Self::GatePassed { .. } => "gate_passed",
+            Self::GateFailed { .. } => "gate_failed",
             Self::Message { .. } => "message",
             Self::RunStopping { .. } => "run_stopping",
             Self::RunPaused { .. } => "run_paused",

@@ -6,20 +6,27 @@
 
 mod dag;
 mod event;
+mod limited;
+mod pools;
 mod rehearsal;
 mod resolve;
 mod retry;
+mod rollout;
 mod scheduler;
 mod state;
 
 pub use dag::{Dag, DagError};
 pub use event::{AttemptOutcome, EVENT_VERSION, Event, EventKind, RunOutcome, Severity, event_schema};
-pub use rehearsal::{Rehearsal, Span, Use, guessed_ms, rehearse};
+pub use rehearsal::{GateSpan, LimitUse, Rehearsal, Span, Use, guessed_ms, measured_ms, rehearse};
 pub use resolve::{ResolveError, has_late, resolve};
 pub use retry::{FailedAttempt, GivenUp, RetryPolicy};
-pub use scheduler::{Grant, Scheduler, Usage};
-pub use state::{Counts, NodeOutcome, RunState, Status, TaskRecord};
+pub use scheduler::{Gate, Grant, Scheduler, Usage};
+pub use state::{Counts, GateState, NodeOutcome, RunState, Status, TaskRecord};
 
+#[cfg(test)]
+mod makespan_tests;
+#[cfg(test)]
+mod model_tests;
 #[cfg(test)]
 mod scheduler_tests;
 #[cfg(test)]

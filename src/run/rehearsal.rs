@@ -4,12 +4,13 @@
 //! the limit on calls in flight is never reached here.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use crate::action::ActionKind;
+use crate::action::{Action, ActionKind};
 use crate::plan::Plan;
 
-use super::{DagError, Grant, RunState, Scheduler};
+use super::limited::CALLS;
+use super::{DagError, Gate, Grant, RunState, Scheduler};
 
 /// When an action would run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,34 @@ impl Use {
     }
 }
 
+/// A limit, and how much of it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitUse {
+    /// What is limited: `nodes in flight`, `power-ups`, `deployments of network pxe`.
+    pub what: String,
+    /// At most so many at once.
+    pub limit: u32,
+    /// `rack` where the limit is for each rack, else empty.
+    pub per: &'static str,
+    /// Use of it, of all racks; full while one rack can have no more.
+    pub used: Use,
+}
+
+/// When a wave is through, or why it is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GateSpan {
+    /// Place of the wave in the plan.
+    pub wave: u32,
+    /// When the first of its branches starts, in milliseconds from the start of the run; `None` if none does.
+    pub start_ms: Option<u64>,
+    /// When the last of its branches has ended.
+    pub ended_ms: u64,
+    /// When what waits for it may begin; `None` if it never may.
+    pub passed_ms: Option<u64>,
+    /// Why it is not through; empty if it is.
+    pub why: String,
+}
+
 /// What a rehearsal shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rehearsal {
@@ -52,18 +81,30 @@ pub struct Rehearsal {
     pub critical_ms: u64,
     /// The actions of one such chain.
     pub critical: Vec<u32>,
-    /// Nodes in flight.
-    pub nodes: Use,
-    /// Power-ups of all racks; full while a rack can have no more.
-    pub power_ups: Use,
-    /// Nodes that are unavailable, of all racks; full while a rack can have no more.
-    pub unavailable: Use,
+    /// The limits, in the order in which plans name them. Calls take no time here, so limits on them are left out.
+    pub limits: Vec<LimitUse>,
+    /// Waves whose branches have ended, in that order.
+    pub gates: Vec<GateSpan>,
     /// Actions that were told to fail, and did.
     pub failed: Vec<u32>,
     /// Actions that wait for one that failed.
     pub blocked: Vec<u32>,
-    /// Actions that were not started, since too many nodes had failed.
+    /// Actions that were not started: too many nodes had failed, a wave before theirs was not through, or a limit is 0.
     pub not_started: Vec<u32>,
+}
+
+impl Rehearsal {
+    /// The use of a limit by its name; nothing where the plan has no such limit.
+    pub fn used(&self, what: &str) -> Use {
+        self.limits.iter().find(|l| l.what == what).map(|l| l.used).unwrap_or_default()
+    }
+}
+
+/// What comes next in virtual time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Next {
+    Ends(u32),
+    Passes(u32),
 }
 
 /// Carries the plan out in virtual time. `lengths_ms` are durations of the actions in plan order; those in `fail` fail when their time is over.
@@ -76,37 +117,61 @@ pub fn rehearse(plan: &Plan, lengths_ms: &[u64], fail: &BTreeSet<u32>) -> Result
     let mut scheduler = Scheduler::new(plan, &state, lengths_ms);
     let mut out = Rehearsal::default();
     (out.critical_ms, out.critical) = critical(&dag, lengths_ms);
-    let mut ends: BinaryHeap<Reverse<(u64, u32)>> = BinaryHeap::new();
+    let limit = |u: super::Usage<'_>| LimitUse { what: u.what.to_owned(), limit: u.limit, per: u.per, used: Use::default() };
+    out.limits = scheduler.usage().map(limit).collect();
+    let mut ahead: BinaryHeap<Reverse<(u64, Next)>> = BinaryHeap::new();
     let mut now = 0;
     let mut reached = vec![false; plan.actions.len()];
     loop {
+        while let Some(gate) = scheduler.next_gate() {
+            let mut span = GateSpan { wave: 0, start_ms: None, ended_ms: now, passed_ms: None, why: String::new() };
+            match gate {
+                Gate::Pass(wave) => {
+                    (span.wave, span.passed_ms) = (wave, Some(now));
+                    scheduler.pass(wave);
+                }
+                Gate::Watch(wave) => {
+                    let at = now + u64::from(plan.rollout.healthy_for_s) * 1000;
+                    (span.wave, span.passed_ms) = (wave, Some(at));
+                    ahead.push(Reverse((at, Next::Passes(wave))));
+                }
+                Gate::Fail(wave, why) => {
+                    (span.wave, span.why) = (wave, why);
+                    scheduler.fail(wave);
+                }
+            }
+            out.gates.push(span);
+        }
         while let Some(grant) = scheduler.start_next() {
             let (Grant::Start(i) | Grant::Continue(i)) = grant;
             scheduler.park(i);
             let end = now + lengths_ms.get(i as usize).copied().unwrap_or(0);
             reached[i as usize] = true;
             out.spans.push(Span { action: i, start_ms: now, end_ms: end });
-            ends.push(Reverse((end, i)));
+            ahead.push(Reverse((end, Next::Ends(i))));
         }
-        let Some(&Reverse((next, _))) = ends.peek() else { break };
-        let usage = scheduler.usage();
-        out.nodes.add(usage.nodes, usage.nodes >= plan.limits.nodes_in_flight.max(1), next - now);
-        out.power_ups.add(usage.power_ups, usage.power_up_limit_reached, next - now);
-        out.unavailable.add(usage.unavailable, usage.unavailable_limit_reached, next - now);
+        let Some(&Reverse((next, _))) = ahead.peek() else { break };
+        for (usage, limit) in scheduler.usage().zip(&mut out.limits) {
+            limit.used.add(usage.used, usage.full, next - now);
+        }
         now = next;
-        while let Some(&Reverse((at, i))) = ends.peek()
+        while let Some(&Reverse((at, what))) = ahead.peek()
             && at == now
         {
-            ends.pop();
-            if fail.contains(&i) {
-                scheduler.failed(i);
-                out.failed.push(i);
-            } else {
-                scheduler.done(i);
+            ahead.pop();
+            match what {
+                Next::Passes(wave) => scheduler.pass(wave),
+                Next::Ends(i) if fail.contains(&i) => {
+                    scheduler.failed(i);
+                    out.failed.push(i);
+                }
+                Next::Ends(i) => scheduler.done(i),
             }
         }
     }
     out.makespan_ms = now;
+    out.limits.retain(|l| l.per != CALLS);
+    out.starts_of_waves(plan);
     let mut stopped: BTreeSet<u32> = out.failed.iter().copied().collect();
     for &i in dag.order() {
         if dag.predecessors(i).any(|before| stopped.contains(&before)) {
@@ -117,6 +182,21 @@ pub fn rehearse(plan: &Plan, lengths_ms: &[u64], fail: &BTreeSet<u32>) -> Result
     out.blocked.sort_unstable();
     out.not_started = (0..plan.actions.len() as u32).filter(|i| !reached[*i as usize] && !stopped.contains(i)).collect();
     Ok(out)
+}
+
+impl Rehearsal {
+    fn starts_of_waves(&mut self, plan: &Plan) {
+        let mut first: BTreeMap<&str, u64> = BTreeMap::new();
+        for span in &self.spans {
+            if let Some(node) = plan.actions[span.action as usize].node.as_deref() {
+                first.entry(node).and_modify(|at| *at = (*at).min(span.start_ms)).or_insert(span.start_ms);
+            }
+        }
+        for gate in &mut self.gates {
+            let nodes = plan.rollout.waves.get(gate.wave as usize).map(|w| w.nodes.as_slice()).unwrap_or_default();
+            gate.start_ms = nodes.iter().filter_map(|n| first.get(n.as_str())).min().copied();
+        }
+    }
 }
 
 /// Length and members of a longest chain.
@@ -132,6 +212,13 @@ fn critical(dag: &super::Dag, lengths_ms: &[u64]) -> (u64, Vec<u32>) {
     (chain.first().map_or(0, |first| remaining[*first as usize]), chain)
 }
 
+/// Milliseconds that an action of a plan took on machines of the same hardware profile, else on all; `mean` knows what was measured under a name.
+pub fn measured_ms(plan: &Plan, action: &Action, mean: impl Fn(&str) -> Option<u64>) -> Option<u64> {
+    let hardware = action.node.as_ref().and_then(|n| plan.nodes.get(n)?.hardware.as_deref());
+    let like = hardware.and_then(|hardware| mean(&action.kind.duration_key(Some(hardware))));
+    like.or_else(|| mean(action.kind.name()))
+}
+
 /// How long an action of a kind is taken to last where nothing was measured: a third of its time limit; a few seconds for those that only read.
 pub fn guessed_ms(kind: ActionKind) -> u64 {
     match kind {
@@ -141,95 +228,5 @@ pub fn guessed_ms(kind: ActionKind) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use proptest::prelude::*;
-
-    use super::{Rehearsal, rehearse};
-    use crate::action::{Action, ActionKind, Effect};
-    use crate::plan::Plan;
-    use crate::plan::testing::{action, plan};
-
-    fn branch(node: &str, kinds: &[ActionKind], effect: Effect) -> Vec<Action> {
-        let mut out: Vec<Action> = Vec::new();
-        for (n, kind) in kinds.iter().enumerate() {
-            let before = out.last().map(|a| a.id.clone());
-            let mut one = action(&format!("{node}:{n}"), *kind, Some(node), &before.iter().map(String::as_str).collect::<Vec<_>>());
-            one.effect = effect;
-            out.push(one);
-        }
-        out
-    }
-
-    fn fleet(racks: usize, nodes: usize) -> Plan {
-        let kinds = [ActionKind::ApplyNodeStorage, ActionKind::DeployNode, ActionKind::SetNodeBoot];
-        let names = (0..racks).flat_map(|r| (0..nodes).map(move |n| format!("r{r}-n{n}")));
-        plan(names.flat_map(|name| branch(&name, &kinds, Effect::Redeploy)).collect())
-    }
-
-    fn lengths(plan: &Plan) -> Vec<u64> {
-        plan.actions.iter().map(|a| if a.kind == ActionKind::DeployNode { 100 } else { 10 }).collect()
-    }
-
-    fn run(plan: &Plan, fail: &[u32]) -> Rehearsal {
-        rehearse(plan, &lengths(plan), &fail.iter().copied().collect()).unwrap()
-    }
-
-    #[test]
-    fn without_limits_it_takes_as_long_as_the_longest_branch() {
-        let shown = run(&fleet(3, 4), &[]);
-        assert_eq!((shown.makespan_ms, shown.critical_ms, shown.critical.len()), (120, 120, 3));
-        assert_eq!((shown.spans.len(), shown.nodes.peak, shown.unavailable.peak), (36, 12, 12));
-        assert_eq!(shown.nodes.full_ms, 0);
-    }
-
-    #[test]
-    fn a_limit_per_rack_costs_what_it_costs() {
-        let mut plan = fleet(3, 4);
-        plan.limits.unavailable_per_rack = 1;
-        let shown = run(&plan, &[]);
-        assert_eq!(shown.makespan_ms, 480);
-        assert_eq!((shown.unavailable.peak, shown.unavailable.full_ms), (3, 480));
-        plan.limits.nodes_in_flight = 2;
-        let shown = run(&plan, &[]);
-        assert_eq!((shown.makespan_ms, shown.nodes.peak), (720, 2));
-    }
-
-    #[test]
-    fn a_failure_stops_its_branch_and_too_many_stop_the_rest() {
-        let plan = fleet(1, 4);
-        let shown = run(&plan, &[1]);
-        assert_eq!((shown.failed.as_slice(), shown.blocked.as_slice(), shown.not_started.len()), ([1].as_slice(), [2].as_slice(), 0));
-        let mut plan = fleet(1, 4);
-        plan.limits.unavailable_per_rack = 1;
-        plan.limits.max_failures = 1;
-        let shown = run(&plan, &[1]);
-        assert_eq!(shown.not_started.len(), 9, "{shown:?}");
-    }
-
-    proptest! {
-        #[test]
-        fn actions_keep_their_order_and_the_makespan_its_bound(
-            racks in 1usize..4, nodes in 1usize..6, in_flight in 1u32..8, unavailable in 1u32..4, power in 1u32..4, fail in prop::collection::btree_set(0u32..60, 0..4),
-        ) {
-            let mut plan = fleet(racks, nodes);
-            (plan.limits.nodes_in_flight, plan.limits.unavailable_per_rack, plan.limits.power_ups_per_rack) = (in_flight, unavailable, power);
-            let all: BTreeSet<u32> = fail.into_iter().filter(|i| (*i as usize) < plan.actions.len()).collect();
-            let shown = rehearse(&plan, &lengths(&plan), &all).unwrap();
-            prop_assert!(shown.nodes.peak <= in_flight && shown.power_ups.peak <= power * racks as u32);
-            prop_assert_eq!(shown.spans.len() + shown.blocked.len() + shown.not_started.len(), plan.actions.len());
-            let end = |i: u32| shown.spans.iter().find(|s| s.action == i).map(|s| s.end_ms);
-            for span in &shown.spans {
-                for before in &plan.actions[span.action as usize].after {
-                    let before = plan.actions.iter().position(|a| a.id == *before).unwrap() as u32;
-                    prop_assert!(end(before).is_some_and(|at| at <= span.start_ms));
-                }
-            }
-            if all.is_empty() {
-                let work: u64 = lengths(&plan).iter().sum();
-                prop_assert!(shown.makespan_ms >= shown.critical_ms && shown.makespan_ms <= work);
-            }
-        }
-    }
-}
+#[path = "rehearsal_tests.rs"]
+mod tests;

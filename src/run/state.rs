@@ -106,6 +106,31 @@ pub struct TaskRecord {
     pub ended_ms: Option<u64>,
 }
 
+/// Where the gate of a wave stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GateState {
+    /// Its nodes are watched.
+    Watched {
+        /// Name of the wave.
+        name: String,
+        /// Since when, milliseconds since 1970.
+        since_ms: u64,
+    },
+    /// It is through.
+    Passed,
+    /// It is not.
+    Failed {
+        /// Name of the wave.
+        name: String,
+        /// Why.
+        message: String,
+        /// What to do.
+        hint: String,
+        /// Whether that makes the run a failure.
+        critical: bool,
+    },
+}
+
 /// How many actions are where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -143,6 +168,7 @@ pub struct RunState {
     interrupted: bool,
     paused: Option<String>,
     stopped: bool,
+    gates: BTreeMap<u32, GateState>,
     finished: Option<RunOutcome>,
 }
 
@@ -179,6 +205,7 @@ impl RunState {
             interrupted: false,
             paused: None,
             stopped: false,
+            gates: BTreeMap::new(),
             finished: None,
         }
     }
@@ -203,6 +230,8 @@ impl RunState {
             EventKind::RunStarted { .. } => self.started_ms = Some(event.at_ms),
             EventKind::RunResumed { .. } => {
                 (self.interrupted, self.stopped, self.finished) = (false, false, None);
+                // Whoever resumes asks for another try at these, too.
+                self.gates.retain(|_, gate| !matches!(gate, GateState::Failed { .. }));
                 for task in &mut self.tasks {
                     if task.status.is_failed() {
                         // Whoever resumes asks for another try, with all its time.
@@ -221,6 +250,16 @@ impl RunState {
             EventKind::RunInterrupted { .. } | EventKind::RunAbandoned { .. } => self.interrupted = true,
             EventKind::RunPaused { by } => self.paused = Some(by.clone()),
             EventKind::RunContinued { .. } => self.paused = None,
+            EventKind::GateReached { wave, name } => {
+                self.gates.insert(*wave, GateState::Watched { name: name.clone(), since_ms: event.at_ms });
+            }
+            EventKind::GatePassed { wave, .. } => {
+                self.gates.insert(*wave, GateState::Passed);
+            }
+            EventKind::GateFailed { wave, name, message, hint, critical } => {
+                let (name, message, hint) = (name.clone(), message.clone(), hint.clone());
+                self.gates.insert(*wave, GateState::Failed { name, message, hint, critical: *critical });
+            }
             EventKind::RunFinished { outcome } => self.finished = Some(*outcome),
             EventKind::Message { .. } | EventKind::RunStopping { .. } => {}
             EventKind::AttemptResolved { action, params } => {
@@ -326,6 +365,11 @@ impl RunState {
         self.stopped
     }
 
+    /// Gates of waves that were reached, by the wave's place in the plan.
+    pub fn gates(&self) -> impl Iterator<Item = (u32, &GateState)> {
+        self.gates.iter().map(|(wave, gate)| (*wave, gate))
+    }
+
     /// The outcome that was written, if the last process came to its end.
     pub fn finished(&self) -> Option<RunOutcome> {
         self.finished
@@ -415,9 +459,13 @@ impl RunState {
         if counts.failed + counts.blocked + counts.waiting + counts.active == 0 {
             return RunOutcome::Success;
         }
-        let failed = counts.failed > 0;
-        if counts.active > 0 || self.interrupted || !failed || (counts.waiting > 0 && !self.stopped) {
+        let closed = self.gates.values().any(|gate| matches!(gate, GateState::Failed { .. }));
+        let failed = counts.failed > 0 || closed;
+        if counts.active > 0 || self.interrupted || !failed || (counts.waiting > 0 && !self.stopped && !closed) {
             return RunOutcome::Incomplete;
+        }
+        if self.gates.values().any(|gate| matches!(gate, GateState::Failed { critical: true, .. })) {
+            return RunOutcome::Failure;
         }
         let nodes = self.node_outcomes();
         let some_done = if nodes.is_empty() { counts.done > 0 } else { nodes.values().any(|n| n.outcome == RunOutcome::Success) };

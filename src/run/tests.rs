@@ -103,6 +103,35 @@ fn what_was_not_reached_is_incomplete_unless_branches_were_stopped() {
 }
 
 #[test]
+fn a_gate_is_a_fold_of_its_events() {
+    let actions = actions();
+    let failed_gate = |seq, critical| {
+        let (name, message, hint) = ("canaries".to_owned(), "off".to_owned(), "look".to_owned());
+        event(seq, EventKind::GateFailed { wave: 0, name, message, hint, critical })
+    };
+    let mut events = vec![
+        outcome(1, "net", 1, AttemptOutcome::Done),
+        outcome(2, "a1", 1, AttemptOutcome::Done),
+        outcome(3, "a2", 1, AttemptOutcome::Done),
+        event(4, EventKind::GateReached { wave: 0, name: "canaries".to_owned() }),
+    ];
+    let gates = |events: &[Event]| RunState::fold(&actions, events).unwrap().gates().map(|(w, g)| (w, g.clone())).collect::<Vec<_>>();
+    assert_eq!(gates(&events), [(0, GateState::Watched { name: "canaries".to_owned(), since_ms: 1004 })]);
+    events.push(failed_gate(5, false));
+    let state = RunState::fold(&actions, &events).unwrap();
+    assert_eq!(state.outcome(), RunOutcome::PartialSuccess, "what was not begun for a gate is no interruption");
+    let mut critical = events.clone();
+    critical[4] = failed_gate(5, true);
+    assert_eq!(RunState::fold(&actions, &critical).unwrap().outcome(), RunOutcome::Failure);
+    // Whoever resumes stands before the gate again; one that was passed stays so.
+    events.push(event(6, EventKind::RunResumed { done: 3 }));
+    assert_eq!(gates(&events), []);
+    events.push(event(7, EventKind::GatePassed { wave: 0, name: "canaries".to_owned(), not_verified: Vec::new() }));
+    events.push(event(8, EventKind::RunResumed { done: 3 }));
+    assert_eq!(gates(&events), [(0, GateState::Passed)]);
+}
+
+#[test]
 fn a_resume_keeps_what_is_done_and_tries_the_rest_again() {
     let actions = actions();
     let events = vec![

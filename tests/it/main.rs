@@ -73,6 +73,7 @@ mod replace;
 mod resuming;
 mod review;
 mod review_page;
+mod rollout;
 mod rule_cases;
 mod rule_costs;
 mod rules;

@@ -32,6 +32,7 @@ fn preview(base: (&Site, &SourceMap), head: (&Site, &SourceMap), policy: &Policy
         design_digest: &plan::design_digest(head.0),
         oob_driver: None,
         limits: &limits(),
+        rollout: &drydock::plan::Rules::default(),
         failures: &drydock::plan::FailureRules::default(),
         timeouts_s: &BTreeMap::new(),
         warnings: &[],

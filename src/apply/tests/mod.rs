@@ -3,6 +3,7 @@
 mod checks;
 mod control;
 mod failures;
+mod gates;
 mod recovery;
 mod running;
 

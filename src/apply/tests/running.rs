@@ -47,7 +47,8 @@ async fn every_action_happens_once_in_order() {
 #[tokio::test]
 async fn state_remembers_what_was_applied() {
     let world = World::new();
-    let plan = site_plan(1);
+    let mut plan = site_plan(1);
+    plan.nodes.get_mut("r0-n0").unwrap().hardware = Some("r640".to_owned());
     world.apply(&plan).await.unwrap();
     let memory = world.store().memory().unwrap();
     assert_eq!(memory.generations["site.net"], 1);
@@ -56,7 +57,8 @@ async fn state_remembers_what_was_applied() {
     assert_eq!(memory.bindings["r0-n0"].machine.as_deref(), Some("m-r0-n0"));
     let data = world.store().build_data("r0-n0").unwrap();
     assert_eq!((data[0].name.as_str(), data[0].text.as_str()), ("lshw", "<list>m-r0-n0</list>"));
-    assert_eq!(world.store().durations().unwrap()["deploy_node"].count, 1);
+    let durations = world.store().durations().unwrap();
+    assert_eq!((durations["deploy_node"].count, durations["deploy_node/r640"].count), (1, 1));
 }
 
 #[tokio::test]

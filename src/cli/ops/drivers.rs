@@ -39,7 +39,7 @@ impl std::fmt::Debug for Drivers {
 impl Drivers {
     /// Makes the drivers and resolves their secrets; starts the simulated site if the settings have one.
     pub async fn connect(design: &Design, printer: &Printer) -> anyhow::Result<Self> {
-        Self::make(design, &BTreeMap::new(), printer).await
+        Self::make(design, &BTreeMap::new(), &BTreeMap::new(), printer).await
     }
 
     /// The drivers that carry out a plan. BMCs are those that the plan was made with, whatever addresses the design gives by now; only what is secret, and
@@ -63,23 +63,30 @@ impl Drivers {
                 ));
             }
         }
-        Self::make(design, &plan.bindings, printer).await
+        Self::make(design, &plan.bindings, &plan.limits.requests, printer).await
     }
 
-    async fn make(design: &Design, pinned: &BTreeMap<String, Binding>, printer: &Printer) -> anyhow::Result<Self> {
+    /// `requests` are limits that a plan was made with: settings may have become lower since, and not higher.
+    async fn make(
+        design: &Design,
+        pinned: &BTreeMap<String, Binding>,
+        requests: &BTreeMap<String, u32>,
+        printer: &Printer,
+    ) -> anyhow::Result<Self> {
         let simulated = simulated::start(design, printer).await?;
         let mut options = maas_options(design, simulated.as_ref()).await?;
         let settings = &design.settings.drivers.maas;
         if let Some(most) = settings.max_requests {
             options.max_requests = usize::from(most.get());
         }
+        options.max_requests = at_most(options.max_requests, requests.get("maas"));
         let groups = design.site.nodes.values().flat_map(|n| n.storage.volume_groups.values());
         options.group_uuids = groups.into_iter().any(|g| g.vg_uuid.is_some());
         if settings.manage_power {
             options.bmc_credentials = oob::all_credentials(design, simulated.is_some()).await?;
         }
         let maas = MaasDriver::new(options)?;
-        let oob = oob::connect(design, pinned, simulated.as_ref()).await?;
+        let oob = oob::connect(design, pinned, requests, simulated.as_ref()).await?;
         Ok(Self { maas: Arc::new(maas), oob, simulated })
     }
 
@@ -132,6 +139,11 @@ impl Drivers {
             None => Ok(()),
         }
     }
+}
+
+/// A number of the settings, or that of a plan if it is lower.
+pub(super) fn at_most(set: usize, planned: Option<&u32>) -> usize {
+    planned.map_or(set, |planned| set.min(*planned as usize))
 }
 
 /// Copies what the settings say about a connection.

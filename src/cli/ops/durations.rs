@@ -1,6 +1,6 @@
 //! How long actions take: as the user says, as former runs showed, or a guess.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::state;
 use crate::action::ActionKind;
@@ -53,10 +53,21 @@ fn known(plan: &Plan, given: &[(ActionKind, u64)], measured: &BTreeMap<String, K
         };
         out.of.insert(kind, length);
     }
+    let mut profiles: BTreeMap<ActionKind, BTreeSet<&str>> = BTreeMap::new();
+    for action in plan.actions.iter().filter(|a| out.measured.contains(&a.kind)) {
+        if let Some(hardware) = action.node.as_ref().and_then(|n| plan.nodes.get(n)?.hardware.as_deref()) {
+            profiles.entry(action.kind).or_default().insert(hardware);
+        }
+    }
+    for (kind, hardware) in profiles.into_iter().flat_map(|(kind, all)| all.into_iter().map(move |h| (kind, h))) {
+        if let Some(length) = measured.get(&kind.duration_key(Some(hardware))).and_then(|d| d.mean_ms()) {
+            out.on_hardware.insert((kind, hardware.to_owned()), length);
+        }
+    }
     out
 }
 
 /// Milliseconds of each action, in plan order.
 pub fn lengths(plan: &Plan, known: &Durations) -> Vec<u64> {
-    plan.actions.iter().map(|a| known.of.get(&a.kind).copied().unwrap_or_else(|| guessed_ms(a.kind))).collect()
+    plan.actions.iter().map(|a| known.of_action(plan, a).unwrap_or_else(|| guessed_ms(a.kind))).collect()
 }

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 
 use super::confirmations::InState;
 use super::design::Design;
+use super::drivers::at_most;
 use super::simulated::Simulated;
 use crate::build::Binding;
 use crate::config::{BootModeSetting, Credentials, IpmiPrivilege, OobOverride, Settings};
@@ -43,8 +44,13 @@ impl Oob {
 
 /// Makes the drivers of all nodes and resolves their secrets.
 ///
-/// `pinned` are the machines of a plan that is carried out: BMCs are those that it was made with, whatever the design says by now.
-pub(super) async fn connect(design: &Design, pinned: &BTreeMap<String, Binding>, simulated: Option<&Simulated>) -> anyhow::Result<Oob> {
+/// `pinned` are the machines of a plan that is carried out: BMCs are those that it was made with, whatever the design says by now. `requests` are its limits.
+pub(super) async fn connect(
+    design: &Design,
+    pinned: &BTreeMap<String, Binding>,
+    requests: &BTreeMap<String, u32>,
+    simulated: Option<&Simulated>,
+) -> anyhow::Result<Oob> {
     let settings = &design.settings;
     let (mut redfish, mut ipmi, mut libvirt, mut manual) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut oob = Oob::default();
@@ -76,9 +82,13 @@ pub(super) async fn connect(design: &Design, pinned: &BTreeMap<String, Binding>,
             Err(why) => drop(oob.without.insert(name, why)),
         }
     }
-    oob.add(RedfishDriver::new(redfish, redfish_options(design, simulated).await?)?);
+    let mut options = redfish_options(design, simulated).await?;
+    options.parallel = at_most(options.parallel, requests.get("redfish"));
+    oob.add(RedfishDriver::new(redfish, options)?);
     if !ipmi.is_empty() {
-        oob.add(IpmiDriver::new(ipmi, &ipmi_options(settings))?);
+        let mut options = ipmi_options(settings);
+        options.parallel = at_most(options.parallel, requests.get("ipmi"));
+        oob.add(IpmiDriver::new(ipmi, &options)?);
     }
     if !libvirt.is_empty() {
         oob.add(LibvirtDriver::new(libvirt, &libvirt_options(settings))?);

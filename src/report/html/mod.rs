@@ -16,10 +16,10 @@ use super::plan_text::{count, impact_pieces, open};
 use super::time::{about, instant, took};
 use super::values::{self, Mark, inline};
 use super::view::{self, Verdict};
-use super::{clean, svg};
+use super::{clean, rollout, svg};
 use crate::action::Effect;
 use crate::diff::{AttributeChange, Change};
-use crate::plan::Plan;
+use crate::plan::{Plan, Wave};
 use crate::run::{Rehearsal, RunState, Status};
 
 const STYLE: &str = include_str!("page.css");
@@ -145,17 +145,7 @@ fn head(plan: &Plan, times: Times<'_>, timing: &Timing) -> String {
             Times::Happened(..) => String::new(),
         };
         facts.push(("actions", format!("{}, longest path {}{time}", plan.actions.len(), view::longest_path(&plan.actions))));
-        let l = &plan.limits;
-        facts.push((
-            "limits",
-            format!(
-                "{} in flight, {} and {} unavailable per rack, stops after {}",
-                count(l.nodes_in_flight as usize, "node"),
-                count(l.power_ups_per_rack as usize, "power-up"),
-                l.unavailable_per_rack,
-                count(l.max_failures as usize, "failed node")
-            ),
-        ));
+        facts.push(("limits", rollout::limits(plan).join(", ")));
     }
     if let Some(words) = view::on_failure(plan).filter(|_| !plan.actions.is_empty()) {
         facts.push(("on failure", words.to_owned()));
@@ -186,7 +176,14 @@ fn lists(plan: &Plan) -> String {
     let blocked = plan.blocked.iter().map(|b| format!("{}: {}; {}", b.resource, b.reason, b.hint)).collect::<Vec<_>>();
     let orphans = plan.orphans.iter().map(|o| format!("{}: {}", o.resource, o.detail)).collect();
     let not_managed = plan.not_managed.iter().map(|n| format!("{}: {}", n.what, n.resources.join(", "))).collect();
-    let sections: [(&str, Vec<String>); 4] = [
+    let line = |w: &Wave| {
+        let gate = rollout::gate(w);
+        let gate = if gate.is_empty() { gate } else { format!("; through if {gate}") };
+        format!("{} ({}): {}{gate}", w.name, rollout::after(plan, w), rollout::nodes(w).join(", "))
+    };
+    let sections: [(&str, Vec<String>); 6] = [
+        ("Waves", plan.rollout.waves.iter().map(line).collect()),
+        ("Rollout rules that do not work out", plan.rollout.warnings.clone()),
         ("Blocked", blocked),
         ("No longer in the design, and left as it is", orphans),
         ("In the design, and compared by no driver", not_managed),

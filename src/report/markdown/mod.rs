@@ -21,11 +21,12 @@ pub use links::{BaseLinks, Links};
 use self::details::Detail;
 use self::escape::{cell, code, html, sentence};
 use super::plan_text::{count, for_all, impact_pieces, open};
+use super::rollout;
 use super::time::about;
 use super::view::{self, Group, Verdict};
 use crate::action::Effect;
 use crate::diff::Change;
-use crate::plan::Plan;
+use crate::plan::{Plan, Wave};
 
 /// Bytes that a comment has at most. GitHub takes 65 536 characters.
 pub const LIMIT: usize = 65_000;
@@ -188,6 +189,10 @@ fn open_lists(plan: &Plan, room: usize) -> String {
         .map(|item| format!("* {}: {}", sentence(&item.what), few(item.resources.iter().map(String::as_str).collect())))
         .collect();
     sections.push((format!("In the design, and compared by no driver: {}", count(plan.not_managed.len(), "thing")), lines));
+    let lines = plan.rollout.warnings.iter().map(|w| format!("* {}", sentence(w))).collect();
+    sections.push((format!("Rollout rules that do not work out: {}", plan.rollout.warnings.len()), lines));
+    let lines = plan.rollout.waves.iter().map(|w| wave(plan, w)).collect();
+    sections.push((format!("Waves: {}", plan.rollout.waves.len()), lines));
     let lines = plan.warnings.iter().map(|w| format!("* {}", code(w))).collect();
     sections.push((format!("Warnings about the design: {}", plan.warnings.len()), lines));
     sections.retain(|(_, lines)| !lines.is_empty());
@@ -213,6 +218,15 @@ fn open_lists(plan: &Plan, room: usize) -> String {
         out.push_str("\n</details>\n\n");
     }
     out
+}
+
+/// Who begins when.
+fn wave(plan: &Plan, wave: &Wave) -> String {
+    let gate = rollout::gate(wave);
+    let gate = if gate.is_empty() { gate } else { format!("; through if {gate}") };
+    let nodes: Vec<&str> = wave.nodes.iter().map(String::as_str).collect();
+    let nodes = if nodes.is_empty() { "no node of this plan".to_owned() } else { few(nodes) };
+    format!("* {} {}: {nodes}{gate}", code(&wave.name), sentence(&rollout::after(plan, wave)))
 }
 
 /// Some of many addresses.

@@ -89,6 +89,22 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
             let text = format!("{} failed: no new branch is started, those that run go on", count(*failed_nodes as usize, "node"));
             Said::of_run(Look::Red, text)
         }
+        EventKind::GateReached { name, .. } => Said::new(
+            Weight::Notable,
+            "",
+            Look::Plain,
+            format!("{name}: all branches have ended; its nodes are watched before others begin"),
+        ),
+        EventKind::GatePassed { name, not_verified, .. } => {
+            let rest = if not_verified.is_empty() { String::new() } else { format!("; not verified: {}", not_verified.join(", ")) };
+            Said::new(Weight::Notable, "", Look::Green, format!("{name}: through{rest}"))
+        }
+        EventKind::GateFailed { name, message, hint, .. } => {
+            let mut said = Said::new(Weight::Notable, "", Look::Red, format!("{name}: NOT through, so what waits for it does not begin"));
+            said.below = excerpt(message).into_iter().map(|line| (Look::Plain, line)).collect();
+            said.below.push((Look::Cyan, format!("hint: {hint}")));
+            said
+        }
         EventKind::Message { severity, text, .. } => {
             let (weight, look, word) = match severity {
                 Severity::Info => (Weight::Step, Look::Plain, ""),

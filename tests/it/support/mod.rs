@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use drydock::diff::{Goal, Memory, Policy};
 use drydock::model::{Site, resolve};
-use drydock::plan::{Inputs, Limits, Plan, PlanError, assemble, design_digest};
+use drydock::plan::{Inputs, Limits, Plan, PlanError, Rules, assemble, design_digest};
 use drydock::yaml::SourceMap;
 use drydock::{check, document, source};
 
@@ -63,7 +63,7 @@ pub(crate) fn policy(goal: Goal) -> Policy {
 }
 
 pub(crate) fn limits() -> Limits {
-    Limits { nodes_in_flight: 10, parallelism: 32, power_ups_per_rack: 2, unavailable_per_rack: 1, max_failures: 3 }
+    Limits::default()
 }
 
 pub(crate) fn plan(design: &Design, build: &drydock::build::Build, memory: &Memory, policy: &Policy) -> Result<Plan, PlanError> {
@@ -76,6 +76,7 @@ pub(crate) fn plan(design: &Design, build: &drydock::build::Build, memory: &Memo
         policy,
         limits: &limits(),
         failures: &drydock::plan::FailureRules::default(),
+        rollout: &Rules::default(),
         timeouts_s: &BTreeMap::new(),
         warnings: &[],
     })
