@@ -79,6 +79,7 @@ fn main() {
         memory: &Memory::default(),
         policy: &policy,
         limits: &limits,
+        hooks: &BTreeMap::new(),
         failures: &drydock::plan::FailureRules::default(),
         rollout: &Rules::default(),
         timeouts_s: &BTreeMap::new(),

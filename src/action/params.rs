@@ -691,3 +691,45 @@ pub struct DestroyNode {
     /// Whether disks are erased.
     pub erase: bool,
 }
+
+/// When a hook runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookPhase {
+    /// Before the first effect of class reboot or higher on a deployed node; its failure keeps the node as it is.
+    BeforeDisrupt,
+    /// After the node is deployed again; its failure fails the node.
+    AfterHealthy,
+}
+
+impl HookPhase {
+    /// The name in settings, plans and the program's environment.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BeforeDisrupt => "before_disrupt",
+            Self::AfterHealthy => "after_healthy",
+        }
+    }
+}
+
+/// `run_hook`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunHook {
+    /// Program and arguments; no shell is involved.
+    pub argv: Vec<String>,
+    /// Kind of the action that disrupts the node.
+    pub disrupts: String,
+    /// Names of variables that it gets besides drydock's own; their values are read when it runs, and are in no plan.
+    pub environment: Vec<String>,
+    /// Time limit in seconds, after which it is killed.
+    pub limit_s: u32,
+    /// Name in the settings.
+    pub name: String,
+    /// When it runs.
+    pub phase: HookPhase,
+    /// Rack of the node, if the design says.
+    pub rack: Option<String>,
+    /// Whether it may run again where it is not known whether it came to its end.
+    pub repeatable: bool,
+}

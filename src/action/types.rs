@@ -86,6 +86,8 @@ pub enum DriverRole {
     Oob,
     /// Talks to the provisioner.
     Node,
+    /// Runs programs of the site's own.
+    Hook,
 }
 
 kinds! {
@@ -131,6 +133,8 @@ kinds! {
     DestroyNode => "destroy_node", Node, 30;
     /// Delete the provisioner's record of a machine that is free.
     DeleteNode => "delete_node", Node, 5;
+    /// Run a program of the site's own before a disruption or after it.
+    RunHook => "run_hook", Hook, 10;
 }
 
 impl ActionKind {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
+use crate::driver::hook::NAME as HOOKS;
 use crate::driver::{Driver, NodeDriver, OobDriver};
 use crate::plan::Plan;
 use crate::run::{Event, RetryPolicy};
@@ -21,6 +22,8 @@ pub struct Drivers {
     pub node: BTreeMap<String, Arc<dyn NodeDriver>>,
     /// BMC drivers.
     pub oob: BTreeMap<String, Arc<dyn OobDriver>>,
+    /// What runs hooks.
+    pub hooks: Option<Arc<dyn Driver>>,
     /// Which BMC driver a node has; a node that is not named has the only one there is.
     pub oob_of: BTreeMap<String, String>,
 }
@@ -30,6 +33,9 @@ impl Drivers {
     pub fn get(&self, name: &str) -> Option<Arc<dyn Driver>> {
         if let Some(driver) = self.node.get(name) {
             return Some(Arc::clone(driver) as Arc<dyn Driver>);
+        }
+        if name == HOOKS {
+            return self.hooks.clone();
         }
         self.oob.get(name).map(|driver| Arc::clone(driver) as Arc<dyn Driver>)
     }

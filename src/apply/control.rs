@@ -16,8 +16,8 @@ pub(super) struct Control {
     pub run: String,
     /// Id of the last request that has been taken in.
     pub after: u64,
-    /// Who has it paused when this process begins.
-    pub paused: Option<String>,
+    /// What paused or continued it last, before this process begins.
+    pub last: Option<RequestRow>,
     pub every: Duration,
 }
 

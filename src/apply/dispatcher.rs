@@ -24,9 +24,11 @@ use super::executor::{Job, Report, Verdict, attempt};
 use super::gate::Watched;
 use super::outcome::{DoneAction, writes_when_done, writes_when_failed};
 use super::poll::{Pollers, Seen};
+use super::remedy::{Remedies, Remedy};
 
 mod control;
 mod gates;
+mod remedy;
 mod waiting;
 
 /// What reaches the dispatcher.
@@ -39,6 +41,10 @@ pub(super) enum Message {
     JournalFailed(StoreError),
     /// Somebody asks something from outside.
     Requested(RequestRow),
+    /// What becomes of a node may be begun.
+    RemedyDurable(String),
+    /// It was done, or could not be.
+    Remedied { remedy: Remedy, result: Result<(), DriverError> },
     /// A poll was answered.
     Polled { driver: String, seen: Vec<Seen> },
     /// The nodes of a wave were watched.
@@ -124,6 +130,7 @@ pub(super) struct Dispatcher {
     /// Waves that are watched.
     watches: JoinSet<()>,
     watching: usize,
+    remedies: Remedies,
     sender: mpsc::UnboundedSender<Message>,
     messages: mpsc::UnboundedReceiver<Message>,
     error: Option<EngineError>,
@@ -157,6 +164,7 @@ impl Dispatcher {
             executing: 0,
             watches: JoinSet::new(),
             watching: 0,
+            remedies: Remedies::default(),
             sender,
             messages,
             error: None,
@@ -270,6 +278,7 @@ impl Dispatcher {
 
     fn fail(&mut self, error: EngineError) {
         self.error.get_or_insert(error);
+        self.forget_remedies();
         self.stop();
     }
 
@@ -363,6 +372,8 @@ impl Dispatcher {
             Message::JournalFailed(error) => self.fail(error.into()),
             Message::Durable(index) => self.scheduler.wake(index),
             Message::Requested(request) => self.requested(request),
+            Message::RemedyDurable(node) => self.begin_remedy(&node),
+            Message::Remedied { remedy, result } => self.remedied(&remedy, result),
             Message::Report(Report::Intent { index, resolved, reply }) => {
                 if self.scheduler.is_stopping() {
                     let _ = reply.send(false);
@@ -476,6 +487,7 @@ impl Dispatcher {
             error.message = format!("{} (given up after {attempts} in {} s{})", error.message, (now - since) / 1000, given_up(why, failed));
         }
         let retry = retry.ok();
+        let (class, why) = (error.class, error.message.clone());
         let writes = if retry.is_none() { writes_when_failed(action, &error) } else { Vec::new() };
         let outcome = if error.class == ErrorClass::Precondition {
             AttemptOutcome::Refused { message: error.message, hint: error.hint }
@@ -490,6 +502,9 @@ impl Dispatcher {
         } else if self.scheduler.failed(index) {
             let failed_nodes = self.scheduler.failed_nodes();
             self.record(EventKind::BranchesStopped { failed_nodes }, Vec::new());
+        }
+        if retry.is_none() {
+            self.remedy(index, class, &why);
         }
     }
 }

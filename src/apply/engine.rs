@@ -10,7 +10,7 @@ use crate::action::Action;
 use crate::build::{Binding, same_uuid};
 use crate::plan::Plan;
 use crate::run::{Dag, EVENT_VERSION, Event, EventKind, RunOutcome, RunState, Severity, guessed_ms, measured_ms};
-use crate::store::{Failpoint, Holder, Journal, LockRequest, NewRun, Record, RunRow, Store, Write, new_run_id, paused_by};
+use crate::store::{Failpoint, Holder, Journal, LockRequest, NewRun, Record, RunRow, Store, Write, last_pause, new_run_id};
 
 use super::context::{Context, wall_ms};
 use super::control::{Control, last_id};
@@ -339,7 +339,7 @@ impl Engine {
             store: Arc::clone(&self.store),
             run: run.clone(),
             after: last_id(&requests),
-            paused: paused_by(&requests).map(str::to_owned),
+            last: last_pause(&requests).cloned(),
             every: self.options.control_interval,
         };
         let failpoints = self.options.failpoints;

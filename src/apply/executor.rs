@@ -129,7 +129,9 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
         Observation::InProgress { detail } => return Ok(Verdict::Wait { reason: detail, call: Box::new(call) }),
         Observation::Failed(error) => return Err(error),
         // Repeating is harmless where the machine held nothing when the plan was made.
-        Observation::Unknown(why) if action.effect > Effect::Install => return Err(inconclusive(&call, &why)),
+        Observation::Unknown(why) if action.effect > Effect::Install || action.kind == ActionKind::RunHook => {
+            return Err(inconclusive(&call, &why));
+        }
         Observation::Unknown(_) | Observation::NotStarted => {}
     }
     reads.preconditions().await?;
@@ -151,14 +153,20 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
         reads.identity().await?;
         reads.preconditions().await?;
     }
+    // A hook is done when it has begun, and one that begins anew has all its time.
+    let deadline = if action.kind == ActionKind::RunHook {
+        job.deadline.max(Instant::now() + Duration::from_secs(u64::from(action.timeout_s)))
+    } else {
+        job.deadline
+    };
     cx.failpoints.break_down(&action.id);
-    let begun = within(job.deadline, driver.begin(&call)).await;
+    let begun = within(deadline, driver.begin(&call)).await;
     cx.failpoints.pass(Failpoint::AfterBegin, Some(&action.id));
     call.begun = true;
     match begun? {
         Begun::Wait { reason } => Ok(Verdict::Wait { reason, call: Box::new(call) }),
-        Begun::Complete => match observe(driver.as_ref(), &call, job.deadline).await {
-            Ok(Observation::Done { outputs }) => done(cx, &action.driver, &call, false, outputs, job.deadline).await,
+        Begun::Complete => match observe(driver.as_ref(), &call, deadline).await {
+            Ok(Observation::Done { outputs }) => done(cx, &action.driver, &call, false, outputs, deadline).await,
             Ok(Observation::Failed(error)) => Err(error),
             Err(error) if !error.class.is_retryable() => Err(error),
             // The effect is there; that it cannot be seen right now is the poller's business.
@@ -226,7 +234,7 @@ async fn served(action: &Action, reads: &Reads<'_>) -> Result<Option<String>, Dr
     Ok(None)
 }
 
-async fn observe(driver: &dyn Driver, call: &Call, deadline: Instant) -> Result<Observation, DriverError> {
+pub(super) async fn observe(driver: &dyn Driver, call: &Call, deadline: Instant) -> Result<Observation, DriverError> {
     let one = async {
         driver.observe(std::slice::from_ref(call)).await.pop().unwrap_or_else(|| {
             Err(DriverError::new(ErrorClass::Transient, format!("driver {} gave no observation of {}", driver.name(), call.resource)))

@@ -54,6 +54,8 @@ pub(super) struct Inner {
     pub polls: u32,
     pub most_polled: usize,
     pub identity: String,
+    /// Machines marked broken, and why.
+    pub broken: BTreeMap<String, String>,
 }
 
 /// The site, and the driver to it.
@@ -188,6 +190,12 @@ impl NodeDriver for FakeSite {
             .values()
             .find(|m| binding.machine.as_ref().map_or_else(|| m.macs.iter().any(|mac| binding.macs.contains(mac)), |id| *id == m.id));
         Ok(found.cloned())
+    }
+
+    async fn mark_broken(&self, binding: &Binding, why: &str) -> Result<(), DriverError> {
+        let machine = self.machine(binding).await?.map_or_else(|| "?".to_owned(), |m| m.id);
+        self.inner().broken.insert(machine, why.to_owned());
+        Ok(())
     }
 
     async fn build_data(&self, machine: &str) -> Result<BTreeMap<String, String>, DriverError> {

@@ -27,10 +27,11 @@ struct Fenced<D: ?Sized> {
 
 /// The same drivers, for as long as the lock is ours.
 pub(super) fn fenced(drivers: Drivers, lease: &Lease) -> Drivers {
-    let Drivers { node, oob, oob_of } = drivers;
+    let Drivers { node, oob, hooks, oob_of } = drivers;
     let node = node.into_iter().map(|(name, driver)| (name, Arc::new(Fenced { driver, lease: lease.clone() }) as Arc<dyn NodeDriver>));
     let oob = oob.into_iter().map(|(name, driver)| (name, Arc::new(Fenced { driver, lease: lease.clone() }) as Arc<dyn OobDriver>));
-    Drivers { node: node.collect(), oob: oob.collect(), oob_of }
+    let hooks = hooks.map(|driver| Arc::new(Fenced { driver, lease: lease.clone() }) as Arc<dyn Driver>);
+    Drivers { node: node.collect(), oob: oob.collect(), hooks, oob_of }
 }
 
 impl Lease {
@@ -134,6 +135,10 @@ impl<D: NodeDriver + ?Sized> NodeDriver for Fenced<D> {
 
     async fn clock(&self) -> Result<Option<i64>, DriverError> {
         self.lease.guards(self.driver.clock()).await
+    }
+
+    async fn mark_broken(&self, binding: &Binding, why: &str) -> Result<(), DriverError> {
+        self.lease.guards(self.driver.mark_broken(binding, why)).await
     }
 
     async fn build_data(&self, machine: &str) -> Result<BTreeMap<String, String>, DriverError> {

@@ -18,6 +18,7 @@ mod lease;
 mod outcome;
 mod poll;
 mod precheck;
+mod remedy;
 
 pub use context::{Drivers, Options};
 pub use engine::{Engine, RunReport};

@@ -61,7 +61,8 @@ pub(super) fn writes_when_done(done: DoneAction<'_>) -> Vec<Write> {
         | ActionKind::PowerOffNode
         | ActionKind::IdentifyNode
         | ActionKind::ConfigureHardware
-        | ActionKind::InterrogateNode => {}
+        | ActionKind::InterrogateNode
+        | ActionKind::RunHook => {}
     }
     if let Some(node) = &action.node {
         writes.extend(done.build_data.into_iter().map(|(name, text)| Write::BuildData {

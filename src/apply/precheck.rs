@@ -40,7 +40,7 @@ impl<'a> Reads<'a> {
         Self { cx, action, binding, deadline, machine: OnceCell::new(), record: OnceCell::new(), bmc: OnceCell::new() }
     }
 
-    fn provisioner(&self) -> Result<&dyn NodeDriver, DriverError> {
+    pub(super) fn provisioner(&self) -> Result<&dyn NodeDriver, DriverError> {
         self.cx.drivers.provisioner(&self.action.driver).map(AsRef::as_ref).ok_or_else(|| {
             DriverError::new(ErrorClass::Settings, "no provisioner is configured").hint("name one under `drivers.maas` in drydock.yaml")
         })

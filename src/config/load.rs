@@ -84,6 +84,7 @@ pub fn parse(text: &str, shown: &str, root: &Path) -> Result<Settings, ConfigErr
         no_progress: file.timeouts.no_progress,
         retries: file.retries,
         on_failure: file.on_failure,
+        hooks: file.hooks,
         verify: file.verify,
         telemetry: file.telemetry,
         rules: Policy::default(),
@@ -322,6 +323,7 @@ impl Checker<'_> {
         self.endpoints();
         self.proxies();
         self.services();
+        self.hooks();
         self.numbers();
         self.problems
     }
@@ -443,6 +445,18 @@ impl Checker<'_> {
             }
             if let Some(proxy) = &service.proxy {
                 self.proxy(&route, proxy);
+            }
+        }
+    }
+
+    fn hooks(&mut self) {
+        let mut names = std::collections::BTreeSet::new();
+        for (phase, hook) in self.settings.hooks.all() {
+            let route = ["hooks", phase.name()];
+            if let Some((key, message, help)) = hook.wrong() {
+                self.push(&route, &format!("`{key}` of a hook: {message}"), help);
+            } else if !names.insert(hook.name.as_str()) {
+                self.push(&route, &format!("two hooks have the name `{}`", hook.name), "give each its own");
             }
         }
     }

@@ -6,6 +6,7 @@
 mod design;
 mod error;
 mod failures;
+mod hooks;
 mod limits;
 mod load;
 mod machines;
@@ -21,6 +22,7 @@ mod tests;
 pub use design::{DesignEntry, PeglegEntry, UrlEntry};
 pub use error::{ConfigError, Problem};
 pub use failures::Retries;
+pub use hooks::{HookSettings, Hooks};
 pub use limits::{
     ByKind, CanarySettings, FailureLimit, GateSettings, LimitSettings, NodeShare, Per, RolloutSettings, StrategySetting,
     UnavailableSettings,

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::failures::{OnFailureSetting, Retries, Timeouts, on_failure};
+use super::hooks::Hooks;
 use super::limits::{LimitSettings, RolloutSettings};
 use super::machines::MachineRule;
 use super::rules::Rules;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub retries: Retries,
     /// What becomes of a node whose branch failed.
     pub on_failure: OnFailure,
+    /// Programs of the site's own around disruptions.
+    pub hooks: Hooks,
     /// What `verify` looks at beside the site itself.
     pub verify: VerifySettings,
     /// Where traces of runs go.
@@ -410,6 +413,7 @@ pub(super) struct File {
     #[schemars(with = "OnFailureSetting")]
     #[serde(deserialize_with = "on_failure")]
     pub(super) on_failure: OnFailure,
+    pub(super) hooks: Hooks,
     pub(super) verify: VerifySettings,
     pub(super) telemetry: TelemetrySettings,
     pub(super) rules: Rules,
@@ -433,6 +437,7 @@ impl Default for File {
             timeouts: Timeouts::default(),
             retries: Retries::default(),
             on_failure: OnFailure::default(),
+            hooks: Hooks::default(),
             verify: VerifySettings::default(),
             telemetry: TelemetrySettings::default(),
             rules: Rules::default(),

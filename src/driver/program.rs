@@ -22,11 +22,24 @@ pub(super) struct Run<'a> {
     /// Arguments; none of them is a secret, since everybody on the machine can read them.
     pub(super) arguments: &'a [String],
     /// Variables that are set besides `LC_ALL=C`; where a secret goes, readable only by this user.
-    pub(super) variables: &'a [(&'static str, Secret)],
+    pub(super) variables: &'a [(&'a str, Secret)],
     /// Whether it gets the rest of our environment (`HOME`, an SSH agent), or only `PATH`.
     pub(super) inherits: bool,
+    /// Where it runs; where drydock does, if not given.
+    pub(super) directory: Option<&'a Path>,
+    /// What is kept of what it prints.
+    pub(super) output: Output,
     /// Time limit.
     pub(super) limit: Duration,
+}
+
+/// What is kept of what a program prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    /// Everything; it is killed when that gets too much.
+    Whole,
+    /// The last bytes of each stream.
+    Tail(usize),
 }
 
 /// What it printed and how it ended.
@@ -71,6 +84,9 @@ pub(super) async fn run(call: Run<'_>) -> Result<Ran, Broken> {
             command.env("PATH", path);
         }
     }
+    if let Some(directory) = call.directory {
+        command.current_dir(directory);
+    }
     command.env("LC_ALL", "C").envs(call.variables.iter().map(|(name, value)| (name, value.expose())));
     command.args(call.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.process_group(0).kill_on_drop(true).spawn().map_err(|error| match error.kind() {
@@ -81,7 +97,7 @@ pub(super) async fn run(call: Run<'_>) -> Result<Ran, Broken> {
     let mut group = Group(child.id().and_then(|id| Pid::from_raw(id.cast_signed())));
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let work = async {
-        let (stdout, stderr) = tokio::try_join!(read(stdout), read(stderr))?;
+        let (stdout, stderr) = tokio::try_join!(read(stdout, call.output), read(stderr, call.output))?;
         let status = child.wait().await.map_err(Broken::Failed)?;
         Ok(Ran { status, stdout, stderr })
     };
@@ -90,13 +106,28 @@ pub(super) async fn run(call: Run<'_>) -> Result<Ran, Broken> {
     Ok(ran)
 }
 
-async fn read(stream: Option<impl AsyncRead + Unpin>) -> Result<String, Broken> {
+async fn read(stream: Option<impl AsyncRead + Unpin>, output: Output) -> Result<String, Broken> {
     let mut bytes = Vec::new();
-    if let Some(stream) = stream {
-        stream.take(MOST_OUTPUT + 1).read_to_end(&mut bytes).await.map_err(Broken::Failed)?;
-    }
-    if bytes.len() as u64 > MOST_OUTPUT {
-        return Err(Broken::Flood);
+    match (stream, output) {
+        (None, _) => {}
+        (Some(stream), Output::Whole) => {
+            stream.take(MOST_OUTPUT + 1).read_to_end(&mut bytes).await.map_err(Broken::Failed)?;
+            if bytes.len() as u64 > MOST_OUTPUT {
+                return Err(Broken::Flood);
+            }
+        }
+        (Some(mut stream), Output::Tail(most)) => {
+            let mut chunk = vec![0; 8192];
+            loop {
+                let n = stream.read(&mut chunk).await.map_err(Broken::Failed)?;
+                if n == 0 {
+                    break;
+                }
+                bytes.extend_from_slice(&chunk[..n]);
+                let excess = bytes.len().saturating_sub(most);
+                bytes.drain(..excess);
+            }
+        }
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
@@ -108,7 +139,16 @@ mod tests {
     async fn shell(script: &str, limit: Duration) -> Result<Ran, Broken> {
         let arguments = ["-c".to_owned(), script.to_owned()];
         let variables = [("CANARY", Secret::new("of the child only"))];
-        run(Run { program: Path::new("sh"), arguments: &arguments, variables: &variables, inherits: false, limit }).await
+        run(Run {
+            program: Path::new("sh"),
+            arguments: &arguments,
+            variables: &variables,
+            inherits: false,
+            directory: None,
+            output: Output::Whole,
+            limit,
+        })
+        .await
     }
 
     #[tokio::test]
@@ -120,6 +160,8 @@ mod tests {
             arguments: &[],
             variables: &[],
             inherits: true,
+            directory: None,
+            output: Output::Whole,
             limit: Duration::from_secs(20),
         });
         assert!(matches!(missing.await, Err(Broken::Missing)));

@@ -230,6 +230,12 @@ pub trait NodeDriver: Driver {
         Ok(None)
     }
 
+    /// Marks the bound machine as broken, so that nobody uses it before somebody has looked. What runs on it may be given up by that.
+    async fn mark_broken(&self, binding: &Binding, why: &str) -> Result<(), DriverError> {
+        let _ = (binding, why);
+        Err(DriverError::new(ErrorClass::Rejected, format!("driver {} marks no machine broken", self.name())))
+    }
+
     /// Hardware data to keep as history (`lshw`, `lldp`): name → text.
     async fn build_data(&self, machine: &str) -> Result<BTreeMap<String, String>, DriverError>;
 }

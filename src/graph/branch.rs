@@ -20,6 +20,8 @@ pub(super) struct Step<'a> {
     pub(super) preconditions: Vec<Precondition>,
     /// Whether it needs a healthy provisioner and rack controller.
     pub(super) verified_site: bool,
+    /// What follows it at once, if it is only there for that, and waits for the same.
+    pub(super) before: Option<ActionKind>,
 }
 
 /// The steps that bring a node from where it is to where it shall be.
@@ -28,7 +30,7 @@ pub(super) fn steps<'a>(name: &str, domain: Option<&str>, work: &NodeWork, needs
     let node = format!("node.{name}");
     let part = |p: &str| format!("{node}/{p}");
     let mut push = |kind, resource: String, effect, params, needs: Vec<&'a [String]>, preconditions, verified_site| {
-        out.push(Step { kind, resource, effect, params, needs, preconditions, verified_site });
+        out.push(Step { kind, resource, effect, params, needs, preconditions, verified_site, before: None });
     };
     if let Some(release) = work.release {
         let statuses = vec![

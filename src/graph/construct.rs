@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
 
-use super::branch;
-use crate::action::params::VerifySite;
+use super::{branch, hooks};
+use crate::action::params::{RunHook, VerifySite};
 use crate::action::{Action, ActionKind, DriverRole, Effect, Json, JsonDigest, Precondition, RetryClass};
 use crate::build::Binding;
 use crate::diff::{Comparison, Goal, SiteStep};
@@ -14,6 +14,10 @@ use crate::diff::{Comparison, Goal, SiteStep};
 /// The driver that asks a person, and how long a person may take.
 const MANUAL: &str = "manual";
 const MANUAL_MINUTES: u32 = 240;
+
+/// The driver of hooks, and the time in which it notices that one has passed its limit.
+const HOOKS: &str = "hooks";
+const HOOK_GRACE_S: u32 = 60;
 
 /// What the graph needs besides the comparison.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +34,8 @@ pub struct GraphOptions {
     pub domains: BTreeMap<String, String>,
     /// Generation by resource; part of every action's identity.
     pub generations: BTreeMap<String, u64>,
+    /// Programs of the site's own around disruptions, by node.
+    pub hooks: BTreeMap<String, Vec<RunHook>>,
     /// Whether only what the selected nodes need is kept.
     pub partial: bool,
 }
@@ -112,9 +118,11 @@ pub fn construct(comparison: &Comparison, goal: Goal, options: &GraphOptions) ->
         let Some(needs) = comparison.needs.get(name) else { continue };
         let domain = options.domains.get(name).map(String::as_str);
         let mut previous: Option<usize> = None;
-        for step in branch::steps(name, domain, work, needs) {
+        let hooks = options.hooks.get(name).map_or(&[][..], Vec::as_slice);
+        for step in hooks::around(name, work, branch::steps(name, domain, work, needs), hooks) {
             let mut after: Vec<usize> = step.needs.iter().flat_map(|list| list.iter()).filter_map(|n| at.get(n).copied()).collect();
-            if step.kind == ActionKind::DeployNode || (step.kind == ActionKind::DestroyNode && work.deploy.is_some()) {
+            let gate = step.before.unwrap_or(step.kind);
+            if gate == ActionKind::DeployNode || (gate == ActionKind::DestroyNode && work.deploy.is_some()) {
                 after.extend(&before_deploy);
             }
             match previous {
@@ -201,13 +209,19 @@ fn finish(drafts: Vec<Draft>, keep: &[bool], comparison: &Comparison, options: &
         }
         let driver = match draft.kind.role() {
             DriverRole::Node => options.node_driver.clone(),
+            DriverRole::Hook => HOOKS.to_owned(),
             DriverRole::Oob => draft.node.as_ref().and_then(|n| options.oob_drivers.get(n)).cloned().unwrap_or_else(|| "redfish".into()),
         };
         let after: Vec<String> = draft.after.iter().map(|d| ids[*d].clone()).filter(|id| !id.is_empty()).collect();
         let minutes = if driver == MANUAL { MANUAL_MINUTES } else { draft.kind.default_timeout_minutes() };
-        let timeout_s = options.timeouts_s.get(&draft.kind).copied().unwrap_or(minutes * 60);
+        let timeout_s = match hook_limit_s(&draft) {
+            Some(limit_s) => limit_s.saturating_add(HOOK_GRACE_S),
+            None => options.timeouts_s.get(&draft.kind).copied().unwrap_or(minutes * 60),
+        };
         let retry = match draft.kind {
-            ActionKind::DeployNode | ActionKind::DestroyNode | ActionKind::ConfigureHardware => RetryClass::ObserveFirst,
+            ActionKind::DeployNode | ActionKind::DestroyNode | ActionKind::ConfigureHardware | ActionKind::RunHook => {
+                RetryClass::ObserveFirst
+            }
             _ => RetryClass::Repeatable,
         };
         if draft.node.is_none() {
@@ -233,6 +247,12 @@ fn finish(drafts: Vec<Draft>, keep: &[bool], comparison: &Comparison, options: &
         out.actions.push(action);
     }
     out
+}
+
+/// The time limit that a hook has of its own.
+fn hook_limit_s(draft: &Draft) -> Option<u32> {
+    let limit = draft.params.get("limit_s").filter(|_| draft.kind == ActionKind::RunHook)?;
+    u32::try_from(limit.as_u64()?).ok()
 }
 
 /// What makes an action what it is. A later deployment of the same thing is another action: the generation differs.

@@ -5,5 +5,6 @@
 
 mod branch;
 mod construct;
+mod hooks;
 
 pub use construct::{Graph, GraphError, GraphOptions, construct};

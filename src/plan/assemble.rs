@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::rollout::{self, Scope};
 use super::{Allowance, Digests, FailureRules, Limits, Plan, Rules};
+use crate::action::params::RunHook;
 use crate::action::{ActionKind, Effect, JsonDigest};
 use crate::build::{Build, Fact};
 use crate::diff::{AttributeChange, Change, Comparison, Memory, Policy, Stage, compare};
@@ -29,6 +30,8 @@ pub struct Inputs<'a> {
     pub policy: &'a Policy,
     /// Limits of the run.
     pub limits: &'a Limits,
+    /// Programs of the site's own around disruptions, by node; what they disrupt is filled in here.
+    pub hooks: &'a BTreeMap<String, Vec<RunHook>>,
     /// What a run does about trouble.
     pub failures: &'a FailureRules,
     /// Rules of the order in which branches begin, and of who may be unavailable at once.
@@ -83,6 +86,7 @@ pub(super) fn make(inputs: &Inputs<'_>, comparison: Comparison) -> Result<Plan, 
         timeouts_s: inputs.timeouts_s.clone(),
         domains: inputs.site.nodes.iter().filter_map(|(n, node)| Some((n.clone(), node.domain.as_ref()?.value.clone()))).collect(),
         generations: inputs.memory.generations.clone(),
+        hooks: inputs.hooks.clone(),
         partial: inputs.policy.target.is_some(),
     };
     let graph = construct(&comparison, inputs.policy.goal, &options)?;
@@ -188,6 +192,9 @@ fn intent(plan: &Plan) -> String {
     digest.text(",\"limits\":").json(&plan.limits);
     digest.text(",\"on_failure\":").json(&plan.failures.on_failure);
     digest.text(",\"rollout\":").json(&plan.rollout);
+    let hooks: BTreeSet<(&str, &str)> =
+        plan.actions.iter().filter(|a| a.kind == ActionKind::RunHook).map(|a| (a.resource.as_str(), a.params.text())).collect();
+    digest.text(",\"hooks\":").json(&hooks);
     digest.text(",\"changes\":[");
     let mut pieces = Pieces::new(|a| serde_json::to_string(&(&a.path, &a.after, a.effect)));
     for (i, c) in plan.changes.iter().enumerate() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
 use super::looser::looser;
-use crate::action::{Action, Effect};
+use crate::action::{Action, ActionKind, Effect};
 use crate::diff::{AttributeChange, Change};
 
 /// Something that a plan does and the one that was reviewed does not.
@@ -80,11 +80,30 @@ fn whole(approved: &Plan, live: &Plan, out: &mut BTreeSet<Excess>) {
     for allowance in live.allow.iter().filter(|a| !approved.allow.contains(a)) {
         out.insert(plan(format!("is allowed {}={}, which the reviewed plan is not", allowance.effect, allowance.selector)));
     }
+    // A hook that is missing lets a node be disrupted without what was reviewed; one more is a program that nobody saw.
+    let (reviewed, planned) = (hooks(approved), hooks(live));
+    for (resource, params) in &planned {
+        if !reviewed.contains(&(*resource, *params)) {
+            out.insert(of(resource, "runs a program that the reviewed plan does not run"));
+        }
+    }
+    let nodes: BTreeSet<&str> = live.actions.iter().filter_map(|a| a.node.as_deref()).collect();
+    for action in approved.actions.iter().filter(|a| a.kind == ActionKind::RunHook && a.node.as_deref().is_some_and(|n| nodes.contains(n)))
+    {
+        if !planned.iter().any(|(resource, _)| *resource == action.resource) {
+            out.insert(of(&action.resource, "does not run the program that the reviewed plan runs"));
+        }
+    }
     if approved.failures.on_failure != live.failures.on_failure {
         let (a, l) = (approved.failures.on_failure.name(), live.failures.on_failure.name());
         out.insert(plan(format!("does {l} with a node that fails, reviewed is {a}")));
     }
     out.extend(looser(approved, live).into_iter().map(plan));
+}
+
+/// Hooks by resource, with their parameters.
+fn hooks(plan: &Plan) -> BTreeSet<(&str, &str)> {
+    plan.actions.iter().filter(|a| a.kind == ActionKind::RunHook).map(|a| (a.resource.as_str(), a.params.text())).collect()
 }
 
 fn of_change(approved: &Change, live: &Change, out: &mut BTreeSet<Excess>) {
@@ -175,9 +194,10 @@ mod tests {
 
     use super::super::testing::{action, plan};
     use super::{Difference, differences, excess};
-    use crate::action::{ActionKind, Effect};
+    use crate::action::params::{HookPhase, RunHook};
+    use crate::action::{Action, ActionKind, Effect, Json};
     use crate::diff::{AttributeChange, Change, Operation};
-    use crate::plan::{Allowance, Counts, Gate, Plan, Pool, Wave};
+    use crate::plan::{Allowance, Counts, Gate, OnFailure, Plan, Pool, Wave};
 
     fn change(node: &str, path: &str, after: i64, effect: Effect) -> Change {
         let attribute = AttributeChange {
@@ -197,6 +217,40 @@ mod tests {
             reason: String::new(),
             attributes: vec![Arc::new(attribute)],
         }
+    }
+
+    fn hook(program: &str) -> Action {
+        let params = RunHook {
+            argv: vec![program.to_owned()],
+            disrupts: "destroy_node".to_owned(),
+            environment: Vec::new(),
+            limit_s: 60,
+            name: "drain".to_owned(),
+            phase: HookPhase::BeforeDisrupt,
+            rack: None,
+            repeatable: false,
+        };
+        Action {
+            resource: "node.r1-n2/hooks/drain".to_owned(),
+            params: Json::of(&params),
+            ..action("h1", ActionKind::RunHook, Some("r1-n2"), &[])
+        }
+    }
+
+    #[test]
+    fn another_program_around_a_disruption_is_beyond_what_was_reviewed() {
+        let reviewed = Plan { actions: [approved().actions, vec![hook("./drain.sh")]].concat(), ..approved() };
+        let beyond = |actions: Vec<Action>| {
+            let live = Plan { actions, ..approved() };
+            excess(&reviewed, &live).into_iter().map(|e| format!("{}: {}", e.resource, e.what)).collect::<Vec<_>>()
+        };
+        assert_eq!(beyond(reviewed.actions.clone()), [""; 0]);
+        let (runs, does_not) =
+            ("runs a program that the reviewed plan does not run", "does not run the program that the reviewed plan runs");
+        assert_eq!(beyond([approved().actions, vec![hook("./other.sh")]].concat()), [format!("node.r1-n2/hooks/drain: {runs}")]);
+        assert_eq!(beyond(approved().actions), [format!("node.r1-n2/hooks/drain: {does_not}")]);
+        // A node that is not touched needs no hook.
+        assert_eq!(beyond(vec![approved().actions.remove(0)]), [""; 0]);
     }
 
     fn approved() -> Plan {
@@ -256,6 +310,8 @@ mod tests {
         one(|p| p.changes[1] = change("r1-n2", "other", 1, Effect::Online), "other changes, and does not");
         one(|p| p.changes[1] = change("r1-n2", "size", 1, Effect::Reboot), "node.r1-n2/storage: effect reboot, reviewed is online");
         one(|p| p.changes[1].operation = Operation::Delete, "is to be deleted, reviewed is updated");
+        one(|p| p.failures.on_failure = OnFailure::PowerOff, "does power_off with a node that fails, reviewed is leave");
+        one(|p| p.actions.push(hook("./other.sh")), "node.r1-n2/hooks/drain: runs a program that the reviewed plan does not run");
         one(|p| p.actions[1].effect = Effect::Destroy, "node.r1-n2: effect destroy, reviewed is online");
         one(
             |p| {

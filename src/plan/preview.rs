@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::assemble::{Inputs, PlanError, make, sealed};
 use super::{FailureRules, Limits, Plan, Preview, Rules};
 use crate::action::ActionKind;
+use crate::action::params::RunHook;
 use crate::diff::{Blocked, Change, Comparison, Goal, HeldBack, Policy, compare};
 use crate::model::Site;
 use crate::yaml::SourceMap;
@@ -49,6 +50,8 @@ pub struct PreviewInputs<'a> {
     pub rollout: &'a Rules,
     /// What failures stop.
     pub failures: &'a FailureRules,
+    /// Programs of the site's own around disruptions, by node.
+    pub hooks: &'a BTreeMap<String, Vec<RunHook>>,
     /// Time limits in seconds that differ from the defaults.
     pub timeouts_s: &'a BTreeMap<ActionKind, u32>,
     /// Warnings of the design's check, one line each.
@@ -91,6 +94,7 @@ pub fn preview(inputs: &PreviewInputs<'_>) -> Result<Plan, PlanError> {
         limits: inputs.limits,
         rollout: inputs.rollout,
         failures: inputs.failures,
+        hooks: inputs.hooks,
         timeouts_s: inputs.timeouts_s,
         warnings: inputs.warnings,
     };

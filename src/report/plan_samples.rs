@@ -81,6 +81,7 @@ fn chain(plan: &mut Plan, resource: &str, effect: Effect, steps: &[(ActionKind, 
             resource: resource.to_owned(),
             node: node.clone(),
             driver: match kind.role() {
+                crate::action::DriverRole::Hook => "hooks".to_owned(),
                 crate::action::DriverRole::Oob => "redfish".to_owned(),
                 crate::action::DriverRole::Node => "maas".to_owned(),
             },

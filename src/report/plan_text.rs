@@ -135,6 +135,10 @@ fn headline(page: &mut Page, plan: &Plan, verdict: Verdict) {
         fact(page, "limits");
         let pieces = rollout::limits(plan);
         page.flow(Look::Plain, pieces, ", ", FACTS).end();
+        for words in view::hooks(plan) {
+            fact(page, "hook");
+            page.words(Look::Yellow, &words, FACTS).end();
+        }
         if let Some(words) = view::on_failure(plan) {
             fact(page, "on failure");
             page.words(Look::Yellow, words, FACTS).end();

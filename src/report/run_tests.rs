@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::plan_tests::golden;
 use super::progress::{Expected, JsonLines, Lines, Reporter, Watched};
 use super::run_samples::{self as samples, Journal};
-use super::{RunInfo, TextOptions, run_json, run_show, run_summary, runs_json, runs_table};
+use super::{RunInfo, TextOptions, run_json, run_show, run_summary, runs_json, runs_table, under_way};
 use crate::run::{EventKind, RunOutcome};
 
 #[derive(Clone, Default)]
@@ -47,6 +47,48 @@ fn plain_lines() {
     let told: Vec<&str> = text.lines().filter(|l| l.contains("imported")).collect();
     assert_eq!(told.len(), 2, "eight reports within 72 s, told every 30 s: {told:?}");
     golden("run_interrupted.log", &lines(&samples::interrupted()));
+}
+
+#[test]
+fn a_stop_lists_what_is_under_way_and_for_how_long() {
+    let mut journal = samples::interrupted();
+    // Instead of its end.
+    let len = journal.events.len();
+    journal.events.truncate(len - 2);
+    journal.push(10, EventKind::RunPaused { by: "ops@desk".to_owned() });
+    journal.push(59_000, EventKind::RunStopping { by: Some("ops@desk".to_owned()), now: false });
+    let text = lines(&journal);
+    let wanted = "node.n01 configure_hardware for 2m";
+    for wanted in [
+        "paused by ops@desk: what runs goes on, nothing new is started until `drydock runs continue`",
+        "stopping at a safe point: nothing new is started, as ops@desk asked for; under way:",
+        wanted,
+        ": MAAS shows Commissioning",
+    ] {
+        assert!(text.contains(wanted), "no {wanted:?} in {text}");
+    }
+    // From another process it is the same.
+    let state = journal.state();
+    let listed = under_way(&journal.actions, &state, state.last_at_ms());
+    assert!(matches!(&listed[..], [only] if only.starts_with(wanted) && only.ends_with(": MAAS shows Commissioning")), "{listed:?}");
+    assert_eq!(state.paused(), Some("ops@desk"));
+}
+
+#[test]
+fn runs_say_whether_they_are_paused_or_given_up() {
+    let journal = samples::interrupted();
+    let info = journal.info(Some(RunOutcome::Incomplete));
+    let by = Some("ops@desk".to_owned());
+    let shown = |info: &RunInfo| run_show(info, &journal.actions, &journal.state(), &TextOptions::default());
+    assert!(info.is_unfinished() && shown(&info).contains("drydock resume"));
+    let paused = RunInfo { running: true, outcome: None, paused: by.clone(), ..info.clone() };
+    let text = shown(&paused);
+    assert!(text.contains("running, paused") && text.contains("by ops@desk") && text.contains("next: drydock runs continue"), "{text}");
+    assert!(shown(&RunInfo { paused: by, ..info.clone() }).contains("incomplete, paused"));
+    let abandoned = RunInfo { abandoned: true, ..info };
+    let text = shown(&abandoned);
+    assert!(text.contains(": abandoned") && !text.contains("drydock resume"), "{text}");
+    assert!(!abandoned.is_unfinished());
 }
 
 #[test]

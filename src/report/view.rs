@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::plan_text::count;
+use crate::action::params::RunHook;
 use crate::action::{Action, ActionKind, Effect};
 use crate::diff::{AttributeChange, Change, Stage};
 use crate::plan::{OnFailure, Plan, Preview};
@@ -480,6 +482,7 @@ pub(super) fn site_actions(actions: &[Action]) -> Vec<(ActionKind, Vec<&str>)> {
 pub(super) fn step(action: &Action) -> String {
     let detail = match action.kind {
         ActionKind::SetNodeBoot => action.params.get("target"),
+        ActionKind::RunHook => action.params.get("name"),
         ActionKind::DestroyNode => action.params.get("erase").filter(|erase| *erase == true).map(|_| Value::from("erase")),
         _ => None,
     };
@@ -507,4 +510,23 @@ pub(super) fn on_failure(plan: &Plan) -> Option<&'static str> {
         OnFailure::PowerOff => Some("a node that fails is switched off, unless it held an operating system when this plan was made"),
         OnFailure::MarkBroken => Some("a node that fails is marked broken at the provisioner"),
     }
+}
+
+/// Hooks of a plan in words: what runs when, for how many nodes.
+pub(super) fn hooks(plan: &Plan) -> Vec<String> {
+    let mut nodes: BTreeMap<RunHook, BTreeSet<&str>> = BTreeMap::new();
+    for action in plan.actions.iter().filter(|a| a.kind == ActionKind::RunHook) {
+        let Ok(hook) = serde_json::from_value::<RunHook>(action.params.value()) else { continue };
+        // Alike but for the node.
+        let like = RunHook { rack: None, disrupts: String::new(), ..hook };
+        nodes.entry(like).or_default().extend(action.node.as_deref());
+    }
+    let say = |(hook, nodes): (RunHook, BTreeSet<&str>)| {
+        let argv: Vec<String> =
+            hook.argv.iter().map(|a| if a.is_empty() || a.contains(char::is_whitespace) { format!("{a:?}") } else { a.clone() }).collect();
+        let repeatable = if hook.repeatable { ", repeatable" } else { "" };
+        let phase = hook.phase.name();
+        format!("{phase} {}: {} ({} s{repeatable}; {})", hook.name, argv.join(" "), hook.limit_s, count(nodes.len(), "node"))
+    };
+    nodes.into_iter().map(say).collect()
 }

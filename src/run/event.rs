@@ -204,6 +204,23 @@ pub enum EventKind {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         critical: bool,
     },
+    /// Something is done with a node whose branch failed, as the plan says (`power_off`, `mark_broken`). Changes no outcome.
+    RemedyBegun {
+        /// Node.
+        node: String,
+        /// What.
+        remedy: String,
+    },
+    /// That was done, or could not be.
+    RemedyEnded {
+        /// Node.
+        node: String,
+        /// What.
+        remedy: String,
+        /// Why it could not be done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
+    },
     /// Something to tell. Changes no state.
     Message {
         /// How serious.
@@ -281,6 +298,8 @@ impl EventKind {
             Self::GateReached { .. } => "gate_reached",
             Self::GatePassed { .. } => "gate_passed",
             Self::GateFailed { .. } => "gate_failed",
+            Self::RemedyBegun { .. } => "remedy_begun",
+            Self::RemedyEnded { .. } => "remedy_ended",
             Self::Message { .. } => "message",
             Self::RunStopping { .. } => "run_stopping",
             Self::RunPaused { .. } => "run_paused",

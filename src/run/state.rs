@@ -261,7 +261,7 @@ impl RunState {
                 self.gates.insert(*wave, GateState::Failed { name, message, hint, critical: *critical });
             }
             EventKind::RunFinished { outcome } => self.finished = Some(*outcome),
-            EventKind::Message { .. } | EventKind::RunStopping { .. } => {}
+            EventKind::Message { .. } | EventKind::RunStopping { .. } | EventKind::RemedyBegun { .. } | EventKind::RemedyEnded { .. } => {}
             EventKind::AttemptResolved { action, params } => {
                 if let Some(task) = self.task_mut(action, event.at_ms) {
                     task.resolved = Some(params.clone());

@@ -28,7 +28,8 @@ pub use migrate::SCHEMA_VERSION;
 pub use postgres::{PostgresOptions, PostgresStore};
 pub use sqlite::SqliteStore;
 pub use types::{
-    BuildDatum, Grant, KindDuration, LockRequest, LockRow, NewRun, Record, RequestRow, RunRequest, RunRow, Store, Write, paused_by,
+    BuildDatum, Grant, KindDuration, LockRequest, LockRow, NewRun, Record, RequestRow, RunRequest, RunRow, Store, Write, last_pause,
+    paused_by,
 };
 
 #[cfg(all(test, feature = "postgres"))]

@@ -107,10 +107,14 @@ pub struct RequestRow {
     pub at_ms: u64,
 }
 
+/// The last of some requests in order that pauses a run or continues it.
+pub fn last_pause(requests: &[RequestRow]) -> Option<&RequestRow> {
+    requests.iter().rev().find(|r| matches!(r.request, RunRequest::Pause | RunRequest::Continue))
+}
+
 /// Who paused a run that was not continued since, by its requests in order.
 pub fn paused_by(requests: &[RequestRow]) -> Option<&str> {
-    let last = requests.iter().rev().find(|r| matches!(r.request, RunRequest::Pause | RunRequest::Continue))?;
-    (last.request == RunRequest::Pause).then_some(last.by.as_str())
+    last_pause(requests).filter(|r| r.request == RunRequest::Pause).map(|r| r.by.as_str())
 }
 
 /// An event and what else becomes true with it, in one transaction.

@@ -33,6 +33,7 @@ fn preview(base: (&Site, &SourceMap), head: (&Site, &SourceMap), policy: &Policy
         oob_driver: None,
         limits: &limits(),
         rollout: &drydock::plan::Rules::default(),
+        hooks: &BTreeMap::new(),
         failures: &drydock::plan::FailureRules::default(),
         timeouts_s: &BTreeMap::new(),
         warnings: &[],

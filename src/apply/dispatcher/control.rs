@@ -11,10 +11,11 @@ impl Dispatcher {
     /// Takes over what was asked before this process began, and listens from now on.
     pub(super) fn listen(&mut self) -> Option<AbortOnDropHandle<()>> {
         let control = self.control.take()?;
-        if let Some(by) = control.paused.clone() {
-            self.pause(by);
-        } else if let Some(by) = self.state.paused().map(str::to_owned) {
-            self.record(EventKind::RunContinued { by }, Vec::new());
+        match control.last.clone() {
+            Some(RequestRow { request: RunRequest::Pause, by, .. }) => self.pause(by),
+            // It was continued while no process was there.
+            Some(RequestRow { by, .. }) if self.state.paused().is_some() => self.record(EventKind::RunContinued { by }, Vec::new()),
+            _ => {}
         }
         Some(control.watch(self.sender.clone()))
     }

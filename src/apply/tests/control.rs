@@ -116,6 +116,27 @@ async fn a_pause_survives_the_process() {
 }
 
 #[tokio::test]
+async fn a_run_that_was_continued_while_nobody_worked_on_it_is_not_paused() {
+    let world = World::new();
+    let plan = waiting(&world);
+    let first = quick();
+    let now = first.now.clone();
+    let people = async {
+        until(|| has(&world, is_waiting)).await;
+        ask(&world, RunRequest::Pause);
+        until(|| has(&world, |k| matches!(k, EventKind::RunPaused { .. }))).await;
+        now.cancel();
+    };
+    let (report, ()) = tokio::join!(world.apply_with(&plan, world.store(), first), people);
+    let run = report.unwrap().run;
+    let_go(&world);
+    world.store().request(&run, RunRequest::Continue, "other@desk", 9).unwrap();
+    let report = Engine::new(plan, world.store(), world.drivers(), quick()).resume(&run).await.unwrap();
+    assert_eq!(report.outcome, RunOutcome::Success);
+    assert!(has(&world, |k| matches!(k, EventKind::RunContinued { by } if by == "other@desk")));
+}
+
+#[tokio::test]
 async fn a_pause_holds_what_waits_to_be_tried_again_and_its_time_limit() {
     let world = World::new();
     world.site.script("a", Script { begin_errors: vec![ErrorClass::Busy], ..Script::default() });

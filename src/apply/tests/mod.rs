@@ -5,6 +5,7 @@ mod control;
 mod failures;
 mod gates;
 mod recovery;
+mod remedies;
 mod running;
 
 use std::sync::Arc;

@@ -146,13 +146,17 @@ async fn make(design: &Design, drivers: &Drivers, options: &PlanOptions) -> anyh
 async fn finish(
     plan: Plan,
     design: &Design,
-    drivers: Drivers,
+    mut drivers: Drivers,
     options: &RunOptions,
     printer: &Printer,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
     let store = state::open(&design.settings, &design.site.name.value).await?;
     drivers.give_user_data(design, &plan);
+    if let Err(error) = drivers.give_hooks(design, &plan).await {
+        drivers.close().await?;
+        return Err(error);
+    }
     let work = Work {
         plan,
         resume: None,

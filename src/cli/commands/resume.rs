@@ -38,8 +38,12 @@ pub(super) async fn go_on(args: &Resume, design: &Design, printer: &Printer, int
         return Err(Problem::refused(message).help("`drydock plan` sees what it did, and plans the rest").into());
     }
     let plan = state::plan(store.as_ref(), &row.id)?;
-    let drivers = Drivers::for_plan(design, &plan, printer).await?;
+    let mut drivers = Drivers::for_plan(design, &plan, printer).await?;
     drivers.give_user_data(design, &plan);
+    if let Err(error) = drivers.give_hooks(design, &plan).await {
+        drivers.close().await?;
+        return Err(error);
+    }
     let work = Work {
         plan,
         resume: Some(&row.id),

@@ -1,5 +1,6 @@
 //! `drydock runs`: what was done before.
 
+use crate::action::{Action, ActionKind, ErrorClass};
 use crate::cli::args::{Format, Runs, RunsCommand, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::confirmations::{self, MANUAL};
@@ -91,8 +92,16 @@ async fn confirm(run: &str, node: &str, from: &Sources, printer: &Printer) -> an
     let plan = state::plan(store.as_ref(), &run.id)?;
     let so_far = runs::so_far(store.as_ref(), &run.id, &plan.actions)?;
     let known = store.confirmations(&run.id)?;
-    let waits = |i: usize| matches!(so_far.task(i).status, Status::WaitingAtSite { .. }) && so_far.task(i).begun;
-    let manual = || plan.actions.iter().enumerate().filter(|(i, a)| a.driver == MANUAL && waits(*i) && !known.contains_key(&a.id));
+    let running = state::info(store.as_ref(), &run)?.running;
+    // By hand, or a hook of which it is not known whether it came to its end.
+    let waits = |i: usize, a: &Action| match so_far.task(i).status {
+        _ if !so_far.task(i).begun => false,
+        Status::WaitingAtSite { .. } => a.driver == MANUAL,
+        Status::Running => a.kind == ActionKind::RunHook && !running,
+        Status::Failed { class: ErrorClass::Inconclusive, .. } => a.kind == ActionKind::RunHook,
+        _ => false,
+    };
+    let manual = || plan.actions.iter().enumerate().filter(|(i, a)| waits(*i, a) && !known.contains_key(&a.id));
     let Some((i, action)) = manual().find(|(_, a)| a.node.as_deref() == Some(name)) else {
         let message = if plan.actions.iter().any(|a| a.node.as_deref() == Some(name)) {
             format!("run {} waits for nobody at node.{name}", run.id)

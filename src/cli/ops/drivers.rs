@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::design::Design;
+use super::hooks;
 use super::oob::{self, Oob, SIMULATED_POLL};
 use super::simulated::{self, Simulated};
 use crate::action::{Action, ActionKind, DriverRole};
@@ -14,9 +15,10 @@ use crate::build::Binding;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::config::{ProxySettings, Settings, Transport};
+use crate::driver::hook::HookDriver;
 use crate::driver::http::{HttpOptions, Proxy};
 use crate::driver::maas::{MaasDriver, MaasOptions};
-use crate::driver::{Driver as _, NodeDriver, OobDriver};
+use crate::driver::{Driver, NodeDriver, OobDriver};
 use crate::model::assets;
 use crate::plan::Plan;
 use crate::secret;
@@ -26,6 +28,7 @@ pub struct Drivers {
     /// The provisioner.
     pub maas: Arc<MaasDriver>,
     oob: Oob,
+    hooks: Option<Arc<HookDriver>>,
     /// The simulated site, if it is one.
     pub simulated: Option<Simulated>,
 }
@@ -66,6 +69,12 @@ impl Drivers {
         Self::make(design, &plan.bindings, &plan.limits.requests, printer).await
     }
 
+    /// Makes what runs the hooks of a plan; resolves their secrets, so that what is missing is said before anything is begun.
+    pub async fn give_hooks(&mut self, design: &Design, plan: &Plan) -> anyhow::Result<()> {
+        self.hooks = hooks::connect(design, plan).await?;
+        Ok(())
+    }
+
     /// `requests` are limits that a plan was made with: settings may have become lower since, and not higher.
     async fn make(
         design: &Design,
@@ -87,7 +96,7 @@ impl Drivers {
         }
         let maas = MaasDriver::new(options)?;
         let oob = oob::connect(design, pinned, requests, simulated.as_ref()).await?;
-        Ok(Self { maas: Arc::new(maas), oob, simulated })
+        Ok(Self { maas: Arc::new(maas), oob, hooks: None, simulated })
     }
 
     /// Gives the provisioner what the nodes of a plan get with their deployment. It may hold secrets, so it is in no plan, and is made from the design.
@@ -125,6 +134,7 @@ impl Drivers {
         apply::Drivers {
             node: BTreeMap::from([(self.maas.name().to_owned(), Arc::clone(&self.maas) as Arc<dyn NodeDriver>)]),
             oob: self.oob.drivers.clone(),
+            hooks: self.hooks.clone().map(|hooks| hooks as Arc<dyn Driver>),
             oob_of: self.oob.of.clone(),
         }
     }

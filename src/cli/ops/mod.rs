@@ -10,6 +10,7 @@ pub mod drivers;
 pub mod durations;
 pub mod fetch;
 pub mod follow;
+mod hooks;
 pub mod links;
 mod oob;
 mod operator;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::design::Design;
 use super::{build_file, links, repository};
+use crate::action::params::RunHook;
 use crate::action::{ActionKind, Effect, Selectable, Selector};
 use crate::build::{Binding, Build, Fact};
 use crate::cli::args::{PlanOptions, Review};
@@ -13,7 +14,7 @@ use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::config::MachineRule;
 use crate::diff::{self, Goal, Memory, Policy, Stage};
-use crate::model::OobType;
+use crate::model::{Node, OobType};
 use crate::plan::{self, Inputs, Plan, Preview, PreviewInputs, Version};
 use crate::report::{self, Next, TextOptions, Verdict};
 
@@ -32,6 +33,7 @@ pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptio
         policy: &policy,
         limits: &design.settings.plan_limits(design.site.nodes.len()),
         rollout: &design.settings.rollout_rules(),
+        hooks: &hooks(design),
         failures: &design.settings.failure_rules(),
         timeouts_s: &timeouts(design),
         warnings: &design.warnings,
@@ -60,6 +62,7 @@ pub fn preview(base: &Design, head: &Design, origin: &Preview, options: &PlanOpt
         oob_driver: head.settings.drivers.oob.override_with.map(|_| OobType::Redfish.name()),
         limits: &head.settings.plan_limits(head.site.nodes.len()),
         rollout: &head.settings.rollout_rules(),
+        hooks: &hooks(head),
         failures: &head.settings.failure_rules(),
         timeouts_s: &timeouts(head),
         warnings: &head.warnings,
@@ -108,6 +111,30 @@ fn policy(known: &Known<'_>, options: &PlanOptions) -> anyhow::Result<Policy> {
         owns_region: settings.drivers.maas.owns_region,
         max_absent_percent: settings.guards.max_absent,
     })
+}
+
+/// Hooks by node, from the settings.
+fn hooks(design: &Design) -> BTreeMap<String, Vec<RunHook>> {
+    let default_s = timeouts(design).get(&ActionKind::RunHook).copied();
+    let mut out: BTreeMap<String, Vec<RunHook>> = BTreeMap::new();
+    for (phase, hook) in design.settings.hooks.all() {
+        for (name, node) in &design.site.nodes {
+            // Settings do not select by stage.
+            if hook.nodes.as_ref().is_none_or(|selector| selects(&selector.0, node, "")) {
+                let rack = node.rack.as_ref().map(|r| r.value.as_str());
+                out.entry(name.clone()).or_default().push(hook.parameters(phase, rack, default_s));
+            }
+        }
+    }
+    out
+}
+
+/// Whether a selector selects a node of the design in a stage.
+fn selects(selector: &Selector, node: &Node, stage: &str) -> bool {
+    let tags: Vec<String> = node.tags.iter().map(|t| t.value.clone()).collect();
+    let labels = node.owner_data.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect();
+    let rack = node.rack.as_ref().map(|r| r.value.as_str());
+    selector.matches(&Selectable { node: &node.name.value, rack, tags: &tags, labels: &labels, stage })
 }
 
 /// Spaces by network, from the settings.
@@ -170,13 +197,7 @@ impl Known<'_> {
     /// Refuses a selection that no node can be in, whatever its stage.
     fn can_match(&self, option: &str, selector: &Selector) -> anyhow::Result<()> {
         let nodes = &self.design.site.nodes;
-        let selected = nodes.values().any(|node| {
-            let tags: Vec<String> = node.tags.iter().map(|t| t.value.clone()).collect();
-            let labels = node.owner_data.iter().map(|(k, v)| (k.clone(), v.value.clone())).collect();
-            let rack = node.rack.as_ref().map(|r| r.value.as_str());
-            let at = |stage: &Stage| Selectable { node: &node.name.value, rack, tags: &tags, labels: &labels, stage: stage.name() };
-            Stage::ALL.iter().any(|stage| selector.matches(&at(stage)))
-        });
+        let selected = nodes.values().any(|node| Stage::ALL.iter().any(|stage| selects(selector, node, stage.name())));
         let orphan = |name: &String| {
             selector.names(&Selectable { node: name, rack: None, tags: &[], labels: &BTreeMap::new(), stage: Stage::Orphaned.name() })
         };

@@ -343,3 +343,21 @@ async fn a_port_without_tls_is_told_apart() {
     let error = client().send(Request::get(url, "x")).await.unwrap_err();
     assert!(error.message.contains("does not speak TLS"), "{error}");
 }
+
+#[test]
+fn errors_carry_how_long_a_server_asks_to_be_left_alone() {
+    let asks = |headers: &[(&'static str, &str)]| {
+        let mut answer = Response::for_tests(503, "");
+        for (name, value) in headers {
+            answer.headers.insert(*name, value.parse().unwrap());
+        }
+        answer.failure().retry_after
+    };
+    let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+    assert_eq!(asks(&[("retry-after", "120")]), Some(Duration::from_mins(2)));
+    assert_eq!(asks(&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"), date]), Some(Duration::from_secs(30)));
+    assert_eq!(asks(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT"), date]), Some(Duration::ZERO));
+    assert_eq!(asks(&[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")]), None, "nobody knows the server's clock");
+    assert_eq!(asks(&[("retry-after", "soon"), date]), None);
+    assert_eq!(asks(&[date]), None);
+}

@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use super::fault::{Fault, Kind, clean};
 use super::options::{IpmiOptions, Privilege};
 use crate::driver::http::Lanes;
-use crate::driver::program::{self, Broken, Ran, Run};
+use crate::driver::program::{self, Broken, Output, Ran, Run};
 use crate::driver::{BmcEndpoint, DriverError, ErrorClass};
 use crate::redact::Secret;
 
@@ -78,7 +78,16 @@ impl Tool {
     }
 
     async fn run(&self, arguments: &[String], variables: &[(&'static str, Secret)]) -> Result<Ran, Broken> {
-        program::run(Run { program: &self.program, arguments, variables, inherits: false, limit: self.limit }).await
+        program::run(Run {
+            program: &self.program,
+            arguments,
+            variables,
+            inherits: false,
+            directory: None,
+            output: Output::Whole,
+            limit: self.limit,
+        })
+        .await
     }
 
     fn broken(&self, why: &Broken) -> DriverError {

@@ -13,7 +13,7 @@ use crate::build::{Bmc, BmcHealth};
 use crate::driver::http::Lanes;
 use crate::driver::level::{Boot, Managed, Verb};
 use crate::driver::power::Power;
-use crate::driver::program::{self, Broken, Run};
+use crate::driver::program::{self, Broken, Output, Run};
 use crate::driver::{DriverError, ErrorClass};
 
 /// Most domains of a hypervisor among which one is looked for.
@@ -52,7 +52,15 @@ impl LibvirtMachine {
         let _pass = self.virsh.lanes.enter(&self.uri).await;
         let program = &self.virsh.program;
         // An SSH agent and its known hosts are those of the user.
-        let run = Run { program, arguments: &arguments, variables: &[], inherits: true, limit: self.virsh.limit };
+        let run = Run {
+            program,
+            arguments: &arguments,
+            variables: &[],
+            inherits: true,
+            directory: None,
+            output: Output::Whole,
+            limit: self.virsh.limit,
+        };
         let ran = program::run(run).await.map_err(|why| match why {
             Broken::Missing => self
                 .error(ErrorClass::Settings, format!("the program `{}` is not installed, and libvirt needs it", program.display()))

@@ -22,7 +22,7 @@ use crate::action::params::{
     ApplyNodeNetworking, ApplyNodePlatform, ApplyNodeStorage, BootMediaParams, ConfigureHardware, DeployNode, DestroyNode, IdentifyNode,
     NetworkResource, NoParams, RepositoryParams, SiteRemoval, SshKeyParams, TagParams, VerifySite,
 };
-use crate::build::{Binding, Endpoint, Machine, Neighbour, Provisioner};
+use crate::build::{Binding, Endpoint, Machine, MachineStatus, Neighbour, Provisioner};
 use crate::driver::http::Method;
 use crate::driver::{Begun, Call, Driver, DriverError, ErrorClass, NodeDriver, Observation};
 use crate::redact::Secret;
@@ -549,6 +549,15 @@ impl NodeDriver for MaasDriver {
             Some(found) => self.api.complete_one(found.clone()).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    async fn mark_broken(&self, binding: &Binding, why: &str) -> Result<(), DriverError> {
+        let machine =
+            self.record(binding).await?.ok_or_else(|| DriverError::new(ErrorClass::Precondition, "MAAS does not have the machine"))?;
+        if machine.status == MachineStatus::Broken {
+            return Ok(());
+        }
+        self.api.change(&ApiCall::post(format!("machines/{}/", machine.id), "mark_broken").with("comment", why)).await.map(drop)
     }
 
     async fn neighbours(&self, machine: &str) -> Result<Vec<Neighbour>, DriverError> {

@@ -147,6 +147,7 @@ fn head(plan: &Plan, times: Times<'_>, timing: &Timing) -> String {
         facts.push(("actions", format!("{}, longest path {}{time}", plan.actions.len(), view::longest_path(&plan.actions))));
         facts.push(("limits", rollout::limits(plan).join(", ")));
     }
+    facts.extend(view::hooks(plan).into_iter().map(|words| ("hook", words)));
     if let Some(words) = view::on_failure(plan).filter(|_| !plan.actions.is_empty()) {
         facts.push(("on failure", words.to_owned()));
     }

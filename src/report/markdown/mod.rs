@@ -23,6 +23,7 @@ use self::escape::{cell, code, html, sentence};
 use super::plan_text::{count, for_all, impact_pieces, open};
 use super::rollout;
 use super::time::about;
+use super::values::cut;
 use super::view::{self, Group, Verdict};
 use crate::action::Effect;
 use crate::diff::Change;
@@ -107,9 +108,16 @@ fn head(plan: &Plan, verdict: Verdict) -> String {
             break;
         }
     }
+    // Whoever reviews a plan reviews the programs that it runs.
+    facts.extend(view::hooks(plan).iter().take(HOOKS).map(|words| format!("hook {}", code(&cut(words, COLUMNS)))));
+    facts.extend(view::on_failure(plan).filter(|_| verdict == Verdict::Changes).map(str::to_owned));
     let _ = writeln!(out, "{}\n", facts.join(" · "));
     out
 }
+
+/// Hooks that are shown, and characters of each.
+const HOOKS: usize = 8;
+const COLUMNS: usize = 300;
 
 /// Groups of changes, folded: in full as long as there is room, then shorter, then counted.
 fn changes(plan: &Plan, links: &Links, mut room: usize) -> String {

@@ -60,7 +60,7 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
             said.below.extend(before.paused().map(|by| (Look::Yellow, format!("it is paused by {by}: {CONTINUE}"))));
             said
         }
-        EventKind::AttemptResolved { .. } => return None,
+        EventKind::AttemptResolved { .. } | EventKind::RemedyBegun { .. } => return None,
         EventKind::AttemptIntent { action, attempt } => {
             let long = before.label(action).is_some_and(|l| is_long(l.kind.default_timeout_minutes()));
             let active = before.in_progress(action);
@@ -104,6 +104,14 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
             said.below = excerpt(message).into_iter().map(|line| (Look::Plain, line)).collect();
             said.below.push((Look::Cyan, format!("hint: {hint}")));
             said
+        }
+        EventKind::RemedyEnded { node, remedy, error } => {
+            let done = if remedy == "power_off" { "is switched off" } else { "is marked broken" };
+            let (look, text) = match error {
+                None => (Look::Yellow, format!("{done}, as its branch failed")),
+                Some(error) => (Look::Red, format!("could not be treated with {remedy} after its failure: {error}")),
+            };
+            Said::new(Weight::Notable, &format!("node.{node}"), look, text)
         }
         EventKind::Message { severity, text, .. } => {
             let (weight, look, word) = match severity {

@@ -75,6 +75,7 @@ pub(crate) fn plan(design: &Design, build: &drydock::build::Build, memory: &Memo
         memory,
         policy,
         limits: &limits(),
+        hooks: &BTreeMap::new(),
         failures: &drydock::plan::FailureRules::default(),
         rollout: &Rules::default(),
         timeouts_s: &BTreeMap::new(),
