@@ -61,7 +61,7 @@ async fn dispatch(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Plan(args) => Box::pin(unless_interrupted(&listen()?, commands::plan::run(args, from, printer))).await,
         Command::Verify(args) => Box::pin(unless_interrupted(&listen()?, commands::verify::run(args, from, printer))).await,
         Command::Discover(_) => Box::pin(unless_interrupted(&listen()?, commands::discover::run(from, printer))).await,
-        Command::Apply(args) => commands::apply::run(args, from, printer, &listen()?).await,
+        Command::Apply(args) => Box::pin(commands::apply::run(args, from, printer, &listen()?)).await,
         Command::Resume(args) => commands::resume::run(args, from, printer, &listen()?).await,
         Command::Destroy(args) => commands::destroy::run(args, from, printer, &listen()?).await,
         Command::Adopt(args) => Box::pin(unless_interrupted(&listen()?, commands::adopt::run(args, from, printer))).await,
