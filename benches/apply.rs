@@ -127,6 +127,7 @@ fn plan(nodes: usize, parallelism: u32) -> Plan {
         failures: FailureRules::default(),
         limits: Limits { parallelism, ..Limits::none() },
         rollout: Rollout::default(),
+        policy: drydock::plan::PolicyReport::default(),
         bindings: BTreeMap::new(),
         nodes: stages,
         generations: BTreeMap::new(),

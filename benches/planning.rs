@@ -1,4 +1,4 @@
-//! What planning costs: CPU seconds of reading and checking, and of diff + graph + plan file, and peak memory.
+//! What planning costs: CPU seconds of reading and checking, of diff + graph + plan file, and of each format; and peak memory.
 //!
 //! ```console
 //! cargo bench --bench planning             # 1 000 nodes
@@ -15,11 +15,13 @@ mod facts;
 #[allow(dead_code)]
 mod generate_site;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use drydock::diff::{self, Goal, Memory, Policy};
 use drydock::plan::{Inputs, Limits, Rules, assemble, design_digest, write};
+use drydock::report::{MarkdownOptions, TextOptions, Times, plan_html, plan_markdown, plan_text};
+use drydock::run::{guessed_ms, rehearse};
 use drydock::yaml::SourceMap;
 use drydock::{check, document, model};
 
@@ -84,12 +86,23 @@ fn main() {
         rollout: &Rules::default(),
         timeouts_s: &BTreeMap::new(),
         warnings: &[],
+        policies: &drydock::plan::Policies::default(),
     })
     .expect("a plan");
     let t5 = cpu_seconds();
     let file = write(&plan);
     let t6 = cpu_seconds();
     assert_eq!(plan.nodes.len(), nodes as usize);
+    let planned = memory_mib("VmHWM:");
+    let text = plan_text(&plan, &TextOptions::default());
+    let t7 = cpu_seconds();
+    let markdown = plan_markdown(&plan, &MarkdownOptions::default());
+    let t8 = cpu_seconds();
+    let lengths: Vec<u64> = plan.actions.iter().map(|a| guessed_ms(a.kind)).collect();
+    let rehearsal = rehearse(&plan, &lengths, &BTreeSet::new()).expect("a rehearsal");
+    let t9 = cpu_seconds();
+    let html = plan_html(&plan, Times::Expected(&rehearsal));
+    let t10 = cpu_seconds();
     println!("nodes               {nodes}");
     println!("design              {bytes} bytes");
     println!("read                {:.3} CPU-s", t1 - t0);
@@ -102,7 +115,10 @@ fn main() {
     println!("diff+graph          {:.3} CPU-s, {} actions", t5 - t4, plan.actions.len());
     println!("plan file           {:.3} CPU-s, {} bytes", t6 - t5, file.len());
     println!("= diff+graph+file   {:.3} CPU-s", t6 - t4);
+    println!("text                {:.3} CPU-s, {} bytes", t7 - t6, text.len());
+    println!("markdown            {:.3} CPU-s, {} bytes", t8 - t7, markdown.len());
+    println!("HTML                {:.3} CPU-s, {} bytes, and {:.3} CPU-s for its rehearsal", t10 - t9, html.len(), t9 - t8);
     println!("plan digest         {}", plan.digests.plan);
     println!("memory of the model {} MiB, peak of reading {} MiB", before.1, before.0);
-    println!("peak memory         {} MiB", memory_mib("VmHWM:"));
+    println!("peak memory         {planned} MiB with the file, {} MiB with all formats", memory_mib("VmHWM:"));
 }

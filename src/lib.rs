@@ -28,6 +28,7 @@
 //!
 //! Effects:
 //! * [`source`]: files to text; [`config`]: settings; [`secret`]: references to values.
+//! * [`sign`]: SSH signatures.
 //! * [`driver`]: what talks to BMCs and provisioners.
 //! * [`store`]: the durable state.
 //! * [`apply`]: the engine that carries out a plan.
@@ -70,6 +71,8 @@ pub mod source;
 pub mod config;
 
 pub mod secret;
+
+pub mod sign;
 
 pub mod driver;
 

@@ -14,5 +14,5 @@ pub use digest::digest_of;
 pub use failure::ErrorClass;
 pub use json::{Json, canonical, canonical_of};
 pub(crate) use json::{Token, Tokens};
-pub use selector::{Queried, Selectable, Selector, SelectorError};
+pub use selector::{Queried, Remembered, Selectable, Selector, SelectorError};
 pub use types::{Action, ActionKind, DriverRole, Effect, Precondition, RetryClass};

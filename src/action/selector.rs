@@ -77,6 +77,17 @@ pub struct Selectable<'a> {
     pub stage: &'a str,
 }
 
+/// What is known of a node that no document describes any more; `None` is not known.
+#[derive(Debug, Clone, Copy)]
+pub struct Remembered<'a> {
+    /// Node name.
+    pub node: &'a str,
+    /// Static tags.
+    pub tags: Option<&'a [String]>,
+    /// Labels (owner data).
+    pub labels: Option<&'a BTreeMap<String, String>>,
+}
+
 /// What a query looks at: a change of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct Queried<'a> {
@@ -139,6 +150,11 @@ impl Selector {
         eval(&self.root, &term, None)
     }
 
+    /// Whether it selects a node of which not everything is known; `None` if that depends on what is not.
+    pub fn matches_remembered(&self, item: &Remembered<'_>) -> Option<bool> {
+        remembered(&self.root, item)
+    }
+
     /// Whether a query selects this change.
     pub fn matches_change(&self, item: &Queried<'_>) -> bool {
         let term = |key: &Key, pattern: &str| match key {
@@ -184,6 +200,28 @@ fn says(expr: &Expr, item: &Selectable<'_>) -> bool {
         Expr::Term { key: Key::Stage, pattern } => pattern == item.stage,
         Expr::Any | Expr::Term { .. } | Expr::Effect(..) | Expr::Not(_) => false,
         Expr::And(a, b) | Expr::Or(a, b) => says(a, item) || says(b, item),
+    }
+}
+
+/// Three-valued: what is not known makes a result unknown only where it decides it.
+fn remembered(expr: &Expr, item: &Remembered<'_>) -> Option<bool> {
+    match expr {
+        Expr::Any => Some(true),
+        Expr::Term { key: Key::Node, pattern } => Some(glob(pattern, item.node)),
+        Expr::Term { key: Key::Tag, pattern } => item.tags.map(|tags| tags.iter().any(|t| glob(pattern, t))),
+        Expr::Term { key: Key::Label(name), pattern } => item.labels.map(|labels| labels.get(name).is_some_and(|v| glob(pattern, v))),
+        Expr::Term { .. } | Expr::Effect(..) => None,
+        Expr::Not(e) => remembered(e, item).map(|found| !found),
+        Expr::And(a, b) => match (remembered(a, item), remembered(b, item)) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), other) | (other, Some(true)) => other,
+            (None, None) => None,
+        },
+        Expr::Or(a, b) => match (remembered(a, item), remembered(b, item)) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (Some(false), other) | (other, Some(false)) => other,
+            (None, None) => None,
+        },
     }
 }
 
@@ -463,6 +501,29 @@ mod tests {
         }
         for no in ["*", "node=*", "node=old*", "!tag=x", "!node=x", "rack=r1 || !tag=x", "stage=orph*", "node=old01 && rack=r1"] {
             assert!(!names(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_of_a_node_is_not_taken_for_false() {
+        let (tags, labels) = (["control".to_owned()], BTreeMap::new());
+        let known = Remembered { node: "db01", tags: Some(&tags), labels: Some(&labels) };
+        let name_only = Remembered { node: "db01", tags: None, labels: None };
+        let of = |item: &Remembered<'_>, s: &str| Selector::parse(s).unwrap().matches_remembered(item);
+        for (selector, all, name) in [
+            ("node=db*", Some(true), Some(true)),
+            ("node=web*", Some(false), Some(false)),
+            ("tag=control", Some(true), None),
+            ("!tag=control", Some(false), None),
+            ("label.owner=*", Some(false), None),
+            ("rack=r1", None, None),
+            ("rack=r1 && node=web*", Some(false), Some(false)),
+            ("rack=r1 && tag=control", None, None),
+            ("rack=r1 || tag=control", Some(true), None),
+            ("rack=r1 || label.owner=x", None, None),
+            ("*", Some(true), Some(true)),
+        ] {
+            assert_eq!((of(&known, selector), of(&name_only, selector)), (all, name), "{selector}");
         }
     }
 

@@ -69,6 +69,8 @@ impl std::fmt::Debug for Drivers {
 pub struct Options {
     /// The command line, for the record; without secrets.
     pub command: String,
+    /// Who approved the plan, for the record; of runs that begin.
+    pub approved_by: Vec<String>,
     /// Calls in flight at most; lowers the plan's limit, never raises it.
     pub parallelism: Option<u32>,
     /// Longest time that one request of a driver can take.
@@ -97,6 +99,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             command: String::new(),
+            approved_by: Vec::new(),
             parallelism: None,
             longest_request: Duration::from_mins(1),
             lease: Duration::from_mins(5),

@@ -216,6 +216,7 @@ impl Engine {
                 goal: self.plan.goal.name().to_owned(),
                 plan: self.plan.digests.plan.clone(),
                 actions: self.plan.actions.len() as u64,
+                approved_by: self.options.approved_by.clone(),
             },
         };
         let mut state = RunState::with_dag(&self.plan.actions, Arc::clone(dag));

@@ -63,6 +63,9 @@ pub struct Sources {
     /// Read the design as it is at this commit, branch or tag of the folder's git repository
     #[arg(long = "ref", value_name = "GITREF", global = true)]
     pub reference: Option<String>,
+    /// Read `guards`, `protect`, `approval`, `rules` and the files of signers as they are at this commit, branch or tag, not on disk
+    #[arg(long, value_name = "GITREF", global = true, env = "DRYDOCK_POLICY_REF")]
+    pub policy_ref: Option<String>,
     /// Let commands that need no site fetch parts of the design that are elsewhere
     #[arg(long, global = true)]
     pub fetch: bool,
@@ -107,6 +110,8 @@ pub enum Command {
     Plan(Plan),
     /// Show a plan file
     Show(Show),
+    /// Approve a plan file: sign what it wants with an SSH key
+    Approve(Approve),
     /// Compare two plan files: what the second does otherwise than the first, and beyond it
     Diff(Diff),
     /// Carry out a plan in virtual time: how long it takes, what limits cost, what a failure would stop; touches nothing
@@ -278,6 +283,23 @@ pub struct Show {
     pub review: Review,
 }
 
+/// `drydock approve`.
+#[derive(Debug, Args)]
+pub struct Approve {
+    /// The plan file; the signature is written beside it, as PLAN.KEY.sig
+    #[arg(value_name = "PLAN")]
+    pub plan: PathBuf,
+    /// The SSH key to sign with; of a public key the agent has to have the other half
+    #[arg(long, value_name = "FILE", required_unless_present = "statement")]
+    pub key: Option<PathBuf>,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    /// Sign nothing; print what is to be signed, for `ssh-keygen -Y sign -n drydock-plan` elsewhere
+    #[arg(long, conflicts_with_all = ["key", "yes"])]
+    pub statement: bool,
+}
+
 /// `drydock diff`.
 #[derive(Debug, Args)]
 pub struct Diff {
@@ -332,6 +354,9 @@ pub struct RunOptions {
     /// Do not ask before the plan is carried out; permits no effect that --allow has to
     #[arg(long)]
     pub auto_approve: bool,
+    /// Run only if what is planned now is a part of this plan file, which whoever has to has approved; asks nothing
+    #[arg(long, value_name = "PLAN")]
+    pub approved: Option<PathBuf>,
     /// Driver calls in flight at once, at most what the plan says
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub parallelism: Option<u32>,
@@ -359,7 +384,7 @@ pub const REPORTS: [&str; 3] = ["junit", "json", "html"];
 #[derive(Debug, Args)]
 pub struct Apply {
     /// A plan file (written by `plan --out`); without one the plan is made now
-    #[arg(value_name = "PLAN", conflicts_with_all = ["target", "allow", "goal", "replace", "erase"])]
+    #[arg(value_name = "PLAN", conflicts_with_all = ["target", "allow", "goal", "replace", "erase", "approved"])]
     pub plan: Option<PathBuf>,
     /// Options of the plan.
     #[command(flatten)]
@@ -582,12 +607,8 @@ const GOALS: [Goal; 5] = [Goal::VerifySite, Goal::PrepareSite, Goal::PrepareNode
 
 fn goal(text: &str) -> Result<Goal, String> {
     match GOALS.into_iter().find(|g| g.name() == text) {
-        Some(Goal::DestroyNodes) => Err("use `drydock destroy`".to_owned()),
         None if text == "verify_nodes" => Err("use `drydock verify nodes`; it changes nothing and needs no plan".to_owned()),
         Some(goal) => Ok(goal),
-        None => Err(format!(
-            "goals are {}",
-            GOALS.iter().filter(|g| **g != Goal::DestroyNodes).map(|g| g.name()).collect::<Vec<_>>().join(", ")
-        )),
+        None => Err(format!("goals are {}", GOALS.iter().map(|g| g.name()).collect::<Vec<_>>().join(", "))),
     }
 }

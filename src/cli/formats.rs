@@ -35,7 +35,7 @@ fn of(command: &Command) -> Vec<&'static str> {
         Command::Runs(args) if matches!(args.command, Some(RunsCommand::Show { .. })) => [&["text"][..], &REPORTS].concat(),
         Command::Rehearse(_) => OF_REHEARSALS.to_vec(),
         Command::Graph(_) => OF_GRAPHS.to_vec(),
-        Command::Rebind(_) | Command::Unlock(_) => TEXT.to_vec(),
+        Command::Approve(_) | Command::Rebind(_) | Command::Unlock(_) => TEXT.to_vec(),
         _ => TEXT_AND_JSON.to_vec(),
     }
 }

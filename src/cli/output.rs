@@ -1,5 +1,6 @@
 //! The only place that writes to stdout and stderr, and files that the user names.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, IsTerminal as _, Write as _};
@@ -9,7 +10,7 @@ use anyhow::Context as _;
 
 use super::args::{ColorChoice, Format, Global};
 use super::problem::Problem;
-use crate::report::{Next, TextOptions};
+use crate::report::{Next, TextOptions, clean_json};
 
 /// Decides what goes to which stream, and whether with colours. stdout carries the result, stderr everything else.
 #[derive(Debug, Clone)]
@@ -79,14 +80,19 @@ impl Printer {
     /// Writes the result: to the file of `--out`, else to stdout.
     pub fn result(&self, text: &str) -> anyhow::Result<()> {
         match &self.out {
-            Some(path) => write_file(path, console::strip_ansi_codes(text).as_bytes()),
+            Some(path) => write_file(path, console::strip_ansi_codes(&self.safe(text)).as_bytes()),
             None => self.stdout(text),
         }
     }
 
+    /// JSON as it is for every reader, also for a terminal. Other formats escape text where they know what it is.
+    fn safe<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.format == "json" { clean_json(text) } else { Cow::Borrowed(text) }
+    }
+
     /// Writes to stdout whatever `--out` says.
-    #[allow(clippy::unused_self)]
     pub fn stdout(&self, text: &str) -> anyhow::Result<()> {
+        let text = self.safe(text);
         let mut stdout = io::stdout().lock();
         quiet_pipe(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())).context("cannot write to standard output")
     }

@@ -55,6 +55,7 @@ async fn dispatch(cli: &Cli, printer: &Printer) -> anyhow::Result<Exit> {
         Command::Render(args) => commands::render::run(args, from, printer).await,
         Command::Explain(args) => commands::explain::run(args, from, printer).await,
         Command::Show(args) => commands::show::run(args, from, printer).await,
+        Command::Approve(args) => commands::approve::run(args, from, printer, &listen()?).await,
         Command::Diff(args) => commands::diff::run(args, printer),
         Command::Rehearse(args) => commands::rehearse::run(args, from, printer).await,
         Command::Graph(args) => commands::graph::run(args, from, printer).await,

@@ -12,11 +12,13 @@ use serde::de::DeserializeOwned;
 use super::TimeSpan;
 use super::design::DesignEntry;
 use super::error::{ConfigError, Problem};
+use super::guards::{self, NoSigners};
 use super::limits;
 use super::rules::Wrong;
 use super::state::{PostgresSettings, PostgresUrl, StateSettings, UrlSource};
 use super::types::{Drivers, File, MaasSettings, ProxySettings, RedfishSettings, Settings, Transport};
 use crate::check::Policy;
+use crate::plan::Policies;
 use crate::yaml::{self, Node, SourceMap, Span};
 
 /// Name of the settings file.
@@ -80,6 +82,9 @@ pub fn parse(text: &str, shown: &str, root: &Path) -> Result<Settings, ConfigErr
         limits: file.limits,
         rollout: file.rollout,
         guards: file.guards,
+        policies: Policies::default(),
+        revoked: file.approval.revoked.clone(),
+        policy_ref: None,
         timeouts: file.timeouts.total,
         no_progress: file.timeouts.no_progress,
         retries: file.retries,
@@ -96,8 +101,17 @@ pub fn parse(text: &str, shown: &str, root: &Path) -> Result<Settings, ConfigErr
     for Wrong { name, message, help } in wrong {
         checker.push(&["rules", &name], &message, &help);
     }
+    let policies = match guards::policies(&settings.guards, &file.protect, &file.approval) {
+        Ok(policies) => policies,
+        Err(NoSigners(route)) => {
+            let message = format!("`{}` needs approval, and nobody is named who could give it", route.join("."));
+            checker.push(&route, &message, "add `approval: {signers: FILE}`, an allowed-signers file as ssh-keygen reads it");
+            Policies::default()
+        }
+    };
+    checker.hours(&policies);
     let problems = checker.run();
-    let settings = Settings { rules, ..settings };
+    let settings = Settings { policies, rules, ..settings };
     if problems.is_empty() { Ok(settings) } else { Err(ConfigError::Invalid(problems)) }
 }
 
@@ -339,6 +353,16 @@ impl Checker<'_> {
             let message = format!("`state.lease` of {:?} is shorter than three requests of a driver may take ({least:?})", lease.0);
             let help = "write a longer one, or shorten `request_timeout` of the drivers: an effect begins only while a request's time is left of the lease";
             self.push(&["state", "lease"], &message, help);
+        }
+    }
+
+    fn hours(&mut self, policies: &Policies) {
+        for hours in &policies.forbidden_hours {
+            if jiff::tz::TimeZone::get(&hours.zone).is_err() {
+                let shown: String = hours.zone.chars().take(60).collect();
+                let message = format!("`{shown}` is not the name of a time zone");
+                self.push(&["guards", "forbidden_hours"], &message, "write an IANA name, such as `Europe/Berlin` or `UTC`");
+            }
         }
     }
 

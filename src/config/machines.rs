@@ -33,7 +33,7 @@ impl MachineRule {
 }
 
 /// A selector of nodes by what the design says of them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeSelector(pub Selector);
 
 impl NodeSelector {

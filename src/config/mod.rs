@@ -6,6 +6,7 @@
 mod design;
 mod error;
 mod failures;
+mod guards;
 mod hooks;
 mod limits;
 mod load;
@@ -22,6 +23,9 @@ mod tests;
 pub use design::{DesignEntry, PeglegEntry, UrlEntry};
 pub use error::{ConfigError, Problem};
 pub use failures::Retries;
+pub use guards::{
+    ApprovalEntry, ApprovalSettings, Consequence, Day, EffectClass, Guards, HoursGuard, LimitGuard, RequiredGuard, TimeOfDay,
+};
 pub use hooks::{HookSettings, Hooks};
 pub use limits::{
     ByKind, CanarySettings, FailureLimit, GateSettings, LimitSettings, NodeShare, Per, RolloutSettings, StrategySetting,
@@ -32,7 +36,7 @@ pub use machines::{MachineRule, NodeSelector};
 pub use schema::settings_schema;
 pub use state::{PostgresSettings, PostgresUrl, SslMode, StateSettings, UrlSource, WrongUrl};
 pub use types::{
-    BootModeSetting, Credentials, Drivers, Guards, IpmiPrivilege, IpmiSettings, LibvirtSettings, MaasSettings, OobOverride, OobSettings,
+    BootModeSetting, Credentials, Drivers, IpmiPrivilege, IpmiSettings, LibvirtSettings, MaasSettings, OobOverride, OobSettings,
     ProxySettings, RedfishSettings, SecretRef, ServiceSettings, Settings, TelemetrySettings, TraceSettings, Transport, VerifySettings,
 };
 pub use units::{ByteCount, Minutes, TimeSpan, parse_span};

@@ -10,15 +10,16 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::failures::{OnFailureSetting, Retries, Timeouts, on_failure};
+use super::guards::{ApprovalSettings, Guards};
 use super::hooks::Hooks;
 use super::limits::{LimitSettings, RolloutSettings};
-use super::machines::MachineRule;
+use super::machines::{MachineRule, NodeSelector};
 use super::rules::Rules;
 use super::{ByteCount, DesignEntry, StateSettings, TimeSpan};
 use crate::action::ActionKind;
 use crate::action::params::ConfigureHardware;
 use crate::check::Policy;
-use crate::plan::OnFailure;
+use crate::plan::{OnFailure, Policies};
 
 /// All settings of a site.
 #[derive(Debug, Clone)]
@@ -43,6 +44,12 @@ pub struct Settings {
     pub rollout: RolloutSettings,
     /// Conditions under which no plan is made.
     pub guards: Guards,
+    /// What is asked of every plan: `guards`, `protect` and `approval`.
+    pub policies: Policies,
+    /// Public keys that no longer count for approvals, relative to `root`.
+    pub revoked: Option<PathBuf>,
+    /// The commit, branch or tag that the policies are read at; `None` is the file on disk.
+    pub policy_ref: Option<String>,
     /// Time limits by kind of action, where they differ from the default.
     pub timeouts: BTreeMap<ActionKind, std::time::Duration>,
     /// Time limits without progress by kind of action, where they differ from the default.
@@ -382,20 +389,6 @@ pub enum SecretRef {
     Command(Vec<String>),
 }
 
-/// `guards:`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Guards {
-    /// Percent of the nodes last seen deployed that may be absent; above it no plan is made.
-    pub max_absent: u32,
-}
-
-impl Default for Guards {
-    fn default() -> Self {
-        Self { max_absent: 10 }
-    }
-}
-
 /// The file as serde sees it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -407,6 +400,10 @@ pub(super) struct File {
     pub(super) limits: LimitSettings,
     pub(super) rollout: RolloutSettings,
     pub(super) guards: Guards,
+    /// Nodes that nothing is done to with effect reboot or higher, also after their documents are gone
+    pub(super) protect: Vec<NodeSelector>,
+    /// Who has to approve plans
+    pub(super) approval: ApprovalSettings,
     pub(super) timeouts: Timeouts,
     pub(super) retries: Retries,
     /// What becomes of a node whose branch failed; leave if not given.
@@ -434,6 +431,8 @@ impl Default for File {
             limits: LimitSettings::default(),
             rollout: RolloutSettings::default(),
             guards: Guards::default(),
+            protect: Vec::new(),
+            approval: ApprovalSettings::default(),
             timeouts: Timeouts::default(),
             retries: Retries::default(),
             on_failure: OnFailure::default(),

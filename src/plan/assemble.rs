@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::rollout::{self, Scope};
-use super::{Allowance, Digests, FailureRules, Limits, Plan, Rules};
+use super::{Allowance, Digests, FailureRules, Limits, Plan, Policies, PolicyReport, Rules, policy};
 use crate::action::params::RunHook;
 use crate::action::{ActionKind, Effect, JsonDigest};
 use crate::build::{Build, Fact};
@@ -40,6 +40,8 @@ pub struct Inputs<'a> {
     pub timeouts_s: &'a BTreeMap<crate::action::ActionKind, u32>,
     /// Warnings of the design's check, one line each.
     pub warnings: &'a [String],
+    /// What the site asks of every plan.
+    pub policies: &'a Policies,
 }
 
 /// Why no plan is made.
@@ -70,8 +72,9 @@ pub fn assemble(inputs: &Inputs<'_>) -> Result<Plan, PlanError> {
 
 /// Digests of a plan that is complete, its expected duration, and its file.
 pub(super) fn sealed(mut plan: Plan, inputs: &Inputs<'_>) -> Plan {
+    plan.policy = policy::evaluate(&plan, inputs.site, inputs.memory, inputs.policies);
     plan.digests.build = facts_used(&plan, inputs.build);
-    plan.digests.intent = intent(&plan);
+    plan.digests.intent = intent_digest(&plan);
     plan.expected_s = expected_s(&plan, &inputs.memory.durations_ms);
     super::file::seal(&mut plan);
     plan
@@ -120,6 +123,7 @@ pub(super) fn make(inputs: &Inputs<'_>, comparison: Comparison) -> Result<Plan, 
         failures: inputs.failures.clone(),
         limits,
         rollout: rolled.rollout,
+        policy: PolicyReport::default(),
         bindings,
         nodes,
         generations,
@@ -182,8 +186,8 @@ fn facts_used(plan: &Plan, build: &Build) -> String {
     digest.finish()
 }
 
-/// Digest of what the plan wants, without facts: approval signs this.
-fn intent(plan: &Plan) -> String {
+/// Digest of what a plan wants, and of the policies it was made under, without facts: approval signs this.
+pub fn intent_digest(plan: &Plan) -> String {
     let mut digest = JsonDigest::new();
     digest.text("{\"site\":").json(&plan.site);
     digest.text(",\"goal\":").json(&plan.goal);
@@ -195,6 +199,7 @@ fn intent(plan: &Plan) -> String {
     let hooks: BTreeSet<(&str, &str)> =
         plan.actions.iter().filter(|a| a.kind == ActionKind::RunHook).map(|a| (a.resource.as_str(), a.params.text())).collect();
     digest.text(",\"hooks\":").json(&hooks);
+    digest.text(",\"policy\":").json(&plan.policy);
     digest.text(",\"changes\":[");
     let mut pieces = Pieces::new(|a| serde_json::to_string(&(&a.path, &a.after, a.effect)));
     for (i, c) in plan.changes.iter().enumerate() {

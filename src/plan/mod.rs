@@ -3,12 +3,14 @@
 //! In: the applied model, the build model, the state's memory, policy and limits. Out: a [`Plan`] as a value and as canonical JSON (RFC 8785), which
 //! holds no secret. Pure: the same inputs give the same bytes.
 
+mod approval;
 mod assemble;
 mod compare;
 mod digest;
 mod file;
 mod limits;
 mod looser;
+pub mod policy;
 mod preview;
 mod rollout;
 mod template;
@@ -18,11 +20,13 @@ mod types;
 
 pub use crate::action::canonical;
 pub use crate::diff::Goal;
-pub use assemble::{Inputs, PlanError, assemble};
+pub use approval::{Rejected, Signature, Standing, people, statement};
+pub use assemble::{Inputs, PlanError, assemble, intent_digest};
 pub use compare::{Difference, Excess, differences, excess};
 pub use digest::design_digest;
 pub use file::{read, write};
 pub use limits::{Counts, Gate, Limits, Pool, Rollout, Wave};
+pub use policy::{Denial, NeededApproval, Policies, PolicyReport};
 pub use preview::{PreviewInputs, Version, preview};
 pub use rollout::{Canaries, Rules, Share, StrategyChoice, Unavailable, UnavailableOf};
 pub use types::{Allowance, Digests, FORMAT, FailureRules, OnFailure, Plan, Preview, Sealed};

@@ -12,7 +12,7 @@ mod words;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::assemble::{Inputs, PlanError, make, sealed};
-use super::{FailureRules, Limits, Plan, Preview, Rules};
+use super::{FailureRules, Limits, Plan, Policies, Preview, Rules};
 use crate::action::ActionKind;
 use crate::action::params::RunHook;
 use crate::diff::{Blocked, Change, Comparison, Goal, HeldBack, Policy, compare};
@@ -56,6 +56,8 @@ pub struct PreviewInputs<'a> {
     pub timeouts_s: &'a BTreeMap<ActionKind, u32>,
     /// Warnings of the design's check, one line each.
     pub warnings: &'a [String],
+    /// What is asked of every plan.
+    pub policies: &'a Policies,
 }
 
 /// Comparisons until the site of a base is applied: networks, then what needs them. What still differs after that is blocked.
@@ -97,6 +99,7 @@ pub fn preview(inputs: &PreviewInputs<'_>) -> Result<Plan, PlanError> {
         hooks: inputs.hooks,
         timeouts_s: inputs.timeouts_s,
         warnings: inputs.warnings,
+        policies: inputs.policies,
     };
     let mut comparison = compare(head.site, head.sources, &build, memory, head.policy);
     if !comparison.refused.is_empty() {

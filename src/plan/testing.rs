@@ -43,6 +43,7 @@ pub(crate) fn plan(actions: Vec<Action>) -> Plan {
         failures: super::FailureRules::default(),
         limits: Limits { parallelism: 64, ..Limits::none() },
         rollout: Rollout::default(),
+        policy: super::PolicyReport::default(),
         bindings: BTreeMap::new(),
         nodes: nodes.collect(),
         generations,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Limits, Rollout};
+use super::{Limits, PolicyReport, Rollout};
 use crate::action::{Action, ActionKind, Effect};
 use crate::build::{Binding, Endpoint};
 use crate::diff::{Blocked, Change, Goal, HeldBack, NodeStage, NotManaged, Orphan};
@@ -134,6 +134,8 @@ pub struct Plan {
     pub failures: FailureRules,
     /// In which order branches begin.
     pub rollout: Rollout,
+    /// What it comes to under the policies of its site.
+    pub policy: PolicyReport,
     /// Identity of each node that has actions.
     pub bindings: BTreeMap<String, Binding>,
     /// Stage of each node, now and then.

@@ -7,6 +7,7 @@ mod boot_actions;
 pub mod diagnostics;
 mod escape;
 mod explain;
+mod fit;
 mod graph;
 mod html;
 mod junit;
@@ -21,6 +22,7 @@ mod plan_diff;
 mod plan_github;
 mod plan_json;
 mod plan_text;
+mod policy;
 pub mod progress;
 mod query;
 mod rehearsal;
@@ -45,7 +47,8 @@ pub use markdown::{BaseLinks, LIMIT as MARKDOWN_LIMIT, Links, MarkdownOptions, m
 pub use plan_diff::{plan_diff_json, plan_diff_text};
 pub use plan_github::plan_github;
 pub use plan_json::plan_json;
-pub use plan_text::{Next, TextOptions, plan_text};
+pub use plan_text::{LIMIT as TEXT_LIMIT, Next, TextOptions, plan_text, plan_to_approve};
+pub use policy::{denials, standing_json, standing_lines, standing_text};
 pub use query::{Selected, query, selected_json, selected_names, selected_text};
 pub use rehearsal::{Durations, rehearsal_json, rehearsal_text};
 pub use run_junit::run_junit;
@@ -66,3 +69,5 @@ mod plan_tests;
 mod run_samples;
 #[cfg(test)]
 mod run_tests;
+#[cfg(test)]
+mod size_tests;

@@ -163,6 +163,11 @@ impl Page {
         self
     }
 
+    /// Bytes so far.
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
     pub(super) fn finish(self) -> String {
         self.out
     }

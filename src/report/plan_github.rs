@@ -10,6 +10,7 @@ use super::diagnostics::github::{data, property};
 use super::names;
 use super::place::place;
 use super::plan_text::{count, impact_pieces};
+use super::policy;
 use super::view::{self, Verdict};
 use crate::action::Effect;
 use crate::plan::Plan;
@@ -74,6 +75,12 @@ pub fn plan_github(plan: &Plan, paths: &Paths) -> String {
         let text = data(&format!("{resource} loses {attributes} of the base"));
         let _ = writeln!(out, "::notice title=drydock plan%3A removed::{text}");
     }
+    for line in policy::denials(&plan.policy.denied) {
+        let _ = writeln!(out, "::error title=drydock plan%3A refused by policy::{}", data(&line));
+    }
+    for line in policy::needs(&plan.policy) {
+        let _ = writeln!(out, "::notice title=drydock plan%3A needs approval::{}", data(&line));
+    }
     let pieces = impact_pieces(plan).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ");
     let said = match view::verdict(plan) {
         Verdict::Changes => pieces,
@@ -104,6 +111,7 @@ mod tests {
         let paths = Paths { root: "/r".to_owned(), folder: "sites/dc1".to_owned(), fallback: None };
         let text = plan_github(&samples::fleet(40), &paths);
         golden("fleet_40.github.txt", &text);
+        golden("governed.github.txt", &plan_github(&samples::governed(), &paths));
         assert_eq!(text.lines().filter(|l| l.starts_with("::warning file=sites/dc1/profiles/base.yaml,line=35,")).count(), 1, "{text}");
         assert!(text.lines().next().is_some_and(|l| l.starts_with("::warning ") && l.contains("redeploy")), "{text}");
     }
@@ -115,8 +123,11 @@ mod tests {
         std::sync::Arc::make_mut(&mut plan.changes[0].attributes[0]).path = "a\r\n::stop-commands::x%0A".to_owned();
         std::sync::Arc::make_mut(&mut plan.changes[0].attributes[1]).source = Some("a,line=9::b\n::error::x.yaml:3:1".to_owned());
         let text = plan_github(&plan, &Paths::default());
-        assert!(text.lines().all(|line| line.starts_with("::warning ") || line.starts_with("::notice ")), "{text}");
-        assert_eq!(text.lines().count(), 3, "{text}");
+        let ours = |line: &str| {
+            ["::warning ", "::notice ", "::error title=drydock plan%3A refused by policy::"].iter().any(|s| line.starts_with(s))
+        };
+        assert!(text.lines().all(ours), "{text}");
+        assert_eq!(text.lines().count(), 5, "{text}");
         // No text adds a property, or ends them before their time.
         for line in text.lines() {
             let properties = line.split_once(' ').and_then(|(_, rest)| rest.split_once("::")).map(|(properties, _)| properties).unwrap();

@@ -56,6 +56,7 @@ pub fn plan_json(plan: &Plan) -> Value {
         "limits": plan.limits,
         "failures": plan.failures,
         "rollout": plan.rollout,
+        "policy": plan.policy,
         "nodes": plan.nodes,
         "changes": plan.changes,
         "actions": actions,

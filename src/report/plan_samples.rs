@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::action::{Action, ActionKind, Effect, RetryClass};
 use crate::build::Endpoint;
 use crate::diff::{AttributeChange, Blocked, Change, HeldBack, NodeStage, NotManaged, Operation, Orphan, Stage};
-use crate::plan::{Allowance, Digests, Limits, Plan, testing};
+use crate::plan::{Allowance, Denial, Digests, Limits, NeededApproval, Plan, PolicyReport, Rejected, Signature, Standing, testing};
 
 /// A plan with nothing in it.
 pub(super) fn nothing() -> Plan {
@@ -346,6 +346,56 @@ pub(super) fn destructive() -> Plan {
     plan
 }
 
+/// What the policies make of [`destructive`]: refused for one reason, to be approved for two.
+pub(super) fn governed() -> Plan {
+    let mut plan = destructive();
+    plan.policy = policy(&plan);
+    plan
+}
+
+/// Policies that every node with an effect of class reboot or higher is the subject of.
+pub(super) fn policy(plan: &Plan) -> PolicyReport {
+    let nodes =
+        |from: Effect| plan.effects_on_nodes().into_iter().filter(|(_, e)| *e >= from).map(|(n, _)| n.to_owned()).collect::<Vec<_>>();
+    let approval = |effect: Effect, approvers: u32| NeededApproval {
+        approvers,
+        nodes: nodes(effect),
+        reason: format!("{} nodes with effect {effect} or higher", nodes(effect).len()),
+        rule: format!("approval {effect} or higher: {approvers} of ops/allowed_signers"),
+        signers: "ops/allowed_signers".to_owned(),
+    };
+    let protect = "protect node=old*: nothing of effect reboot or higher".to_owned();
+    let approvals = vec![approval(Effect::Reboot, 1), approval(Effect::Redeploy, 2)];
+    let mut rules: Vec<String> = approvals.iter().map(|a| a.rule.clone()).collect();
+    rules.extend([
+        "forbidden_hours 08:00 to 18:00 every day, Europe/Berlin: a warning before effect reboot or higher".to_owned(),
+        protect.clone(),
+    ]);
+    let reason = "effect destroy on what is protected, also when its document is gone".to_owned();
+    PolicyReport { approvals, denied: vec![Denial { nodes: nodes(Effect::Destroy), reason, rule: protect }], rules }
+}
+
+/// How the approvals of [`governed`] stand: the first is given, the second wants one more, and two signatures do not count.
+pub(super) fn standing(plan: &Plan) -> Vec<Standing> {
+    let alice = Signature {
+        file: "plan.json.0c7f3a.sig".to_owned(),
+        key: "SHA256:lJIwAcmAozJ7seab8ERRaVNlceSwGGAGqVVCENbEn7c".to_owned(),
+        principals: vec!["alice@example.net".to_owned()],
+    };
+    let reject = |file: &str, reason: &str| Rejected { file: file.to_owned(), reason: reason.to_owned() };
+    let stands = |needed: &NeededApproval| Standing {
+        needed: needed.clone(),
+        by: vec!["alice@example.net".to_owned()],
+        signatures: vec![alice.clone()],
+        rejected: vec![
+            reject("plan.json.bob.sig", "ops/allowed_signers:2: key has expired"),
+            reject("plan.json.sig", "made for `git` and not for `drydock-plan`: it approves no plan"),
+        ],
+        problem: None,
+    };
+    plan.policy.approvals.iter().map(stands).collect()
+}
+
 /// Nothing can be done, and not all is well.
 pub(super) fn blocked() -> Plan {
     let mut plan = nothing();
@@ -411,6 +461,12 @@ pub(super) fn hostile() -> Plan {
     plan.orphans.push(Orphan { resource: "o\u{1b}".to_owned(), detail: "d\u{2028}".to_owned() });
     plan.not_managed.push(NotManaged { what: "w\u{1b}".to_owned(), resources: vec!["r\u{feff}".to_owned()] });
     plan.warnings.push("w\u{1b}[2J".to_owned());
+    let evil = |text: &str| format!("{text}\u{1b}[2J\u{202e}\n");
+    plan.policy = PolicyReport {
+        approvals: vec![NeededApproval { approvers: 2, nodes: vec![evil("n")], reason: evil("r"), rule: evil("u"), signers: evil("s") }],
+        denied: vec![Denial { nodes: vec![evil("n")], reason: evil("d"), rule: evil("u") }],
+        rules: vec![evil("u")],
+    };
     plan.selection = Some("node=\u{1b}c".to_owned());
     plan.allow.push(Allowance { effect: Effect::Redeploy, selector: "a\u{1b}".to_owned() });
     plan

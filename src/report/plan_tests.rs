@@ -55,6 +55,20 @@ fn destruction_comes_first() {
 }
 
 #[test]
+fn policies_stand_above_the_changes_and_approvals_below() {
+    let plan = samples::governed();
+    let options = TextOptions { next: Next::Apply("plan.json".to_owned()), width: 80, ..TextOptions::default() };
+    let text = format!("{}{}", plan_text(&plan, &options), super::standing_text(&samples::standing(&plan), &options));
+    golden("governed.txt", &text);
+    let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("no {what:?} in:\n{text}"));
+    assert!(at("Refused by policy") < at("Needs approval") && at("Needs approval") < at("Interrupts or destroys"));
+    assert!(text.contains("1 missing") && text.contains("key has expired"), "{text}");
+    golden("governed.approve.txt", &super::plan_to_approve(&plan, &options));
+    let json = super::standing_json(&samples::standing(&plan));
+    assert_eq!((&json[0]["missing"], &json[1]["missing"]), (&json!(0), &json!(1)));
+}
+
+#[test]
 fn nothing_to_do_is_said_exactly() {
     let text = plain(&samples::converged());
     golden("converged.txt", &text);

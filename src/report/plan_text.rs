@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use console::measure_text_width;
 
 use super::escape::clean;
+use super::fit::{Section, fit};
 use super::names;
 use super::paint::{Look, Page};
 use super::plan_attributes;
@@ -50,22 +51,66 @@ impl Default for TextOptions {
     }
 }
 
-/// The plan as text.
+/// Bytes that the text has at most, unless everything is asked for.
+pub const LIMIT: usize = 60_000;
+
+/// The plan as text; at most [`LIMIT`] bytes unless it is verbose.
 pub fn plan_text(plan: &Plan, options: &TextOptions) -> String {
     let mut page = Page::new(options.color, options.width);
     let verdict = view::verdict(plan);
-    headline(&mut page, plan, verdict);
-    if verdict == Verdict::Changes {
-        changes(&mut page, plan, options.verbose);
-        actions(&mut page, plan, options.verbose);
-        waves(&mut page, plan, options.verbose);
+    let verbose = options.verbose;
+    let (mut harmful, mut rest) = (Vec::new(), Vec::new());
+    let groups = if verdict == Verdict::Changes { view::group(&plan.changes) } else { Vec::new() };
+    for group in &groups {
+        if group.first().effect >= Effect::Reboot { harmful.push(group) } else { rest.push(group) }
     }
-    held_back(&mut page, plan, options.verbose);
-    blocked(&mut page, plan, options.verbose);
-    orphans(&mut page, plan, options.verbose);
-    not_managed(&mut page, plan, options.verbose);
-    warnings(&mut page, plan, options.verbose);
+    let mut sections: Vec<Section> = Vec::new();
+    let mut section = |page: &Page, share: usize, rank: usize| sections.push(Section { start: page.len(), share, rank });
+    section(&page, 8_000, 0);
+    headline(&mut page, plan, verdict);
+    section(&page, 6_000, 1);
+    policies(&mut page, plan);
+    section(&page, 14_000, 2);
+    interrupts(&mut page, harmful, verbose);
+    section(&page, 7_000, 3);
+    changes(&mut page, rest, verbose);
+    section(&page, 5_000, 6);
+    if verdict == Verdict::Changes {
+        actions(&mut page, plan, verbose);
+        waves(&mut page, plan, verbose);
+    }
+    section(&page, 6_000, 4);
+    held_back(&mut page, plan, verbose);
+    section(&page, 5_000, 5);
+    blocked(&mut page, plan, verbose);
+    section(&page, 5_000, 7);
+    orphans(&mut page, plan, verbose);
+    not_managed(&mut page, plan, verbose);
+    warnings(&mut page, plan, verbose);
+    section(&page, 2_000, 0);
     next(&mut page, plan, verdict, options);
+    let text = page.finish();
+    if verbose {
+        return text;
+    }
+    let note =
+        |lines| format!("  … {lines} more lines; --verbose shows them all, --query selects (`--query 'effect>=reboot' --format name`)");
+    fit(text, &sections, LIMIT, note)
+}
+
+/// What an approver signs: the headline, everything that interrupts or destroys, and the policies.
+pub fn plan_to_approve(plan: &Plan, options: &TextOptions) -> String {
+    let mut page = Page::new(options.color, options.width);
+    headline(&mut page, plan, view::verdict(plan));
+    policies(&mut page, plan);
+    let groups = view::group(&plan.changes);
+    let (harmful, rest): (Vec<&Group>, Vec<&Group>) = groups.iter().partition(|g| g.first().effect >= Effect::Reboot);
+    interrupts(&mut page, harmful, options.verbose);
+    let rest: usize = rest.iter().map(|g| g.changes.len()).sum();
+    if rest > 0 {
+        let text = format!("and {} without interruption or loss; `drydock show` shows all", count(rest, "change"));
+        page.gap().put(Look::Dim, &text).end();
+    }
     page.finish()
 }
 
@@ -256,20 +301,46 @@ fn title(page: &mut Page, look: Look, name: &str, note: &str) {
     page.end();
 }
 
-fn changes(page: &mut Page, plan: &Plan, verbose: bool) {
-    let groups = view::group(&plan.changes);
-    let (mut harmful, rest): (Vec<&Group>, Vec<&Group>) = groups.iter().partition(|g| g.first().effect >= Effect::Reboot);
-    if !harmful.is_empty() {
-        harmful.sort_by_key(|g| std::cmp::Reverse(g.first().effect));
-        title(page, Look::BoldRed, "Interrupts or destroys", "");
-        for group in harmful {
-            one_group(page, group, verbose, true);
+fn changes(page: &mut Page, groups: Vec<&Group>, verbose: bool) {
+    if groups.is_empty() {
+        return;
+    }
+    title(page, Look::Bold, "Changes", "");
+    for group in groups {
+        one_group(page, group, verbose, false);
+    }
+}
+
+fn interrupts(page: &mut Page, mut groups: Vec<&Group>, verbose: bool) {
+    if groups.is_empty() {
+        return;
+    }
+    groups.sort_by_key(|g| std::cmp::Reverse(g.first().effect));
+    title(page, Look::BoldRed, "Interrupts or destroys", "");
+    for group in groups {
+        one_group(page, group, verbose, true);
+    }
+}
+
+/// What the policies of the site make of it.
+fn policies(page: &mut Page, plan: &Plan) {
+    let report = &plan.policy;
+    if !report.denied.is_empty() {
+        title(page, Look::BoldRed, "Refused by policy", "no approval lifts this");
+        for line in super::policy::denials(&report.denied) {
+            page.to(2).words(Look::Plain, &line, 4).end();
         }
     }
-    if !rest.is_empty() {
-        title(page, Look::Bold, "Changes", "");
-        for group in rest {
-            one_group(page, group, verbose, false);
+    if !report.approvals.is_empty() {
+        title(page, Look::Yellow, "Needs approval", "");
+        for line in super::policy::needs(report) {
+            page.to(2).words(Look::Plain, &line, 4).end();
+        }
+    }
+    if !report.rules.is_empty() {
+        title(page, Look::Bold, "Policies in force", "");
+        for rule in super::policy::some(report.rules.clone()) {
+            page.to(2).words(Look::Dim, &rule, 4).end();
         }
     }
 }
@@ -553,6 +624,12 @@ fn next(page: &mut Page, plan: &Plan, verdict: Verdict, options: &TextOptions) {
     match (verdict, &options.next) {
         (Verdict::Changes | Verdict::NothingPlanned, _) if plan.preview.is_some() => {
             page.put(Look::Cyan, "next: ").words(Look::Plain, view::AFTER_PREVIEW, 2).end();
+        }
+        (Verdict::Changes, _) if !plan.policy.denied.is_empty() => {
+            page.put(Look::Cyan, "next: ").text("change what the policies refuse, then drydock plan again").end();
+        }
+        (Verdict::Changes, Next::Apply(file)) if !plan.policy.approvals.is_empty() => {
+            page.put(Look::Cyan, "next: ").text("drydock approve ").text(file).text(" --key FILE, then drydock apply ").text(file).end();
         }
         (Verdict::Changes, Next::Apply(file)) => {
             page.put(Look::Cyan, "next: ").text("drydock apply ").text(file).put(Look::Dim, "  (carries out exactly this plan)").end();

@@ -26,6 +26,7 @@ impl Journal {
             goal: "deploy_nodes".to_owned(),
             plan: "9f".repeat(32),
             actions: journal.actions.len() as u64,
+            approved_by: Vec::new(),
         };
         journal.push(0, started);
         journal

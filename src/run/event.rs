@@ -111,6 +111,9 @@ pub enum EventKind {
         plan: String,
         /// Number of actions.
         actions: u64,
+        /// Who approved the plan, where the policies of the site asked for that.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approved_by: Vec<String>,
     },
     /// The run goes on in another process. What failed before is tried again.
     RunResumed {

@@ -32,6 +32,21 @@ pub fn load(request: Request<'_>, entries: &[Entry]) -> Result<Loaded, SourceErr
     load_within(request, entries, MAX_DESIGN_BYTES)
 }
 
+/// A file of the repository that holds `folder`, as it is at a commit; `path` is relative to `folder`. `None` if the commit does not have it.
+///
+/// # Errors
+/// When there is no such commit or repository, or the file is larger than [`MAX_FILE_BYTES`].
+pub fn file_at(folder: &Path, reference: &str, path: &Path) -> Result<Option<Vec<u8>>, SourceError> {
+    let commit = Commit::of_folder(folder, reference)?;
+    let real = std::fs::canonicalize(folder).map_err(|error| SourceError::Unreadable { path: slashes(folder), error })?;
+    match commit.bytes(&real.join(path)) {
+        Ok(bytes) if bytes.len() as u64 > MAX_FILE_BYTES => Err(SourceError::TooLarge { path: slashes(path) }),
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(SourceError::Unreadable { path: slashes(path), error }),
+    }
+}
+
 /// The same with another limit for all files together.
 pub(super) fn load_within(request: Request<'_>, entries: &[Entry], limit: u64) -> Result<Loaded, SourceError> {
     let mut loader = Loader { request, loaded: Loaded::default(), seen: BTreeSet::new(), limit, bytes: 0 };

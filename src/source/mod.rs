@@ -16,6 +16,6 @@ mod pegleg_tests;
 #[cfg(test)]
 mod tests;
 
-pub use load::{MAX_DESIGN_BYTES, MAX_FILE_BYTES, SETTINGS_FILE, load, text};
+pub use load::{MAX_DESIGN_BYTES, MAX_FILE_BYTES, SETTINGS_FILE, file_at, load, text};
 pub use types::{Entry, Loaded, Pegleg, Request, SourceError};
 pub use version::{Version, is_changed};

@@ -37,6 +37,7 @@ fn preview(base: (&Site, &SourceMap), head: (&Site, &SourceMap), policy: &Policy
         failures: &drydock::plan::FailureRules::default(),
         timeouts_s: &BTreeMap::new(),
         warnings: &[],
+        policies: &drydock::plan::Policies::default(),
     })
     .unwrap()
 }

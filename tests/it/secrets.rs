@@ -42,6 +42,7 @@ metadata:
 data:
   assets:
     - {path: /etc/join.key, type: file, permissions: '0600', data: ''}
+    - {path: /opt/agent, type: file, permissions: '0755', location: 'https://objects.example.net/agent?X-Signature=canary-signed-url-1516'}
 ";
 
 /// A secret, and as it stands in a form, in JSON, and in base 64.
@@ -55,6 +56,8 @@ fn forms(secret: &str) -> Vec<String> {
 fn no_secret_is_in_any_output_plan_state_or_log() {
     let site = Site::new("");
     site.folder().edit("drydock.yaml", "owns_region: true", "owns_region: true, manage_power: true");
+    let from_environment = "drivers: {redfish: {credentials: {username: op, password: {env: SITE_TOKEN}}}, maas: ";
+    site.folder().edit("drydock.yaml", "drivers: {maas: ", from_environment);
     site.folder().write("design/actions.yaml", ASSET);
     let canary = "canary-bmc-password-4711";
     let password = "hello-bmc-password";
@@ -68,7 +71,10 @@ fn no_secret_is_in_any_output_plan_state_or_log() {
     assert!(replaced > 0, "the sample has a BMC password");
     let mut said: Vec<(String, Vec<u8>)> = Vec::new();
     let mut run = |arguments: &[&str]| {
-        let ended = site.run(arguments);
+        let mut command = site.folder().command(arguments);
+        // Of the kind that settings refer to; a child that prints its environment would show it.
+        command.env("SITE_TOKEN", "canary-environment-2342");
+        let ended = crate::cli_support::end(&mut command);
         let text = format!("{}{}", ended.stdout, ended.stderr);
         assert!(!text.contains("panicked"), "{text}");
         said.push((format!("drydock {}", arguments.join(" ")), text.into_bytes()));
@@ -95,6 +101,10 @@ fn no_secret_is_in_any_output_plan_state_or_log() {
         &["diff", "first.plan", "first.plan", "--format", "json"],
         &["rehearse", "first.plan", "--format", "json"],
         &["graph", "first.plan", "--format", "svg"],
+        &["graph", "first.plan", "--format", "dot"],
+        &["graph", "first.plan", "--format", "mermaid"],
+        &["approve", "first.plan", "--statement"],
+        &["plan", "--format", "html"],
         &["verify", "site", "-v"],
         &["verify", "nodes", "-v", "--format", "json"],
         &["apply", "first.plan", "--json"],
@@ -138,7 +148,10 @@ fn no_secret_is_in_any_output_plan_state_or_log() {
     kept(site.path(), &mut said);
     assert!(said.iter().any(|(name, _)| name.ends_with("state.db")) && said.iter().any(|(name, _)| name.ends_with("first.plan")));
     assert!(said.iter().any(|(name, _)| name.ends_with("requests.jsonl")));
-    let hidden: Vec<String> = [canary, "canary-user-data-key-0815", &secret, &key].iter().flat_map(|s| forms(s)).collect();
+    let hidden: Vec<String> = [canary, "canary-user-data-key-0815", "canary-signed-url-1516", "canary-environment-2342", &secret, &key]
+        .iter()
+        .flat_map(|s| forms(s))
+        .collect();
     for (what, bytes) in &said {
         let text = String::from_utf8_lossy(bytes);
         for hidden in &hidden {

@@ -7,11 +7,11 @@ use crate::cli::exit::Exit;
 use crate::cli::ops::design::{self, Design};
 use crate::cli::ops::drivers::Drivers;
 use crate::cli::ops::run::{self, Work};
-use crate::cli::ops::{approve, control, discover, plan, state};
+use crate::cli::ops::{approvals, approve, control, discover, hours, plan, state};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::cli::signals::Interrupts;
-use crate::plan::{Plan, design_digest};
+use crate::plan::{Goal, Plan, design_digest};
 use crate::report::Next;
 
 /// Runs the command.
@@ -39,11 +39,16 @@ pub async fn run(args: &Apply, from: &Sources, printer: &Printer, interrupts: &I
                 printer.stdout(&plan::render(&plan, printer, Next::Plan, None))?;
                 return Ok(plan::exit(&plan, false));
             }
+            let by = approvals::enforce(&plan, &plan, Some(file), &design, printer).await?;
             if let Some(exit) = settle(&design, &args.run, printer, interrupts).await? {
                 return Ok(exit);
             }
+            hours::warn(&plan, &design.settings, printer);
             let drivers = Drivers::for_plan(&design, &plan, printer).await?;
-            finish(plan, &design, drivers, &args.run, printer, interrupts).await
+            finish(plan, by, &design, drivers, &args.run, printer, interrupts).await
+        }
+        None if args.options.goal == Some(Goal::DestroyNodes) => {
+            Err(Problem::usage("--goal destroy_nodes: nodes are released by `drydock destroy`, or by a plan file").into())
         }
         None => planned(&args.options, &args.run, "Apply this plan?", None, from, printer, interrupts).await,
     }
@@ -59,7 +64,13 @@ pub(super) async fn planned(
     printer: &Printer,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
-    let ask = typed.is_some() || !run.auto_approve;
+    let approved = run.approved.as_deref().map(approvals::approved).transpose()?;
+    let options = &match &approved {
+        Some(approved) => approvals::as_approved(options, approved),
+        None => options.clone(),
+    };
+    // Whoever reviewed the approved plan has answered.
+    let ask = approved.is_none() && (typed.is_some() || !run.auto_approve);
     if ask && !approve::can_ask() {
         return Err(if typed.is_some() { approve::nobody_types() } else { approve::nobody() });
     }
@@ -90,6 +101,14 @@ pub(super) async fn planned(
         drivers.close().await?;
         return Ok(plan::exit(&plan, false));
     }
+    let by = match permitted(&plan, approved.as_ref(), run, &design, printer).await {
+        Ok(by) => by,
+        Err(refusal) => {
+            drivers.close().await?;
+            return Err(refusal);
+        }
+    };
+    hours::warn(&plan, &design.settings, printer);
     if ask && !approve::ask(question, typed.unwrap_or("yes"), printer, interrupts).await? {
         drivers.close().await?;
         if interrupts.graceful.is_cancelled() {
@@ -99,7 +118,7 @@ pub(super) async fn planned(
         }
         return Err(Problem::refused("not approved; nothing was done").into());
     }
-    finish(plan, &design, drivers, run, printer, interrupts).await
+    finish(plan, by, &design, drivers, run, printer, interrupts).await
 }
 
 /// What becomes of a run that did not come to its end: it is gone on with (how that ended), or given up. `None` where there is none any more.
@@ -137,6 +156,23 @@ async fn settle(design: &Design, options: &RunOptions, printer: &Printer, interr
     }
 }
 
+/// Refuses what the policies do not let through, and what goes beyond the approved plan, if one was given. Who approved it.
+async fn permitted(
+    plan: &Plan,
+    approved: Option<&Plan>,
+    run: &RunOptions,
+    design: &Design,
+    printer: &Printer,
+) -> anyhow::Result<Vec<String>> {
+    match (approved, &run.approved) {
+        (Some(approved), Some(file)) => {
+            approvals::within(approved, plan, file)?;
+            approvals::enforce(plan, approved, Some(file), design, printer).await
+        }
+        _ => approvals::enforce(plan, plan, None, design, printer).await,
+    }
+}
+
 async fn make(design: &Design, drivers: &Drivers, options: &PlanOptions) -> anyhow::Result<Plan> {
     let memory = state::memory(&design.settings, &design.site.name.value).await?;
     let build: Build = discover::complete(design, drivers).await?;
@@ -145,6 +181,7 @@ async fn make(design: &Design, drivers: &Drivers, options: &PlanOptions) -> anyh
 
 async fn finish(
     plan: Plan,
+    approved_by: Vec<String>,
     design: &Design,
     mut drivers: Drivers,
     options: &RunOptions,
@@ -160,6 +197,7 @@ async fn finish(
     let work = Work {
         plan,
         resume: None,
+        approved_by,
         parallelism: options.parallelism,
         json: options.json,
         settings: &design.settings,

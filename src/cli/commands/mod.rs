@@ -2,6 +2,7 @@
 
 pub mod adopt;
 pub mod apply;
+pub mod approve;
 pub mod destroy;
 pub mod diff;
 pub mod discover;

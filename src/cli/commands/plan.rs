@@ -3,12 +3,20 @@
 use crate::cli::args::{Plan, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::drivers::Drivers;
-use crate::cli::ops::{build_file, design, discover, page, plan, preview, state};
+use crate::cli::ops::{build_file, design, discover, hours, page, plan, preview, state};
 use crate::cli::output::{Printer, write_file};
+use crate::cli::problem::Problem;
+use crate::plan::Goal;
 use crate::report::Next;
 
 /// Runs the command.
 pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
+    // The name of the site cannot be typed into a file, as `destroy` wants it for all nodes.
+    if args.options.goal == Some(Goal::DestroyNodes) && args.options.target.is_none() {
+        return Err(Problem::usage("--goal destroy_nodes: it is not said which nodes")
+            .help("name them: `drydock plan --goal destroy_nodes --target SELECTOR --allow destroy=SELECTOR --out FILE`")
+            .into());
+    }
     let plan = match &args.base {
         Some(base) => preview::make(base, &args.options, from, printer).await?,
         None => of_site(args, from, printer).await?,
@@ -22,6 +30,9 @@ pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Resu
         "html" => page::of_plan(&plan, from, printer).await?,
         _ => plan::render(&plan, printer, next, Some(&args.review)),
     })?;
+    if !plan.policy.denied.is_empty() {
+        printer.stderr("the policies of this site refuse the plan; no approval lifts this");
+    }
     Ok(plan::exit(&plan, args.detailed_exitcode))
 }
 
@@ -39,5 +50,7 @@ async fn of_site(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Resu
         closed?;
         build
     };
-    plan::make(&design, &build, &memory, &args.options)
+    let plan = plan::make(&design, &build, &memory, &args.options)?;
+    hours::warn(&plan, &design.settings, printer);
+    Ok(plan)
 }

@@ -47,6 +47,7 @@ pub(super) async fn go_on(args: &Resume, design: &Design, printer: &Printer, int
     let work = Work {
         plan,
         resume: Some(&row.id),
+        approved_by: Vec::new(),
         parallelism: args.parallelism,
         json: args.json,
         settings: &design.settings,

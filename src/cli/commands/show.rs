@@ -3,10 +3,11 @@
 use crate::action::Selector;
 use crate::cli::args::{Show, Sources};
 use crate::cli::exit::Exit;
-use crate::cli::ops::{page, plan};
+use crate::cli::ops::{approvals, design, links, page, plan};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
-use crate::report::{self, Next};
+use crate::plan::Plan;
+use crate::report::{self, MarkdownOptions, Next};
 
 /// Runs the command.
 pub async fn run(args: &Show, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
@@ -21,9 +22,36 @@ pub async fn run(args: &Show, from: &Sources, printer: &Printer) -> anyhow::Resu
                 _ => report::selected_text(&plan, &selected, &printer.text_options()),
             }
         }
-        None if printer.format_name() == "html" => page::of_plan(&plan, from, printer).await?,
-        None => plan::render(&plan, printer, Next::Apply(args.plan.display().to_string()), Some(&args.review)),
+        None => shown(&plan, args, from, printer).await?,
     };
     printer.result(&text)?;
     Ok(Exit::Done)
+}
+
+/// The plan, and how its approvals stand by the signatures beside its file. Without settings nobody is known who could approve.
+async fn shown(plan: &Plan, args: &Show, from: &Sources, printer: &Printer) -> anyhow::Result<String> {
+    if printer.format_name() == "html" {
+        return page::of_plan(plan, from, printer).await;
+    }
+    let mut standing = Vec::new();
+    if !plan.policy.approvals.is_empty() {
+        match design::settings(from) {
+            Ok(settings) => standing = approvals::standing(plan, &plan.policy.approvals, Some(&args.plan), &settings)?,
+            Err(error) => printer.note(&format!("how its approvals stand is not known here: {error:#}")),
+        }
+    }
+    if printer.format_name() == "json" {
+        let mut json = report::plan_json(plan);
+        json["approvals"] = report::standing_json(&standing);
+        return Ok(format!("{json:#}\n"));
+    }
+    if printer.format_name() == "markdown" {
+        let options = MarkdownOptions { approvals: standing, ..links::options(&args.review, Some(&args.plan), plan.preview.as_ref()) };
+        return Ok(report::plan_markdown(plan, &options));
+    }
+    let mut text = plan::render(plan, printer, Next::Apply(args.plan.display().to_string()), Some(&args.review));
+    if printer.format_name() == "text" {
+        text.push_str(&report::standing_text(&standing, &printer.text_options()));
+    }
+    Ok(text)
 }

@@ -78,7 +78,11 @@ impl Network {
 /// A Pegleg tree needs none: with `--site`, a folder without `drydock.yaml` that has this site is read with default settings.
 pub fn settings(from: &Sources) -> anyhow::Result<Settings> {
     let root = Path::new(".");
-    settings_of(config::load(root), root, root.join("site").is_dir(), from)
+    let mut settings = settings_of(config::load(root), root, root.join("site").is_dir(), from)?;
+    if let Some(reference) = &from.policy_ref {
+        policy_at(&mut settings, reference)?;
+    }
+    Ok(settings)
 }
 
 /// The same for settings that were read elsewhere: of the folder `root`, which has a folder `site` or has none.
@@ -130,6 +134,46 @@ pub fn settings_of(loaded: Result<Settings, ConfigError>, root: &Path, has_sites
         }
     }
     Ok(settings)
+}
+
+/// What a proposed change must not decide about itself comes from the settings as they were before it.
+fn policy_at(settings: &mut Settings, reference: &str) -> anyhow::Result<()> {
+    let shown = format!("{} at `{reference}`", settings.shown);
+    let Some(bytes) = source::file_at(&settings.root, reference, Path::new(config::SETTINGS_FILE))? else {
+        return Err(Problem::new(format!("{shown} does not exist, so there is no policy to go by"))
+            .help("name a commit, branch or tag that has the site's settings: `--policy-ref GITREF`")
+            .into());
+    };
+    let text = source::text(shown.clone(), bytes)?;
+    let before = config::parse(&text, &shown, &settings.root)?;
+    settings.guards = before.guards;
+    settings.policies = before.policies;
+    settings.revoked = before.revoked;
+    settings.rules = before.rules;
+    settings.policy_ref = Some(reference.to_owned());
+    Ok(())
+}
+
+/// A file that the policies name: as it is at the commit that they are read at, if there is one and the file is in the repository's folder.
+pub fn policy_file(settings: &Settings, path: &Path) -> anyhow::Result<Vec<u8>> {
+    let missing = |at: String| Problem::new(format!("{} does not exist", path.display())).at(at).help("correct `approval` in the settings");
+    match &settings.policy_ref {
+        Some(reference) if path.is_relative() => {
+            let at = format!("{} at `{reference}`", settings.shown);
+            Ok(source::file_at(&settings.root, reference, path)?.ok_or_else(|| missing(at))?)
+        }
+        _ => {
+            let file = settings.path(path);
+            let cannot = |what: String| Problem::new(format!("cannot read {}: {what}", path.display())).at(&settings.shown);
+            match std::fs::metadata(&file) {
+                Ok(found) if !found.is_file() => return Err(cannot("not a file".to_owned()).into()),
+                Ok(found) if found.len() > source::MAX_FILE_BYTES => return Err(cannot("too large".to_owned()).into()),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(missing(settings.shown.clone()).into()),
+                _ => {}
+            }
+            std::fs::read(&file).map_err(|error| cannot(error.to_string()).into())
+        }
+    }
 }
 
 /// Reads and checks the design of these settings.

@@ -24,7 +24,7 @@ pub fn options(review: &Review, file: Option<&Path>, preview: Option<&Preview>) 
         (None, _) => None,
     };
     let folder = repository::paths(None).folder;
-    MarkdownOptions { links: Links { template, folder, base }, commit, file: file.map(|f| f.display().to_string()) }
+    MarkdownOptions { links: Links { template, folder, base }, commit, file: file.map(|f| f.display().to_string()), approvals: Vec::new() }
 }
 
 /// URL of a line, and the commit, as GitHub Actions (and Gitea's, which are alike) and GitLab CI tell them.

@@ -1,5 +1,6 @@
 //! What several commands share: the design, the simulated site, the drivers, discovery, plans and runs.
 
+pub mod approvals;
 pub mod approve;
 pub mod build_file;
 pub mod confirmations;
@@ -11,6 +12,7 @@ pub mod durations;
 pub mod fetch;
 pub mod follow;
 mod hooks;
+pub mod hours;
 pub mod links;
 mod oob;
 mod operator;

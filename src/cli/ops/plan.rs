@@ -37,6 +37,7 @@ pub fn make(design: &Design, build: &Build, memory: &Memory, options: &PlanOptio
         failures: &design.settings.failure_rules(),
         timeouts_s: &timeouts(design),
         warnings: &design.warnings,
+        policies: &design.settings.policies,
     })?)
 }
 
@@ -66,6 +67,7 @@ pub fn preview(base: &Design, head: &Design, origin: &Preview, options: &PlanOpt
         failures: &head.settings.failure_rules(),
         timeouts_s: &timeouts(head),
         warnings: &head.warnings,
+        policies: &head.settings.policies,
     })?)
 }
 
@@ -256,6 +258,9 @@ pub fn render(plan: &Plan, printer: &Printer, next: Next, review: Option<&Review
 
 /// Exit code of a plan that was only shown.
 pub fn exit(plan: &Plan, detailed: bool) -> Exit {
+    if !plan.policy.denied.is_empty() {
+        return Exit::Refused;
+    }
     match report::verdict(plan) {
         Verdict::Changes if detailed => Exit::Changes,
         Verdict::Changes | Verdict::NoChanges => Exit::Done,

@@ -98,12 +98,17 @@ fn some(names: &[String]) -> String {
 
 /// A change that is proposed does not decide how it is judged: levels of rules and guards are those of the base.
 fn judge_by(settings: &mut Settings, base: &Settings, printer: &Printer) {
-    let differ = [("rules", settings.rules != base.rules), ("guards", settings.guards != base.guards)];
+    let differ = [
+        ("rules", settings.rules != base.rules),
+        ("guards", settings.guards != base.guards),
+        ("protect` or `approval", settings.guards == base.guards && settings.policies != base.policies),
+    ];
     for (section, _) in differ.iter().filter(|(_, differs)| *differs) {
         printer.note(&format!("`{section}` of {} differs from the base's; the base's is what counts here", settings.shown));
     }
     settings.rules = base.rules.clone();
     settings.guards = base.guards.clone();
+    settings.policies = base.policies.clone();
 }
 
 /// A version's design, if it has no errors. `base` is how the base was named.

@@ -29,6 +29,8 @@ pub struct Work<'a> {
     pub plan: Plan,
     /// The run to go on with; a new one if absent.
     pub resume: Option<&'a str>,
+    /// Who approved the plan of a new run.
+    pub approved_by: Vec<String>,
     /// Calls in flight at most.
     pub parallelism: Option<u32>,
     /// The settings, for retries, the lease of the lock, and traces.
@@ -47,7 +49,7 @@ pub async fn carry_out(
     printer: &Printer,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
-    let Work { plan, resume, parallelism, settings, json, reports } = work;
+    let Work { plan, resume, approved_by, parallelism, settings, json, reports } = work;
     check_folders(reports)?;
     let actions = plan.actions.clone();
     let left_out = plan.blocked.len() + plan.held_back.len();
@@ -56,6 +58,7 @@ pub async fn carry_out(
     let (events, mut happened) = tokio::sync::mpsc::unbounded_channel();
     let options = Options {
         command: std::env::args().collect::<Vec<_>>().join(" "),
+        approved_by,
         parallelism,
         retry: settings.retries.policy(),
         events: Some(events),

@@ -16,7 +16,7 @@ use super::plan_text::{count, impact_pieces, open};
 use super::time::{about, instant, took};
 use super::values::{self, Mark, inline};
 use super::view::{self, Verdict};
-use super::{clean, rollout, svg};
+use super::{clean, policy, rollout, svg};
 use crate::action::Effect;
 use crate::diff::{AttributeChange, Change};
 use crate::plan::{Plan, Wave};
@@ -182,9 +182,12 @@ fn lists(plan: &Plan) -> String {
         let gate = if gate.is_empty() { gate } else { format!("; through if {gate}") };
         format!("{} ({}): {}{gate}", w.name, rollout::after(plan, w), rollout::nodes(w).join(", "))
     };
-    let sections: [(&str, Vec<String>); 6] = [
+    let sections: [(&str, Vec<String>); 9] = [
         ("Waves", plan.rollout.waves.iter().map(line).collect()),
         ("Rollout rules that do not work out", plan.rollout.warnings.clone()),
+        ("Refused by policy", policy::denials(&plan.policy.denied)),
+        ("Needs approval", policy::needs(&plan.policy)),
+        ("Policies in force", plan.policy.rules.clone()),
         ("Blocked", blocked),
         ("No longer in the design, and left as it is", orphans),
         ("In the design, and compared by no driver", not_managed),
@@ -192,7 +195,9 @@ fn lists(plan: &Plan) -> String {
     ];
     let mut out = String::new();
     for (name, lines) in sections.iter().filter(|(_, lines)| !lines.is_empty()) {
-        let _ = writeln!(out, "<details><summary>{name}: {}</summary><ul>", lines.len());
+        // What decides whether it can be carried out is not folded.
+        let open = if matches!(*name, "Refused by policy" | "Needs approval") { " open" } else { "" };
+        let _ = writeln!(out, "<details{open}><summary>{name}: {}</summary><ul>", lines.len());
         for line in lines {
             let _ = writeln!(out, "<li>{}</li>", svg::text(&values::cut(line, VALUE)));
         }

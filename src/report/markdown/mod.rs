@@ -9,6 +9,7 @@ mod escape;
 mod harm;
 mod links;
 mod nodeset;
+mod policy;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,7 @@ use super::values::cut;
 use super::view::{self, Group, Verdict};
 use crate::action::Effect;
 use crate::diff::Change;
-use crate::plan::{Plan, Wave};
+use crate::plan::{Plan, Standing, Wave};
 
 /// Bytes that a comment has at most. GitHub takes 65 536 characters.
 pub const LIMIT: usize = 65_000;
@@ -44,6 +45,8 @@ pub struct MarkdownOptions {
     pub commit: Option<String>,
     /// The plan file, if there is one.
     pub file: Option<String>,
+    /// How its approvals stand, if that is known.
+    pub approvals: Vec<Standing>,
 }
 
 /// The plan as Markdown, at most [`LIMIT`] bytes.
@@ -51,8 +54,10 @@ pub fn plan_markdown(plan: &Plan, options: &MarkdownOptions) -> String {
     let verdict = view::verdict(plan);
     let end = end(plan, verdict, options);
     let mut out = head(plan, verdict);
-    let harm = harm::list(plan, &options.links, LIMIT.saturating_sub(out.len() + end.len() + 2_000));
+    let policy = policy::section(plan, &options.approvals);
+    let harm = harm::list(plan, &options.links, LIMIT.saturating_sub(out.len() + end.len() + policy.len() + 2_000));
     out.push_str(&harm);
+    out.push_str(&policy);
     for table in [tables::effects(plan), tables::racks(plan, LIMIT.saturating_sub(out.len() + end.len() + 1_000) / 3)] {
         out.push_str(&table);
     }
@@ -253,6 +258,17 @@ fn end(plan: &Plan, verdict: Verdict, options: &MarkdownOptions) -> String {
     match (verdict, &options.file) {
         (Verdict::Changes | Verdict::NothingPlanned, _) if plan.preview.is_some() => {
             let _ = writeln!(out, "Next: {}.", view::AFTER_PREVIEW);
+        }
+        (Verdict::Changes, _) if !plan.policy.denied.is_empty() => {
+            out.push_str("The policies of the site refuse this plan; it cannot be carried out.\n");
+        }
+        (Verdict::Changes, Some(file)) if !plan.policy.approvals.is_empty() => {
+            let commands = [format!("drydock approve {} --key FILE", shell(file)), format!("drydock apply {}", shell(file))];
+            let _ = writeln!(
+                out,
+                "To approve it, and once it is approved to carry out exactly this plan:\n\n{}",
+                escape::fenced("sh", &commands)
+            );
         }
         (Verdict::Changes, Some(file)) => {
             let _ =

@@ -18,6 +18,7 @@ fn options() -> MarkdownOptions {
         },
         commit: Some("0123abc".to_owned()),
         file: Some("plan.json".to_owned()),
+        approvals: Vec::new(),
     }
 }
 
@@ -105,6 +106,33 @@ fn the_visible_part_names_exactly_the_nodes_that_are_interrupted() {
         assert!(expected.values().map(BTreeSet::len).sum::<usize>() >= nodes * 6 / 10, "the sample interrupts");
         assert_eq!(named(&text), expected, "{nodes} nodes");
     }
+}
+
+#[test]
+fn policies_are_visible_and_name_no_node() {
+    let plan = samples::governed();
+    let with = MarkdownOptions { approvals: samples::standing(&plan), ..options() };
+    let text = plan_markdown(&plan, &with);
+    golden("governed.md", &text);
+    assert!(visible(&text).contains("**Refused by policy**") && visible(&text).contains("**Needs approval: 1 missing**"), "{text}");
+    for nodes in [3, 2_000] {
+        let mut plan = samples::fleet(nodes);
+        plan.policy = samples::policy(&plan);
+        let with = MarkdownOptions { approvals: samples::standing(&plan), ..options() };
+        for text in [plan_markdown(&plan, &with), plan_markdown(&plan, &options())] {
+            assert!(text.len() <= LIMIT, "{nodes} nodes: {} bytes", text.len());
+            assert_eq!(named(&text), done(&plan), "{nodes} nodes");
+        }
+    }
+    // However many rules there are, and however long.
+    let mut plan = samples::fleet(10_000);
+    plan.policy = samples::policy(&plan);
+    let denial = plan.policy.denied[0].clone();
+    plan.policy.denied = vec![crate::plan::Denial { reason: "x".repeat(3_000), ..denial }; 500];
+    plan.policy.rules = vec!["<y>".repeat(1_000); 500];
+    let text = plan_markdown(&plan, &options());
+    assert!(text.len() <= LIMIT, "{} bytes", text.len());
+    assert_eq!(named(&text), done(&plan));
 }
 
 #[test]

@@ -52,8 +52,12 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
     let label = event.event.action().map(|id| before.label(id).map_or(("", id), |l| (l.who.as_str(), l.what.as_str())));
     let (who, what) = label.unwrap_or(("", ""));
     let said = match &event.event {
-        EventKind::RunStarted { run, site, goal, actions, .. } => {
-            Said::of_run(Look::Bold, format!("run {run} of {site}: {goal}, {} (UTC)", count(*actions as usize, "action")))
+        EventKind::RunStarted { run, site, goal, actions, approved_by, .. } => {
+            let text = format!("run {run} of {site}: {goal}, {} (UTC)", count(*actions as usize, "action"));
+            let mut said = Said::of_run(Look::Bold, text);
+            let by = (!approved_by.is_empty()).then(|| format!("approved by {}", approved_by.join(", ")));
+            said.below.extend(by.map(|text| (Look::Plain, text)));
+            said
         }
         EventKind::RunResumed { done } => {
             let mut said = Said::of_run(Look::Bold, format!("the run goes on; {} done already", count(*done as usize, "action")));

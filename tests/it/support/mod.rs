@@ -80,5 +80,6 @@ pub(crate) fn plan(design: &Design, build: &drydock::build::Build, memory: &Memo
         rollout: &Rules::default(),
         timeouts_s: &BTreeMap::new(),
         warnings: &[],
+        policies: &drydock::plan::Policies::default(),
     })
 }
