@@ -23,7 +23,7 @@ fn event(seq: u64, event: EventKind) -> Event {
 }
 
 fn intent(seq: u64, action: usize) -> Record {
-    Record { event: event(seq, EventKind::AttemptIntent { action: id(action), attempt: 1 }), writes: Vec::new() }
+    Record { event: event(seq, EventKind::AttemptIntent { action: id(action), attempt: 1, before: None }), writes: Vec::new() }
 }
 
 fn outcome(seq: u64, action: usize) -> Record {

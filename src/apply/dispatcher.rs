@@ -343,6 +343,7 @@ impl Dispatcher {
         let job = Job {
             index,
             begun: task.begun,
+            before: task.before.clone(),
             resolved: task.resolved.clone(),
             binding: action.node.as_ref().and_then(|n| self.bindings.get(n)).cloned().unwrap_or_default(),
             look,
@@ -374,7 +375,7 @@ impl Dispatcher {
             Message::Requested(request) => self.requested(request),
             Message::RemedyDurable(node) => self.begin_remedy(&node),
             Message::Remedied { remedy, result } => self.remedied(&remedy, result),
-            Message::Report(Report::Intent { index, resolved, reply }) => {
+            Message::Report(Report::Intent { index, resolved, before, reply }) => {
                 if self.scheduler.is_stopping() {
                     let _ = reply.send(false);
                     return;
@@ -394,7 +395,7 @@ impl Dispatcher {
                 let live = &mut self.live[index as usize];
                 live.phase = Phase::Intent(reply);
                 live.begun_here = true;
-                self.append(EventKind::AttemptIntent { action, attempt }, Vec::new(), Some(Message::Durable(index)));
+                self.append(EventKind::AttemptIntent { action, attempt, before }, Vec::new(), Some(Message::Durable(index)));
             }
             Message::Report(Report::Ended { index, verdict }) => {
                 self.executing -= 1;

@@ -23,6 +23,8 @@ pub(super) struct Job {
     pub index: u32,
     /// Whether the journal has an intent.
     pub begun: bool,
+    /// What the site showed before that intent.
+    pub before: Option<String>,
     /// Late parameters as journalled before that intent.
     pub resolved: Option<Value>,
     /// The node's machine.
@@ -53,15 +55,25 @@ const STALE: Duration = Duration::from_secs(2);
 /// What executors tell the dispatcher.
 pub(super) enum Report {
     /// An effect is about to be begun: journal it, and answer when it is durable and a slot is free; `false` when it must not be begun.
-    Intent { index: u32, resolved: Option<Value>, reply: oneshot::Sender<bool> },
+    Intent { index: u32, resolved: Option<Value>, before: Option<String>, reply: oneshot::Sender<bool> },
     /// The attempt ended.
     Ended { index: u32, verdict: Verdict },
+}
+
+tokio::task_local! {
+    /// Set while an attempt runs.
+    static ATTEMPT: ();
+}
+
+/// Whether the caller runs within the attempt of an action: a panic there costs that action, and the run goes on.
+pub fn is_attempt() -> bool {
+    ATTEMPT.try_with(|()| ()).is_ok()
 }
 
 /// Does one attempt.
 pub(super) async fn attempt(cx: Arc<Context>, job: Job, reports: mpsc::UnboundedSender<super::dispatcher::Message>) {
     let index = job.index;
-    let verdict = run(&cx, job, &reports).await.unwrap_or_else(Verdict::Failed);
+    let verdict = ATTEMPT.scope((), run(&cx, job, &reports)).await.unwrap_or_else(Verdict::Failed);
     // The dispatcher is gone only when the run was stopped at once.
     let _ = reports.send(super::dispatcher::Message::Report(Report::Ended { index, verdict }));
 }
@@ -77,6 +89,7 @@ pub(super) fn call_of(cx: &Context, action: &Action, params: Value, binding: &Bi
         params,
         binding: binding.clone(),
         begun,
+        before: None,
     }
 }
 
@@ -120,6 +133,7 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
     };
 
     let mut call = call_of(cx, action, params, &job.binding, job.begun);
+    call.before = job.before.take().filter(|_| job.begun);
     // Both only read, and mostly the same: asked at once it is one request.
     let identity = async { if identified { Ok(()) } else { reads.identity().await } };
     let (identity, seen) = tokio::join!(identity, observe(driver.as_ref(), &call, job.deadline));
@@ -138,10 +152,11 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
     if action.kind == ActionKind::DestroyNode {
         prerequisites(cx, &job, driver.as_ref(), &reads).await?;
     }
+    let before = reads.evidence().await?;
     let checked = Instant::now();
 
     let (reply, durable) = oneshot::channel();
-    let intent = Report::Intent { index: job.index, resolved: newly_resolved, reply };
+    let intent = Report::Intent { index: job.index, resolved: newly_resolved, before: before.clone(), reply };
     if reports.send(super::dispatcher::Message::Report(intent)).is_err()
         || !durable.await.unwrap_or(false)
         || !cx.lease.permits_effect().await
@@ -162,7 +177,7 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
     cx.failpoints.break_down(&action.id);
     let begun = within(deadline, driver.begin(&call)).await;
     cx.failpoints.pass(Failpoint::AfterBegin, Some(&action.id));
-    call.begun = true;
+    (call.begun, call.before) = (true, before);
     match begun? {
         Begun::Wait { reason } => Ok(Verdict::Wait { reason, call: Box::new(call) }),
         Begun::Complete => match observe(driver.as_ref(), &call, deadline).await {

@@ -226,6 +226,7 @@ pub(super) fn machine(id: &str, mac: &str, status: MachineStatus) -> Machine {
         failure: None,
         status_since: None,
         commissioning: None,
+        installation: None,
         power: PowerState::Off,
         power_type: None,
         bmc_address: None,

@@ -23,6 +23,7 @@ mod remedy;
 pub use context::{Drivers, Options};
 pub use engine::{Engine, RunReport};
 pub use error::EngineError;
+pub use executor::is_attempt;
 
 #[cfg(test)]
 mod fake;

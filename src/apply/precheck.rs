@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use crate::action::{Action, ActionKind, Effect, ErrorClass, Precondition};
 use crate::build::{Binding, Bmc, Machine, MachineStatus, PowerState, untied};
-use crate::driver::{DriverError, NodeDriver};
+use crate::driver::{DriverError, NodeDriver, evidence};
 
 use super::context::Context;
 
@@ -138,6 +138,17 @@ impl<'a> Reads<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What the site shows before an effect of what that effect changes for good. Recorded with the intent; after a crash a driver compares it with what is
+    /// there then.
+    pub(super) async fn evidence(&self) -> Result<Option<String>, DriverError> {
+        Ok(match self.action.kind {
+            ActionKind::PowerOffNode => self.bmc().await?.and_then(|bmc| bmc.last_reset.clone()),
+            ActionKind::ConfigureHardware => self.record().await?.map(evidence::commissioned_as),
+            ActionKind::DeployNode | ActionKind::DestroyNode => self.record().await?.map(evidence::installed_as),
+            _ => None,
+        })
     }
 
     async fn holds_nothing(&self, node: &str) -> Result<(), DriverError> {

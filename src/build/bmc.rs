@@ -78,6 +78,9 @@ pub struct Bmc {
     pub reset_types: Vec<String>,
     /// Health (`OK`, `Warning`, `Critical`).
     pub health: Option<String>,
+    /// When it was last switched on or reset, as the BMC writes it. In no file: it is of the moment.
+    #[serde(skip)]
+    pub last_reset: Option<String>,
     /// Parts, health and events; absent where nobody asked, or the driver does not read them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<Inventory>,
@@ -101,6 +104,7 @@ impl Bmc {
             boot: None,
             reset_types: Vec::new(),
             health: None,
+            last_reset: None,
             inventory: None,
         }
     }

@@ -298,6 +298,9 @@ pub struct Machine {
     /// The commissioning whose results it has, by the provisioner's number; another one after each commissioning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commissioning: Option<u64>,
+    /// The installation whose results it has, by the provisioner's number; another one after each deployment, and kept when it is released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installation: Option<u64>,
     /// Power state as the provisioner believes.
     pub power: PowerState,
     /// Whether the provisioner reports that it cannot tell: its BMC does not answer it, or refuses its credentials.

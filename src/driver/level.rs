@@ -306,7 +306,10 @@ impl<M: Managed> Levels<M> {
         };
         let seen = match call.kind {
             ActionKind::PowerOnNode => level(Switch::On)?,
-            ActionKind::PowerOffNode => level(Switch::Off)?,
+            ActionKind::PowerOffNode => match (level(Switch::Off)?, started_since(call, look).filter(|_| order.is_none())) {
+                (Observation::NotStarted, Some(why)) => Observation::Unknown(why),
+                (seen, _) => seen,
+            },
             ActionKind::SetNodeBoot => match &look.boot {
                 Some(Ok(boot)) if boot.is_set(call.params::<SetNodeBoot>()?.target, order.is_some()) => Observation::done(),
                 Some(Ok(_)) if order.is_some_and(Order::is_open) => {
@@ -475,6 +478,12 @@ struct Work<'a, M> {
     slot: &'a Slot<M>,
     action: &'a str,
     orders: &'a mut BTreeMap<String, Order>,
+}
+
+/// Whether a machine was switched on or reset since its BMC was to switch it off, as far as the BMC tells.
+fn started_since(call: &Call, look: &Look) -> Option<String> {
+    let (before, now) = (call.before.as_ref().filter(|_| call.begun)?, look.last_reset.as_ref()?);
+    (before != now).then(|| format!("the machine is on, and was last started at {now}; before it was to be switched off that was {before}"))
 }
 
 /// Refuses a machine that is not the bound one.

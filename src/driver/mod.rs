@@ -3,6 +3,7 @@
 //! An action's driver side is *observe* (reads only) and *begin* (starts and returns at once). Waiting is a value and holds no slot: one batch of
 //! observations polls for all waiters. Drivers never see a plan, a design or a simulator; they get resolved parameters in a [`Call`].
 
+pub mod evidence;
 pub mod hook;
 pub mod http;
 mod identifier;

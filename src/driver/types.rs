@@ -63,6 +63,9 @@ pub struct Call {
     pub binding: Binding,
     /// Whether the journal holds an intent of this attempt: the effect may have been begun.
     pub begun: bool,
+    /// What the site showed before that intent ([`super::evidence`], [`Bmc::last_reset`]); `None` where nothing was
+    /// recorded.
+    pub before: Option<String>,
 }
 
 impl Call {

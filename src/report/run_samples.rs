@@ -43,7 +43,7 @@ impl Journal {
     }
 
     fn begin(&mut self, action: &str, attempt: u32) {
-        self.push(100, EventKind::AttemptIntent { action: action.to_owned(), attempt });
+        self.push(100, EventKind::AttemptIntent { action: action.to_owned(), attempt, before: None });
     }
 
     fn end(&mut self, after_ms: u64, action: &str, attempt: u32, outcome: AttemptOutcome) {

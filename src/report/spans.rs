@@ -259,7 +259,7 @@ impl Spans {
         let at_ms = event.at_ms;
         let mut ended = Vec::new();
         match &event.event {
-            EventKind::AttemptIntent { action, attempt } => self.attempt(action, *attempt, at_ms),
+            EventKind::AttemptIntent { action, attempt, .. } => self.attempt(action, *attempt, at_ms),
             EventKind::AttemptWaiting { action, attempt, reason } => {
                 self.attempt(action, *attempt, at_ms);
                 if let Some((_, span)) = self.attempts.get_mut(action) {

@@ -133,6 +133,10 @@ pub enum EventKind {
         action: String,
         /// Number of the attempt, from 1.
         attempt: u32,
+        /// What the site showed just before of what the effect changes for good (`installation 17, mark none`): after a crash it tells whether something has
+        /// happened since.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<String>,
     },
     /// It goes on at the site; the attempt holds no slot.
     AttemptWaiting {

@@ -94,6 +94,8 @@ pub struct TaskRecord {
     pub begun: bool,
     /// Time of the latest intent that nothing has ended for good yet, milliseconds since 1970: since then its time limit runs.
     pub begun_ms: Option<u64>,
+    /// What the site showed before the latest intent.
+    pub before: Option<String>,
     /// Late parameters as they were resolved before the last intent.
     pub resolved: Option<serde_json::Value>,
     /// What the site showed last while waiting.
@@ -188,6 +190,7 @@ impl RunState {
             attempts: 0,
             begun: false,
             begun_ms: None,
+            before: None,
             resolved: None,
             detail: String::new(),
             outputs: BTreeMap::new(),
@@ -267,9 +270,10 @@ impl RunState {
                     task.resolved = Some(params.clone());
                 }
             }
-            EventKind::AttemptIntent { action, attempt } => {
+            EventKind::AttemptIntent { action, attempt, before } => {
                 if let Some(task) = self.task_mut(action, event.at_ms) {
                     task.begun = true;
+                    task.before.clone_from(before);
                     task.begun_ms = Some(event.at_ms);
                     task.attempts = task.attempts.max(*attempt);
                     task.status = Status::Running;

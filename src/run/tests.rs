@@ -36,7 +36,7 @@ fn actions() -> Vec<crate::action::Action> {
 fn events_have_a_stable_form() {
     let cases = [
         (
-            event(3, EventKind::AttemptIntent { action: "a1".to_owned(), attempt: 2 }),
+            event(3, EventKind::AttemptIntent { action: "a1".to_owned(), attempt: 2, before: None }),
             r#"{"v":1,"seq":3,"at_ms":1003,"event":{"type":"attempt_intent","action":"a1","attempt":2}}"#,
         ),
         (
@@ -58,14 +58,14 @@ fn events_have_a_stable_form() {
 fn the_latest_attempt_decides() {
     let actions = vec![action("a1", ActionKind::DeployNode, Some("a"), &[])];
     let mut events = vec![
-        event(1, EventKind::AttemptIntent { action: "a1".to_owned(), attempt: 1 }),
+        event(1, EventKind::AttemptIntent { action: "a1".to_owned(), attempt: 1, before: None }),
         outcome(2, "a1", 1, failed()),
         event(3, EventKind::RetryScheduled { action: "a1".to_owned(), attempt: 1, next_at_ms: 9 }),
     ];
     let state = RunState::fold(&actions, &events).unwrap();
     assert_eq!(state.find("a1").unwrap().status, Status::Retrying { next_at_ms: 9, message: "reset".to_owned() });
     assert_eq!(state.outcome(), RunOutcome::Incomplete);
-    events.push(event(4, EventKind::AttemptIntent { action: "a1".to_owned(), attempt: 2 }));
+    events.push(event(4, EventKind::AttemptIntent { action: "a1".to_owned(), attempt: 2, before: None }));
     events.push(outcome(5, "a1", 2, AttemptOutcome::Done));
     events.push(event(6, EventKind::Message { severity: Severity::Error, action: Some("a1".to_owned()), text: "alarming".to_owned() }));
     let state = RunState::fold(&actions, &events).unwrap();
@@ -136,7 +136,7 @@ fn a_resume_keeps_what_is_done_and_tries_the_rest_again() {
     let actions = actions();
     let events = vec![
         outcome(1, "net", 1, AttemptOutcome::Done),
-        event(2, EventKind::AttemptIntent { action: "a1".to_owned(), attempt: 1 }),
+        event(2, EventKind::AttemptIntent { action: "a1".to_owned(), attempt: 1, before: None }),
         outcome(3, "b1", 1, failed()),
         event(4, EventKind::RunInterrupted { under_way: vec!["a1".to_owned()] }),
         event(5, EventKind::RunFinished { outcome: RunOutcome::Incomplete }),

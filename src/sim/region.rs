@@ -369,6 +369,8 @@ fn put_in_state(world: &mut World, name: &str, state: InitialState) {
     if state == InitialState::OnUnknown {
         if let Some(m) = world.machines.get_mut(name) {
             m.on = true;
+            // Long before anybody looked.
+            m.last_reset = Some(1_700_000_000_000);
             m.running = Running::OperatingSystem;
             m.installed = Some(foreign_system("unknown", name));
         }

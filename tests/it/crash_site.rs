@@ -15,11 +15,12 @@ use std::time::Duration;
 use drydock::action::Action;
 use drydock::config::PostgresUrl;
 use drydock::run::{AttemptOutcome, Event, EventKind, RunState};
-use drydock::sim::{Moment, RequestRecord, Running, Server, SimOptions, Target, Watcher, World, read_requests};
+use drydock::sim::{FaultRule, Moment, RequestRecord, Running, Server, SimOptions, Target, Watcher, World, read_requests};
 use drydock::store::{PostgresOptions, PostgresStore, SqliteStore, Store};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cli_support::{FILE_LINE, copy, database_line, state_line};
+use crate::perturbed_support::change_world;
 use crate::sharing::generate_site;
 use crate::{oracle, support};
 
@@ -86,6 +87,8 @@ struct Killer {
     wanted: Mutex<BTreeMap<String, VecDeque<Moment>>>,
     /// The n-th change from now on, whatever it is.
     nth: Mutex<Option<(u64, Moment)>>,
+    /// The next call that ends like this.
+    ending: Mutex<Option<(String, Moment)>>,
     hits: Mutex<Vec<String>>,
 }
 
@@ -116,6 +119,11 @@ impl Watcher for Killer {
     fn moment(&self, asked: Target<'_>) -> Option<Moment> {
         let bmc = if asked.server == "bmc" { asked.node } else { "" };
         let call = call_of(bmc, asked.method, asked.path, asked.op);
+        let mut ending = self.ending.lock().unwrap();
+        if let Some((_, moment)) = ending.take_if(|(end, _)| call.ends_with(end.as_str()) && self.armed.swap(false, Ordering::SeqCst)) {
+            self.hits.lock().unwrap().push(format!("{moment:?} {call}"));
+            return Some(moment);
+        }
         let mut nth = self.nth.lock().unwrap();
         let due = match nth.as_mut() {
             Some((0 | 1, moment)) => Some(*moment),
@@ -181,9 +189,8 @@ impl Site {
     pub(crate) fn new(story: Story) -> Self {
         let dir = tempfile::tempdir().unwrap();
         design(story, &dir.path().join("design"));
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let state = if story.database { database_line() } else { state_line() };
-        let mut site = Self { dir, story, one_by_one: false, state, running: None, runtime, killer: Arc::default() };
+        let mut site = Self { dir, story, one_by_one: false, state, running: None, runtime: runtime(), killer: Arc::default() };
         site.settings("");
         site.open();
         for command in story.before {
@@ -201,9 +208,8 @@ impl Site {
 
     /// A site whose folder is there, with its world and its state.
     pub(crate) fn of(dir: tempfile::TempDir, story: Story) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let state = FILE_LINE.to_owned();
-        let mut site = Self { dir, story, one_by_one: false, state, running: None, runtime, killer: Arc::default() };
+        let mut site = Self { dir, story, one_by_one: false, state, running: None, runtime: runtime(), killer: Arc::default() };
         site.open();
         site
     }
@@ -223,7 +229,7 @@ impl Site {
     }
 
     /// Writes the settings, with more lines.
-    fn settings(&self, more: &str) {
+    pub(crate) fn settings(&self, more: &str) {
         let name = if self.story.nodes == 0 { "hello-site" } else { "generated" };
         let simulate = self.simulated().lines().fold(String::new(), |mut out, line| {
             let _ = writeln!(out, "  {line}");
@@ -248,15 +254,41 @@ impl Site {
         self.running = Some(running);
     }
 
+    /// From now on other things go wrong.
+    pub(crate) fn set_faults(&self, faults: Vec<FaultRule>) {
+        self.running().set_faults(faults).unwrap();
+    }
+
+    /// Nothing answers for some time.
+    pub(crate) fn restart(&mut self, away: Duration) {
+        // Connections that are open must neither change what is written now nor live on.
+        self.set_faults(vec![FaultRule { count: 0, drop: Some(Moment::BeforeEffect), ..FaultRule::default() }]);
+        if let Some(running) = self.running.take() {
+            self.runtime.block_on(running.shutdown()).unwrap();
+        }
+        std::mem::replace(&mut self.runtime, runtime()).shutdown_timeout(Duration::from_secs(2));
+        std::thread::sleep(away);
+        self.open();
+    }
+
+    /// Somebody else does something at the site.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut World)) {
+        if let Some(running) = self.running.take() {
+            self.runtime.block_on(running.shutdown()).unwrap();
+        }
+        change_world(self.path(), change);
+        self.open();
+    }
+
     fn running(&self) -> &Running {
         self.running.as_ref().expect("the servers run")
     }
 
-    fn world(&self) -> World {
+    pub(crate) fn world(&self) -> World {
         self.running().world().unwrap()
     }
 
-    fn requests(&self) -> Vec<RequestRecord> {
+    pub(crate) fn requests(&self) -> Vec<RequestRecord> {
         read_requests(&self.path().join(".drydock/sim")).unwrap()
     }
 
@@ -267,7 +299,7 @@ impl Site {
     }
 
     /// Starts a process that is to end somewhere.
-    fn start(&self, arguments: &[&str], end: &End) -> Child {
+    pub(crate) fn start(&self, arguments: &[&str], end: &End) -> Child {
         let mut command = self.command(arguments);
         if !end.failpoints.is_empty() {
             command.env("DRYDOCK_FAILPOINT", &end.failpoints);
@@ -319,6 +351,11 @@ impl Site {
         *self.killer.wanted.lock().unwrap() = wanted;
     }
 
+    /// The next call whose text ends like this is hit.
+    pub(crate) fn want_ending(&self, end: &str, moment: Moment) {
+        *self.killer.ending.lock().unwrap() = Some((end.to_owned(), moment));
+    }
+
     /// Calls that were not hit yet.
     pub(crate) fn unhit(&self) -> BTreeMap<String, VecDeque<Moment>> {
         let mut left = std::mem::take(&mut *self.killer.wanted.lock().unwrap());
@@ -358,7 +395,7 @@ impl Site {
             }
         }
         let requests = self.requests();
-        let effects = effects(&requests);
+        let effects = once(&requests);
         for (effect, times) in &effects {
             let usual = calm.effects.get(effect).copied().unwrap_or(0);
             if *times != usual {
@@ -401,6 +438,10 @@ impl Drop for Site {
             let _ = self.runtime.block_on(running.shutdown());
         }
     }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
 /// The design of a story.
@@ -480,7 +521,7 @@ pub(crate) fn calm(story: Story) -> Calm {
     for record in requests[before..].iter().filter(|r| !r.method.is_empty()) {
         *calls.entry(of_record(record)).or_default() += 1;
     }
-    let calm = Calm { effects: effects(&requests), objects: objects(&world), events, calls };
+    let calm = Calm { effects: once(&requests), objects: objects(&world), events, calls };
     let wrong = site.wrong(&calm);
     assert!(wrong.is_empty(), "{wrong}");
     calm
@@ -493,10 +534,14 @@ fn of_record(record: &RequestRecord) -> String {
 }
 
 /// How often each effect happened that may happen once.
-fn effects(requests: &[RequestRecord]) -> BTreeMap<String, usize> {
+pub(crate) fn once(requests: &[RequestRecord]) -> BTreeMap<String, usize> {
     let mut out = BTreeMap::new();
-    for effect in requests.iter().flat_map(|r| &r.effects).filter(|e| ONCE.iter().any(|once| e.starts_with(once))) {
-        *out.entry(effect.clone()).or_default() += 1;
+    for (request, effect) in requests.iter().flat_map(|r| r.effects.iter().map(move |e| (r, e))) {
+        if ONCE.iter().any(|once| effect.starts_with(once)) {
+            // MAAS boots a machine with a cycle where it has not gone off yet since it was last used.
+            let effect = if request.server == "maas" { effect.replace("power_cycle ", "power_on ") } else { effect.clone() };
+            *out.entry(effect).or_default() += 1;
+        }
     }
     out
 }

@@ -82,6 +82,7 @@ impl Applied {
             params: serde_json::to_value(PowerParams { graceful_s: 0 }).unwrap(),
             binding: Binding::default(),
             begun: false,
+            before: None,
         };
         self.fleet.runtime.block_on(async { driver.begin(&call).await }).unwrap();
         self.fleet.running().skip(1000);

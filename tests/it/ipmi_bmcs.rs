@@ -68,6 +68,7 @@ fn call(node: &str, kind: ActionKind, params: serde_json::Value) -> Call {
         params,
         binding: Binding::default(),
         begun: false,
+        before: None,
     }
 }
 

@@ -214,6 +214,7 @@ fn call(kind: ActionKind, params: serde_json::Value) -> Call {
         params,
         binding: Binding { uuid: Some(UUID.into()), ..Binding::default() },
         begun: false,
+        before: None,
     }
 }
 

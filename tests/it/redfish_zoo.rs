@@ -121,6 +121,7 @@ fn call(node: &str, verb: &str) -> Call {
         params: params.unwrap(),
         binding: Binding::default(),
         begun: false,
+        before: None,
     }
 }
 

@@ -230,3 +230,28 @@ async fn an_effect_that_is_begun_again_has_its_whole_time() {
     assert_eq!(report.outcome, RunOutcome::Success, "{:?}", report.state.statuses());
     assert_eq!(world.site.effects("r0-n0.4"), 2);
 }
+
+#[tokio::test]
+async fn what_the_site_shows_before_an_effect_is_recorded_with_its_intent() {
+    let world = World::new();
+    let plan = plan_with(ActionKind::DestroyNode);
+    let mut machine = crate::apply::fake::machine("m-1", "aa:bb", MachineStatus::Deployed);
+    machine.installation = Some(17);
+    machine.owner_data.insert("drydock.action".to_owned(), "a1".to_owned());
+    world.site.inner().machines.insert("r0-n0".to_owned(), machine);
+    world.apply(&plan).await.unwrap();
+    let before: Vec<Option<String>> = world
+        .events()
+        .into_iter()
+        .filter_map(|e| if let EventKind::AttemptIntent { before, .. } = e.event { Some(before) } else { None })
+        .collect();
+    assert_eq!(before, [Some("installation 17, mark a1".to_owned())]);
+}
+
+/// One action of one node.
+fn plan_with(kind: ActionKind) -> Plan {
+    let mut plan = plan(vec![action("a", kind, Some("r0-n0"), &[])]);
+    let binding = crate::build::Binding { macs: vec!["aa:bb".to_owned()], ..Default::default() };
+    plan.bindings.insert("r0-n0".to_owned(), binding);
+    plan
+}

@@ -108,6 +108,7 @@ async fn provisioner(design: &Design, drivers: &Drivers, found: &Discovered) -> 
         params: json!({"rack_controller": false}),
         binding: Binding::default(),
         begun: false,
+        before: None,
     };
     match drivers.maas.observe(&[call]).await.pop() {
         Some(Ok(crate::driver::Observation::Failed(error)) | Err(error)) => Err(unread(error)),

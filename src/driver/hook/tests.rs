@@ -73,6 +73,7 @@ fn call(hook: &RunHook, begun: bool) -> Call {
         params: serde_json::to_value(hook).unwrap(),
         binding: Binding::default(),
         begun,
+        before: None,
     }
 }
 

@@ -84,6 +84,7 @@ fn call(kind: ActionKind, params: serde_json::Value) -> Call {
         params,
         binding: Binding::default(),
         begun: false,
+        before: None,
     }
 }
 

@@ -394,7 +394,7 @@ impl Batch {
             Wanted::Platform(p) => machine_actions::platform(call, p, &there()?.machine, lists),
             Wanted::Deploy(p) => Ok(machine_actions::deploy(call, p, there()?, self.given(call))),
             Wanted::Destroy(p) => machine_actions::destroy(call, *p, found, lists),
-            Wanted::Delete => Ok(machine_actions::delete(found)),
+            Wanted::Delete => Ok(machine_actions::delete(call, found)),
         }
     }
 }

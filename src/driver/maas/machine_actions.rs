@@ -9,6 +9,7 @@ use super::site_actions::create_tag;
 use super::wire::Found;
 use crate::action::params::{ApplyNodePlatform, ConfigureHardware, DeployNode, DestroyNode, IdentifyNode, PowerSettings};
 use crate::build::{Machine, MachineStatus, TagFacts};
+use crate::driver::evidence::{commissioned_as, installed_as};
 use crate::driver::{Call, DriverError, ErrorClass};
 use crate::redact::Secret;
 
@@ -169,7 +170,7 @@ pub(super) fn commission(call: &Call, params: &ConfigureHardware, found: &Found)
     };
     match machine.status {
         S::Commissioning => Decision::InProgress(progress(found)),
-        S::FailedCommissioning if call.begun => Decision::Failed(
+        S::FailedCommissioning if call.begun && call.before != Some(commissioned_as(machine)) => Decision::Failed(
             DriverError::new(ErrorClass::Failed, failure(found)).hint("see the commissioning results of the machine in MAAS"),
         ),
         S::New | S::FailedCommissioning => begin(),
@@ -373,7 +374,7 @@ pub(super) fn deploy(call: &Call, params: &DeployNode, found: &Found, given: Opt
             machine.owner_data.get(ACTION_KEY).map_or("unknown", String::as_str)
         )),
         S::Deployed => Decision::precondition(format!("machine {} ({}) was deployed by somebody else", machine.hostname, machine.id)),
-        S::FailedDeployment if call.begun && (this || !ours) => {
+        S::FailedDeployment if call.begun && (this || !ours) && call.before != Some(installed_as(machine)) => {
             Decision::Failed(DriverError::new(ErrorClass::Failed, failure(found)).hint("see the installation log of the machine in MAAS"))
         }
         S::FailedDeployment if !ours => held(machine, "and not by drydock for this site"),
@@ -462,6 +463,18 @@ pub(super) fn destroy(call: &Call, params: DestroyNode, found: Option<&Found>, l
                 .hint("unlock it in MAAS if it may really be released"),
         ),
         S::FailedReleasing if call.begun => Decision::Failed(DriverError::new(ErrorClass::Failed, failure(found))),
+        S::Allocated | S::Deployed | S::Deploying | S::FailedDeployment
+            if call.begun && call.before.as_ref().is_some_and(|before| *before != installed_as(machine)) =>
+        {
+            Decision::precondition(format!(
+                "machine {} ({}) was released since this run began to release it, and is {} anew: before it was {}, now it is {}",
+                machine.hostname,
+                machine.id,
+                machine.status_name,
+                call.before.as_deref().unwrap_or_default(),
+                installed_as(machine)
+            ))
+        }
         S::Allocated | S::Deployed | S::Deploying | S::FailedDeployment | S::FailedReleasing => {
             Decision::start([release(machine, &call.action, params.erase)], "releasing")
         }
@@ -471,10 +484,12 @@ pub(super) fn destroy(call: &Call, params: DestroyNode, found: Option<&Found>, l
 }
 
 /// Deletes the record of a machine that nobody has. MAAS would delete one that is in use as well.
-pub(super) fn delete(found: Option<&Found>) -> Decision {
+pub(super) fn delete(call: &Call, found: Option<&Found>) -> Decision {
     use MachineStatus as S;
     let Some(Found { machine, .. }) = found else { return Decision::done() };
     match machine.status {
+        // It was deleted, and has enlisted anew.
+        _ if call.binding.machine.as_ref().is_some_and(|bound| *bound != machine.id) => Decision::done(),
         _ if machine.locked => held(machine, "and locked, so its record is not deleted"),
         S::New | S::Ready | S::FailedCommissioning => Decision::act([ApiCall::delete(format!("machines/{}/", machine.id))]),
         S::Releasing | S::Commissioning => {

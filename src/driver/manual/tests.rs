@@ -38,6 +38,7 @@ fn call(kind: ActionKind, params: serde_json::Value, begun: bool) -> Call {
         params,
         binding: Binding::default(),
         begun,
+        before: None,
     }
 }
 

@@ -94,6 +94,7 @@ impl System {
             boot: self.boot,
             reset_types: self.reset.map(|r| r.types).unwrap_or_default(),
             health: self.health,
+            last_reset: self.last_reset,
             inventory: None,
         }
     }

@@ -64,6 +64,7 @@ fn blank(name: &str, work: &NodeWork) -> Machine {
         status_since: None,
         failure: None,
         commissioning: None,
+        installation: None,
         power: PowerState::On,
         power_error: false,
         power_type: None,

@@ -65,7 +65,7 @@ pub(super) fn say(event: &Event, before: &Tracker) -> Option<Said> {
             said
         }
         EventKind::AttemptResolved { .. } | EventKind::RemedyBegun { .. } => return None,
-        EventKind::AttemptIntent { action, attempt } => {
+        EventKind::AttemptIntent { action, attempt, .. } => {
             let long = before.label(action).is_some_and(|l| is_long(l.kind.default_timeout_minutes()));
             let active = before.in_progress(action);
             let again = active.is_some_and(|(_, retrying)| retrying);

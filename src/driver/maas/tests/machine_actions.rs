@@ -166,6 +166,11 @@ async fn commissioning_by_status() {
     }
     let error = failed(observe(&Server::start(vec![at(2, "Failed commissioning")]).await, &begun).await);
     assert_eq!((error.class, error.message.as_str()), (ErrorClass::Failed, "Failed commissioning: a test failed"));
+    // The same commissioning as before the intent: that one failed, and this one never began.
+    let earlier = |id: u64| machine(2, "Failed commissioning", json!({"current_commissioning_result_id": id}));
+    let before = Call { before: Some("commissioning 7".into()), ..begun.clone() };
+    assert_eq!(observe(&Server::start(vec![earlier(7)]).await, &before).await, Observation::NotStarted);
+    assert_eq!(failed(observe(&Server::start(vec![earlier(8)]).await, &before).await).class, ErrorClass::Failed);
     let error = failed(observe(&Server::start(vec![at(8, "Broken")]).await, &commission).await);
     assert_eq!(error.class, ErrorClass::Precondition);
 
@@ -204,6 +209,11 @@ async fn only_the_record_of_a_free_machine_is_deleted() {
         assert_eq!(changes(&server, &delete).await.1, ["DELETE machines/xna7aq/ - "]);
     }
     assert_eq!(observe(&Server::start(vec![none()]).await, &delete).await, Observation::done());
+    // Deleted, and enlisted anew under another id.
+    let mut anew = delete.clone();
+    anew.binding.machine = Some("gone01".into());
+    let server = Server::start(vec![machine(0, "New", Value::Null)]).await;
+    assert_eq!(observe(&server, &anew).await, Observation::done());
     for (status, name, locked) in
         [(6, "Deployed", false), (9, "Deploying", false), (8, "Broken", false), (12, "Releasing", false), (4, "Ready", true)]
     {
@@ -352,6 +362,14 @@ async fn deployment_by_status() {
     broke["error_description"] = json!("curtin failed");
     let error = failed(observe(&Server::start(vec![machine(11, "Failed deployment", broke)]).await, &begun).await);
     assert_eq!((error.class, error.message.as_str()), (ErrorClass::Failed, "Failed deployment: curtin failed"));
+    // The same installation as before the intent: an earlier one failed, and this one never began.
+    let mut earlier = owned("a1b2");
+    earlier["current_installation_result_id"] = json!(17);
+    let with = |before: &str| Call { before: Some(before.into()), ..begun.clone() };
+    for (before, expected) in [("installation 17, mark a1b2", true), ("installation 16, mark a1b2", false)] {
+        let seen = observe(&Server::start(vec![machine(11, "Failed deployment", earlier.clone())]).await, &with(before)).await;
+        assert_eq!(seen == Observation::NotStarted, expected, "{before}: {seen:?}");
+    }
 
     // MAAS deploys a machine again only after it was released.
     let states =
@@ -384,6 +402,23 @@ async fn release_by_status() {
     let server = Server::start(with_racks(machine(6, "Deployed", Value::Null))).await;
     let erased = "POST machines/xna7aq/ release erase=true&secure_erase=true&quick_erase=true&comment=drydock action a1b2";
     assert_eq!(changes(&server, &destroy(true)).await.1, [erased]);
+
+    // Released, and in use anew: with another installation, without the mark, or taken and not deployed yet.
+    let before = Some("installation 17, mark a1b2".to_owned());
+    let begun = Call { begun: true, before, ..destroy(false) };
+    let now = |status, name, id: u64, mark: &str| {
+        let mut machine_as = owned(mark);
+        machine_as["current_installation_result_id"] = json!(id);
+        machine(status, name, machine_as)
+    };
+    let at = |list: Recorded| async { observe(&Server::start(with_racks(list)).await, &begun).await };
+    assert_eq!(at(now(6, "Deployed", 17, "a1b2")).await, Observation::NotStarted);
+    for list in
+        [now(6, "Deployed", 18, "a1b2"), now(6, "Deployed", 17, "later"), now(10, "Allocated", 17, "a1b2"), now(9, "Deploying", 18, "a1b2")]
+    {
+        let error = failed(at(list).await);
+        assert!(error.class == ErrorClass::Precondition && error.message.contains("was released since this run began"), "{error}");
+    }
 
     let locked = machine(6, "Deployed", json!({"locked": true}));
     let error = failed(observe(&Server::start(with_racks(locked)).await, &destroy(false)).await);

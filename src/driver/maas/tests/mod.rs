@@ -22,6 +22,7 @@ pub(super) fn blank_machine() -> Machine {
         failure: None,
         status_since: None,
         commissioning: None,
+        installation: None,
         power: PowerState::Off,
         power_type: None,
         bmc_address: None,

@@ -22,6 +22,7 @@ pub(super) fn call(kind: ActionKind, params: &impl Serialize) -> Call {
         params: serde_json::to_value(params).unwrap(),
         binding: Binding::default(),
         begun: false,
+        before: None,
     }
 }
 

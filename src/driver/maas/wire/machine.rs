@@ -42,6 +42,8 @@ pub(in super::super) struct WireMachine {
     #[serde(default)]
     current_commissioning_result_id: Option<u64>,
     #[serde(default)]
+    current_installation_result_id: Option<u64>,
+    #[serde(default)]
     power_type: Option<String>,
     #[serde(default)]
     power_state: Option<String>,
@@ -442,6 +444,7 @@ impl WireMachine {
                 failure,
                 status_since: None,
                 commissioning: self.current_commissioning_result_id,
+                installation: self.current_installation_result_id,
                 power: match self.power_state.as_deref() {
                     Some("on") => PowerState::On,
                     Some("off") => PowerState::Off,

@@ -196,6 +196,7 @@ fn call(kind: ActionKind, params: impl serde::Serialize) -> Call {
         params: serde_json::to_value(params).unwrap(),
         binding: Binding::default(),
         begun: false,
+        before: None,
     }
 }
 

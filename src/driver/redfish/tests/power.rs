@@ -142,3 +142,24 @@ async fn the_wrong_machine_is_not_touched() {
     }
     assert_eq!(site.effects(), [""; 0]);
 }
+
+#[tokio::test]
+async fn a_machine_that_was_started_since_it_was_to_be_switched_off_is_nobodys_guess() {
+    let site = site(plain).await;
+    site.set("PowerState", json!("On"));
+    site.set("LastResetTime", json!("2026-01-02T00:00:00Z"));
+    let with = |begun: bool, before: Option<&str>| Call { begun, before: before.map(str::to_owned), ..off(0) };
+    for (call, expected) in [
+        (with(true, Some("2026-01-02T00:00:00Z")), true),
+        (with(true, None), true),
+        // What an intent of nobody says counts for nothing.
+        (with(false, Some("2026-01-01T00:00:00Z")), true),
+        (with(true, Some("2026-01-01T00:00:00Z")), false),
+    ] {
+        let seen = site.observe(&call).await.unwrap();
+        assert_eq!(seen == Observation::NotStarted, expected, "{call:?}");
+        assert_eq!(matches!(&seen, Observation::Unknown(why) if why.contains("was last started at 2026-01-02")), !expected, "{seen:?}");
+    }
+    site.set("PowerState", json!("Off"));
+    assert_eq!(site.observe(&with(true, Some("2026-01-01T00:00:00Z"))).await.unwrap(), Observation::done());
+}
