@@ -103,6 +103,12 @@ pub static EVIDENCE: &[Evidence] = &[
         "it is there, and nobody has the machine",
         "in use or locked: refused",
     ),
+    of(
+        ActionKind::RunHook,
+        "somebody has confirmed it (`drydock runs confirm`)",
+        "it is `repeatable`",
+        "it is not: the run waits for the confirmation",
+    ),
 ];
 
 fn number(number: Option<u64>) -> String {

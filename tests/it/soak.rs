@@ -13,7 +13,7 @@ use crate::crash_site::{End, FIRST, Site, Story, calm, once};
 /// This node's BMC dies when the run has begun.
 const DEAD: &str = "node00005";
 
-const SHORT: Story = Story { name: "a soak", nodes: 24, ..FIRST };
+const SHORT: Story = Story { name: "a soak", nodes: 12, ..FIRST };
 const LONG: Story = Story { nodes: 200, ..SHORT };
 
 /// So many of a hundred requests fail, in four ways.
@@ -123,7 +123,7 @@ fn soak(story: Story, percent: u32, restarts: u32, limit: Duration) {
 
 #[test]
 fn a_site_where_everything_fails_now_and_then_is_deployed() {
-    soak(SHORT, 6, 1, Duration::from_mins(3));
+    soak(SHORT, 4, 1, Duration::from_mins(3));
 }
 
 #[test]
