@@ -200,7 +200,7 @@ impl Spans {
             return;
         }
         let mut attributes = Vec::new();
-        if let EventKind::RunStarted { run, site, goal, plan, actions } = &event.event {
+        if let EventKind::RunStarted { run, site, goal, plan, actions, .. } = &event.event {
             self.run.clone_from(run);
             attributes = vec![
                 ("drydock.site", text(site)),
