@@ -96,6 +96,7 @@ fn plan(nodes: usize, waves: bool) -> Plan {
         limits,
         rollout,
         failures: FailureRules::default(),
+        policy: drydock::plan::PolicyReport::default(),
         bindings: BTreeMap::new(),
         nodes: names.iter().enumerate().map(|(n, name)| (name.clone(), stage(n))).collect(),
         generations: BTreeMap::new(),
