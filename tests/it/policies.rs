@@ -34,7 +34,7 @@ fn destroys(plan: &mut Plan, node: &str) {
     (change.resource, change.node) = (format!("node.{node}"), Some(node.to_owned()));
     (change.operation, change.effect) = (Operation::Delete, Effect::Destroy);
     plan.changes.push(change);
-    plan.nodes.insert(node.to_owned(), NodeStage { now: Stage::Orphaned, then: Stage::Ready, rack: None, profile: None });
+    plan.nodes.insert(node.to_owned(), NodeStage { now: Stage::Orphaned, then: Stage::Ready, rack: None, profile: None, hardware: None });
 }
 
 fn report(plan: &Plan, design: &Design, memory: &Memory, policies: &Policies) -> PolicyReport {
