@@ -38,7 +38,7 @@ fn programs() -> Result<PathBuf, String> {
         fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin")).collect();
     folders.sort();
     folders.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
-    let found = folders.into_iter().rev().find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file());
+    let found = folders.into_iter().rev().find(|folder| ["initdb", "postgres", "psql"].iter().all(|name| folder.join(name).is_file()));
     found.ok_or_else(|| "PostgreSQL is not installed (Debian: postgresql)".to_owned())
 }
 

@@ -311,9 +311,11 @@ impl Batch {
             )
             .hint("its BMC must be reachable once, so that MACs are recorded"));
         }
-        match &self.machines {
-            Ok(machines) => machines.find(&call.binding),
-            Err(error) => Err(error.clone()),
+        match (&self.machines, &bound.machine) {
+            // A record is deleted by its id alone: the same hardware under another one has enlisted anew since.
+            (Ok(machines), Some(id)) if call.kind == ActionKind::DeleteNode => Ok(machines.by_id(id)),
+            (Ok(machines), _) => machines.find(bound),
+            (Err(error), _) => Err(error.clone()),
         }
     }
 
@@ -394,7 +396,7 @@ impl Batch {
             Wanted::Platform(p) => machine_actions::platform(call, p, &there()?.machine, lists),
             Wanted::Deploy(p) => Ok(machine_actions::deploy(call, p, there()?, self.given(call))),
             Wanted::Destroy(p) => machine_actions::destroy(call, *p, found, lists),
-            Wanted::Delete => Ok(machine_actions::delete(call, found)),
+            Wanted::Delete => Ok(machine_actions::delete(found)),
         }
     }
 }

@@ -484,12 +484,10 @@ pub(super) fn destroy(call: &Call, params: DestroyNode, found: Option<&Found>, l
 }
 
 /// Deletes the record of a machine that nobody has. MAAS would delete one that is in use as well.
-pub(super) fn delete(call: &Call, found: Option<&Found>) -> Decision {
+pub(super) fn delete(found: Option<&Found>) -> Decision {
     use MachineStatus as S;
     let Some(Found { machine, .. }) = found else { return Decision::done() };
     match machine.status {
-        // It was deleted, and has enlisted anew.
-        _ if call.binding.machine.as_ref().is_some_and(|bound| *bound != machine.id) => Decision::done(),
         _ if machine.locked => held(machine, "and locked, so its record is not deleted"),
         S::New | S::Ready | S::FailedCommissioning => Decision::act([ApiCall::delete(format!("machines/{}/", machine.id))]),
         S::Releasing | S::Commissioning => {

@@ -35,6 +35,11 @@ impl Machines {
         Self { by_id: list.into_iter().map(WireMachine::found).map(|f| (f.machine.id.clone(), f)).collect() }
     }
 
+    /// The machine of an id.
+    pub(super) fn by_id(&self, id: &str) -> Option<&Found> {
+        self.by_id.get(id)
+    }
+
     /// The bound machine: by its id, else by MACs. Never by BMC address alone: addresses move.
     pub(super) fn find(&self, binding: &Binding) -> Result<Option<&Found>, DriverError> {
         let by_id = binding.machine.as_ref().and_then(|id| self.by_id.get(id));
