@@ -205,6 +205,11 @@ fn a_second_interrupt_stops_at_once_and_loses_nothing() {
     site.simulate("");
     // What hung is over when MAAS says so.
     site.change(|w| w.nodes.values_mut().for_each(|n| n.timeout_at = n.timeout_at.map(|_| 1)));
+    // Nobody is there who could say what is to become of the run.
+    site.run(&["apply", "--auto-approve"]).expect(6).says(&["is not finished", "drydock resume", "drydock runs abandon"]);
+    let known = site.run(&["runs"]).expect(0).stdout;
+    let id = known.lines().nth(1).unwrap().split_whitespace().next().unwrap();
+    site.run(&["runs", "abandon", id]).expect(0);
     site.run(&["apply", "--auto-approve"]).expect(0);
     site.expect_as_designed();
     let deployed = |r: &&drydock::sim::RequestRecord| r.op.as_deref() == Some("deploy");
