@@ -13,7 +13,7 @@ use drydock::apply::{Drivers, Engine, Options};
 use drydock::build::{Binding, Endpoint, Machine, Provisioner};
 use drydock::diff::{NodeStage, Stage};
 use drydock::driver::{Begun, Call, Driver, DriverError, ErrorClass, NodeDriver, Observation};
-use drydock::plan::{Digests, FailureRules, Goal, Limits, Plan, Rollout, Sealed};
+use drydock::plan::{Goal, Limits, Plan};
 use drydock::run::RunOutcome;
 use drydock::store::{SqliteStore, Store as _};
 
@@ -116,33 +116,7 @@ fn plan(nodes: usize, parallelism: u32) -> Plan {
             NodeStage { hardware: None, now: Stage::Absent, then: Stage::Deployed, rack: Some(format!("r{}", n / 20)), profile: None },
         );
     }
-    Plan {
-        drydock: env!("CARGO_PKG_VERSION").to_owned(),
-        site: "bench".to_owned(),
-        goal: Goal::DeployNodes,
-        selection: None,
-        preview: None,
-        endpoints: Vec::new(),
-        allow: Vec::new(),
-        failures: FailureRules::default(),
-        limits: Limits { parallelism, ..Limits::none() },
-        rollout: Rollout::default(),
-        policy: drydock::plan::PolicyReport::default(),
-        bindings: BTreeMap::new(),
-        nodes: stages,
-        generations: BTreeMap::new(),
-        changes: Vec::new(),
-        actions,
-        held_back: Vec::new(),
-        blocked: Vec::new(),
-        orphans: Vec::new(),
-        not_managed: Vec::new(),
-        warnings: Vec::new(),
-        expected_s: None,
-        observed_at: 0,
-        digests: Digests::default(),
-        sealed: Sealed::default(),
-    }
+    Plan { limits: Limits { parallelism, ..Limits::none() }, nodes: stages, actions, ..Plan::empty("bench", Goal::DeployNodes) }
 }
 
 /// CPU seconds of this process so far (Linux; clock ticks are 1/100 s).

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use drydock::action::{Action, ActionKind, Effect, RetryClass};
 use drydock::diff::{NodeStage, Stage};
-use drydock::plan::{Counts, Digests, FailureRules, Gate, Goal, Limits, Plan, Pool, Rollout, Sealed, Wave};
+use drydock::plan::{Counts, Gate, Goal, Limits, Plan, Pool, Rollout, Wave};
 use drydock::run::{Grant, RunState, Scheduler, guessed_ms, rehearse};
 
 #[global_allocator]
@@ -86,31 +86,11 @@ fn plan(nodes: usize, waves: bool) -> Plan {
         profile: None,
     };
     Plan {
-        drydock: env!("CARGO_PKG_VERSION").to_owned(),
-        site: "bench".to_owned(),
-        goal: Goal::DeployNodes,
-        selection: None,
-        preview: None,
-        endpoints: Vec::new(),
-        allow: Vec::new(),
         limits,
         rollout,
-        failures: FailureRules::default(),
-        policy: drydock::plan::PolicyReport::default(),
-        bindings: BTreeMap::new(),
         nodes: names.iter().enumerate().map(|(n, name)| (name.clone(), stage(n))).collect(),
-        generations: BTreeMap::new(),
-        changes: Vec::new(),
         actions,
-        held_back: Vec::new(),
-        blocked: Vec::new(),
-        orphans: Vec::new(),
-        not_managed: Vec::new(),
-        warnings: Vec::new(),
-        expected_s: None,
-        observed_at: 0,
-        digests: Digests::default(),
-        sealed: Sealed::default(),
+        ..Plan::empty("bench", Goal::DeployNodes)
     }
 }
 

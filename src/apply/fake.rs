@@ -217,42 +217,5 @@ pub(super) fn bmc(uuid: &str, power: PowerState) -> Bmc {
 
 /// A machine at the provisioner.
 pub(super) fn machine(id: &str, mac: &str, status: MachineStatus) -> Machine {
-    Machine {
-        id: id.to_owned(),
-        hostname: id.to_owned(),
-        domain: String::new(),
-        status,
-        status_name: format!("{status:?}"),
-        failure: None,
-        status_since: None,
-        commissioning: None,
-        installation: None,
-        power: PowerState::Off,
-        power_type: None,
-        bmc_address: None,
-        owner: None,
-        locked: false,
-        uuid: None,
-        serial: None,
-        macs: vec![mac.to_owned()],
-        boot_mac: None,
-        architecture: "amd64/generic".to_owned(),
-        cpus: 1,
-        memory_mib: 1024,
-        firmware: None,
-        interfaces: Vec::new(),
-        default_gateway: None,
-        disks: Vec::new(),
-        boot_disk: None,
-        volume_groups: Vec::new(),
-        os: String::new(),
-        series: String::new(),
-        kernel: None,
-        min_kernel: None,
-        power_error: false,
-        pool: None,
-        zone: None,
-        tags: Vec::new(),
-        owner_data: BTreeMap::new(),
-    }
+    Machine { macs: vec![mac.to_owned()], cpus: 1, memory_mib: 1024, ..Machine::bare(id, id, status) }
 }

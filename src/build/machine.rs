@@ -362,3 +362,47 @@ pub struct Machine {
     /// Owner data (workload annotations).
     pub owner_data: BTreeMap<String, String>,
 }
+
+impl Machine {
+    /// A machine of which nothing but this is known: off, without an owner, interfaces and disks, `amd64/generic`.
+    pub fn bare(id: &str, hostname: &str, status: MachineStatus) -> Self {
+        Self {
+            id: id.to_owned(),
+            hostname: hostname.to_owned(),
+            domain: String::new(),
+            status,
+            status_name: format!("{status:?}"),
+            status_since: None,
+            failure: None,
+            commissioning: None,
+            installation: None,
+            power: PowerState::Off,
+            power_error: false,
+            power_type: None,
+            bmc_address: None,
+            owner: None,
+            locked: false,
+            uuid: None,
+            serial: None,
+            macs: Vec::new(),
+            boot_mac: None,
+            architecture: "amd64/generic".to_owned(),
+            cpus: 0,
+            memory_mib: 0,
+            firmware: None,
+            interfaces: Vec::new(),
+            default_gateway: None,
+            disks: Vec::new(),
+            boot_disk: None,
+            volume_groups: Vec::new(),
+            os: String::new(),
+            series: String::new(),
+            kernel: None,
+            min_kernel: None,
+            pool: None,
+            zone: None,
+            tags: Vec::new(),
+            owner_data: BTreeMap::new(),
+        }
+    }
+}

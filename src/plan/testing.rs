@@ -1,10 +1,8 @@
 //! Plans for tests.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
-use super::{Digests, Goal, Limits, Plan, Rollout, Sealed};
+use super::{Digests, Goal, Limits, Plan};
 use crate::action::{Action, ActionKind, Effect, RetryClass};
 use crate::diff::{NodeStage, Stage};
 
@@ -34,29 +32,11 @@ pub(crate) fn plan(actions: Vec<Action>) -> Plan {
     let generations = actions.iter().map(|a| (a.resource.clone(), 0)).collect();
     Plan {
         drydock: "0.0.0".to_owned(),
-        site: "test".to_owned(),
-        goal: Goal::DeployNodes,
-        selection: None,
-        preview: None,
-        endpoints: Vec::new(),
-        allow: Vec::new(),
-        failures: super::FailureRules::default(),
         limits: Limits { parallelism: 64, ..Limits::none() },
-        rollout: Rollout::default(),
-        policy: super::PolicyReport::default(),
-        bindings: BTreeMap::new(),
         nodes: nodes.collect(),
         generations,
-        changes: Vec::new(),
         actions,
-        held_back: Vec::new(),
-        blocked: Vec::new(),
-        orphans: Vec::new(),
-        not_managed: Vec::new(),
-        warnings: Vec::new(),
-        expected_s: None,
-        observed_at: 0,
         digests: Digests { plan: "digest-of-test-plan".to_owned(), ..Digests::default() },
-        sealed: Sealed::default(),
+        ..Plan::empty("test", Goal::DeployNodes)
     }
 }

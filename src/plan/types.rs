@@ -167,6 +167,37 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// A plan that does nothing, without limits: what others are made from.
+    pub fn empty(site: &str, goal: Goal) -> Self {
+        Self {
+            drydock: env!("CARGO_PKG_VERSION").to_owned(),
+            site: site.to_owned(),
+            goal,
+            selection: None,
+            preview: None,
+            endpoints: Vec::new(),
+            allow: Vec::new(),
+            failures: FailureRules::default(),
+            limits: Limits::none(),
+            rollout: Rollout::default(),
+            policy: PolicyReport::default(),
+            bindings: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            generations: BTreeMap::new(),
+            changes: Vec::new(),
+            actions: Vec::new(),
+            held_back: Vec::new(),
+            blocked: Vec::new(),
+            orphans: Vec::new(),
+            not_managed: Vec::new(),
+            warnings: Vec::new(),
+            expected_s: None,
+            observed_at: 0,
+            digests: Digests::default(),
+            sealed: Sealed::default(),
+        }
+    }
+
     /// The highest effect that reaches each node, by changes and by actions; nodes that nothing reaches are not in it.
     pub fn effects_on_nodes(&self) -> BTreeMap<&str, Effect> {
         let mut out: BTreeMap<&str, Effect> = BTreeMap::new();

@@ -21,7 +21,6 @@ pub(super) fn nothing() -> Plan {
             url: "http://maas.example:5240/MAAS".to_owned(),
             simulated: false,
         }],
-        failures: crate::plan::FailureRules::default(),
         limits: Limits { parallelism: 64, ..Limits::default() },
         observed_at: 1_795_374_251,
         digests: Digests { design: digest("d"), build: digest("b"), intent: digest("1"), plan: digest("9f")[..64].to_owned() },

@@ -94,7 +94,8 @@ fn soak(story: Story, percent: u32, restarts: u32, limit: Duration) {
     // The dead one failed, and every other one is deployed, as the site shows.
     let world = site.world();
     for (node, NodeOutcome { outcome, .. }) in state.node_outcomes() {
-        assert_eq!(outcome == RunOutcome::Success, node != DEAD, "{node}: {outcome:?}\n{shown}");
+        let about = || said.lines().filter(|line| line.contains(node.as_str())).collect::<Vec<_>>().join("\n");
+        assert_eq!(outcome == RunOutcome::Success, node != DEAD, "{node}: {outcome:?}\n{}\n{shown}", about());
         let deployed = world.nodes.values().any(|n| n.machine.as_deref() == Some(node.as_str()) && n.status == Status::Deployed);
         assert_eq!(deployed, node != DEAD, "{node}");
     }

@@ -16,7 +16,22 @@ use sha2::{Digest as _, Sha256};
 use super::options::HttpOptions;
 use crate::driver::{DriverError, ErrorClass};
 
-/// Certificates that are trusted by name instead of the system's.
+/// Which certificates are accepted; that the server has the key is verified always.
+struct Verifier {
+    trust: Trust,
+    provider: Arc<CryptoProvider>,
+}
+
+/// Certificates that are trusted instead of the system's.
+enum Trust {
+    /// Those that are named.
+    Listed(Listed),
+    /// All.
+    #[cfg(feature = "postgres")]
+    Any,
+}
+
+/// Certificates that are trusted by name.
 struct Listed {
     /// Verifies chains; absent when only fingerprints are given.
     chains: Option<Arc<WebPkiServerVerifier>>,
@@ -24,17 +39,16 @@ struct Listed {
     exact: Vec<CertificateDer<'static>>,
     /// SHA-256 of accepted certificates.
     pins: Vec<[u8; 32]>,
-    provider: Arc<CryptoProvider>,
 }
 
-impl fmt::Debug for Listed {
+impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listed").field("exact", &self.exact.len()).field("pins", &self.pins.len()).finish_non_exhaustive()
+        f.debug_struct("Verifier").finish_non_exhaustive()
     }
 }
 
-impl ServerCertVerifier for Listed {
-    fn verify_server_cert(
+impl Listed {
+    fn verify(
         &self,
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -58,6 +72,23 @@ impl ServerCertVerifier for Listed {
                 Ok(ServerCertVerified::assertion())
             }
             other => other,
+        }
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match &self.trust {
+            Trust::Listed(listed) => listed.verify(end_entity, intermediates, server_name, ocsp_response, now),
+            #[cfg(feature = "postgres")]
+            Trust::Any => Ok(ServerCertVerified::assertion()),
         }
     }
 
@@ -101,7 +132,7 @@ pub(super) fn listed(options: &HttpOptions) -> Result<Option<ClientConfig>, Driv
         }
         None => (None, Vec::new()),
     };
-    let verifier = Listed { chains, exact, pins, provider: Arc::clone(&provider) };
+    let verifier = Verifier { trust: Trust::Listed(Listed { chains, exact, pins }), provider: Arc::clone(&provider) };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| DriverError::new(ErrorClass::Settings, format!("cannot set up TLS: {e}")))?
@@ -127,7 +158,7 @@ pub fn tls_config(options: &HttpOptions) -> Result<ClientConfig, DriverError> {
     };
     let mut config = if options.insecure_skip_tls_verify {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        builder()?.dangerous().with_custom_certificate_verifier(Arc::new(Any { provider })).with_no_client_auth()
+        builder()?.dangerous().with_custom_certificate_verifier(Arc::new(Verifier { trust: Trust::Any, provider })).with_no_client_auth()
     } else if let Some(listed) = listed(options)? {
         listed
     } else {
@@ -135,49 +166,6 @@ pub fn tls_config(options: &HttpOptions) -> Result<ClientConfig, DriverError> {
     };
     config.alpn_protocols.clear();
     Ok(config)
-}
-
-/// Accepts the certificate of any server that has its key.
-#[cfg(feature = "postgres")]
-#[derive(Debug)]
-struct Any {
-    provider: Arc<CryptoProvider>,
-}
-
-#[cfg(feature = "postgres")]
-impl ServerCertVerifier for Any {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
 
 fn read(path: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), DriverError> {

@@ -56,42 +56,14 @@ pub(super) fn deployed(facts: &mut Facts<'_>, site: &str, node: &Node, work: &No
 
 fn blank(name: &str, work: &NodeWork) -> Machine {
     Machine {
-        id: name.to_owned(),
-        hostname: name.to_owned(),
         domain: DEFAULT_DOMAIN.to_owned(),
-        status: MachineStatus::Deployed,
-        status_name: "Deployed".to_owned(),
-        status_since: None,
-        failure: None,
-        commissioning: None,
-        installation: None,
         power: PowerState::On,
-        power_error: false,
-        power_type: None,
-        bmc_address: None,
         owner: Some(USER.to_owned()),
-        locked: false,
         uuid: work.binding.uuid.clone(),
-        serial: None,
         macs: work.binding.macs.clone(),
-        boot_mac: None,
-        architecture: "amd64/generic".to_owned(),
-        cpus: 0,
-        memory_mib: 0,
-        firmware: None,
-        interfaces: Vec::new(),
-        default_gateway: None,
-        disks: Vec::new(),
-        boot_disk: None,
-        volume_groups: Vec::new(),
-        os: String::new(),
-        series: String::new(),
-        kernel: None,
-        min_kernel: None,
         pool: Some("default".to_owned()),
         zone: Some("default".to_owned()),
-        tags: Vec::new(),
-        owner_data: BTreeMap::new(),
+        ..Machine::bare(name, name, MachineStatus::Deployed)
     }
 }
 
