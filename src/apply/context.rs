@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use crate::driver::hook::NAME as HOOKS;
+use crate::driver::permit::Permit;
 use crate::driver::{Driver, NodeDriver, OobDriver};
 use crate::plan::Plan;
 use crate::run::{Event, RetryPolicy};
@@ -26,6 +27,8 @@ pub struct Drivers {
     pub hooks: Option<Arc<dyn Driver>>,
     /// Which BMC driver a node has; a node that is not named has the only one there is.
     pub oob_of: BTreeMap<String, String>,
+    /// What they look at before they send anything: during a run, whether its lock is ours.
+    pub permit: Permit,
 }
 
 impl Drivers {

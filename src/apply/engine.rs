@@ -320,6 +320,7 @@ impl Engine {
         let store = Arc::clone(&self.store);
         let failpoints = Arc::clone(&self.options.failpoints);
         let lock = lease.id().to_owned();
+        let (permit, lost) = (self.drivers.permit.clone(), lease.lost().clone());
         let keeper = tokio::spawn(lease.clone().keep(Arc::clone(&store)));
         let result = match begun {
             Ok((state, bindings)) => self.work(run, lease, state, bindings).await,
@@ -327,7 +328,12 @@ impl Engine {
         };
         keeper.abort();
         failpoints.pass(Failpoint::BeforeUnlock, None);
-        match (store.release_lock(&lock), result) {
+        let released = store.release_lock(&lock);
+        // Sessions at BMCs can be ended now. Where the lock was lost somebody else works there, and nothing at all is sent any more.
+        if released.is_ok() && !lost.is_cancelled() {
+            permit.lift();
+        }
+        match (released, result) {
             (Err(error), Ok(_)) => Err(error.into()),
             (_, result) => result,
         }

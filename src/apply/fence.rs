@@ -2,7 +2,8 @@
 //!
 //! A process can be stopped at any instant, for longer than its lease, and go on when another has taken the site over. So the lease is looked at before each
 //! call and each time a call goes on, not only when an effect begins: of a call that was stopped in the middle nothing more is sent. Every method of the
-//! drivers' traits is passed on here.
+//! drivers' traits is passed on here. What a call has given to a queue already, and what others do for it, is stopped by the drivers' permit, which they look
+//! at where bytes are written.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -27,11 +28,13 @@ struct Fenced<D: ?Sized> {
 
 /// The same drivers, for as long as the lock is ours.
 pub(super) fn fenced(drivers: Drivers, lease: &Lease) -> Drivers {
-    let Drivers { node, oob, hooks, oob_of } = drivers;
+    let Drivers { node, oob, hooks, oob_of, permit } = drivers;
+    let held = lease.clone();
+    permit.rests_on(move || held.is_held());
     let node = node.into_iter().map(|(name, driver)| (name, Arc::new(Fenced { driver, lease: lease.clone() }) as Arc<dyn NodeDriver>));
     let oob = oob.into_iter().map(|(name, driver)| (name, Arc::new(Fenced { driver, lease: lease.clone() }) as Arc<dyn OobDriver>));
     let hooks = hooks.map(|driver| Arc::new(Fenced { driver, lease: lease.clone() }) as Arc<dyn Driver>);
-    Drivers { node: node.collect(), oob: oob.collect(), hooks, oob_of }
+    Drivers { node: node.collect(), oob: oob.collect(), hooks, oob_of, permit }
 }
 
 impl Lease {

@@ -12,6 +12,7 @@ mod level;
 pub mod libvirt;
 pub mod maas;
 pub mod manual;
+pub mod permit;
 mod power;
 mod program;
 pub mod redfish;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
+use super::permit::Permit;
 use crate::redact::Secret;
 
 /// Most bytes that are read of each stream; the longest answers (sensors of a large chassis) have some tens of thousands.
@@ -31,6 +32,8 @@ pub(super) struct Run<'a> {
     pub(super) output: Output,
     /// Time limit.
     pub(super) limit: Duration,
+    /// Without it nothing is started.
+    pub(super) permit: &'a Permit,
 }
 
 /// What is kept of what a program prints.
@@ -61,6 +64,8 @@ pub(super) enum Broken {
     Slow,
     /// It was killed because it printed too much.
     Flood,
+    /// It was not started: the permit is not given any more.
+    Forbidden,
 }
 
 /// Kills a process group when dropped.
@@ -89,6 +94,9 @@ pub(super) async fn run(call: Run<'_>) -> Result<Ran, Broken> {
     }
     command.env("LC_ALL", "C").envs(call.variables.iter().map(|(name, value)| (name, value.expose())));
     command.args(call.arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if !call.permit.is_given() {
+        return Err(Broken::Forbidden);
+    }
     let mut child = command.process_group(0).kill_on_drop(true).spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Broken::Missing,
         _ => Broken::Failed(error),
@@ -147,6 +155,7 @@ mod tests {
             directory: None,
             output: Output::Whole,
             limit,
+            permit: &Permit::default(),
         })
         .await
     }
@@ -155,6 +164,7 @@ mod tests {
     async fn output_status_and_environment() {
         let ran = shell("echo out; echo \"$CANARY $HOME.\" >&2; exit 3", Duration::from_secs(20)).await.unwrap();
         assert_eq!((ran.status.code(), ran.stdout.as_str(), ran.stderr.as_str()), (Some(3), "out\n", "of the child only .\n"));
+        let given = Permit::default();
         let missing = run(Run {
             program: Path::new("no-such-program-here"),
             arguments: &[],
@@ -163,6 +173,7 @@ mod tests {
             directory: None,
             output: Output::Whole,
             limit: Duration::from_secs(20),
+            permit: &given,
         });
         assert!(matches!(missing.await, Err(Broken::Missing)));
     }

@@ -231,3 +231,39 @@ fn a_run_goes_on_under_the_policy_of_its_beginning() {
     site.run(&["resume"]).expect(0);
     site.expect_as_designed();
 }
+
+#[test]
+fn a_plan_that_carries_the_digest_of_an_approved_one_is_not_believed() {
+    use sha2::Digest as _;
+    let site = site(&TWO.replace("approvers: 2", "approvers: 1"));
+    site.run(&["plan", "--out", "part.json", "--target", "node=compute01", "-q"]).expect(0);
+    approve(&site, "part.json", "alice").expect(0);
+    site.run(&["plan", "--out", "plan.json", "-q"]).expect(0);
+    // The whole site, sealed anew, says that it wants what was approved, and the signature lies beside it.
+    let parsed = |name: &str| -> serde_json::Value { serde_json::from_str(&site.folder().read(name)).unwrap() };
+    let mut forged = parsed("plan.json");
+    forged["digests"]["intent"] = parsed("part.json")["digests"]["intent"].clone();
+    let advisory = forged["advisory"].take();
+    let map = forged.as_object_mut().unwrap();
+    map.retain(|name, _| name != "digest" && name != "advisory");
+    let text = serde_json_canonicalizer::to_string(&forged).unwrap();
+    forged["digest"] = hex::encode(sha2::Sha256::digest(text)).into();
+    forged["advisory"] = advisory;
+    site.folder().write("forged.json", &forged.to_string());
+    let mut signatures = 0;
+    for entry in std::fs::read_dir(site.path()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if let Some(rest) = name.strip_prefix("part.json.").filter(|_| name.ends_with(".sig")) {
+            site.folder().write(&format!("forged.json.{rest}"), &site.folder().read(&name));
+            signatures += 1;
+        }
+    }
+    assert_eq!(signatures, 1);
+    let before = site.now();
+    let why = "the digest of what the plan wants is not that of its content";
+    site.run(&["show", "forged.json"]).expect(0).reads(&[why]);
+    site.run(&["apply", "forged.json"]).expect(6).says(&["the plan is not approved", why]);
+    site.run(&["apply", "--approved", "forged.json"]).expect(6).says(&[why]);
+    site.expect_no_requests(&before);
+    site.run(&["apply", "part.json"]).expect(0).says(&["approved by alice@example.net"]);
+}

@@ -129,8 +129,8 @@ fn a_process_that_slept_past_its_lease_sends_nothing_after_another_took_over() {
     };
     let second = second.expect(0).says(&["was taken over: its lease had ended"]).shows(&["hello-site: success"]);
     assert!(second.stderr.contains(&format!("(pid {})", first.id())), "{}", second.stderr);
-    let requests = || simulated.folder.read(".drydock/sim/requests.jsonl").lines().count();
-    let before = requests();
+    let requests = || simulated.folder.read(".drydock/sim/requests.jsonl").lines().map(str::to_owned).collect::<Vec<_>>();
+    let before = requests().len();
     signal(&first, "CONT");
     let mut said = String::new();
     for line in lines {
@@ -139,7 +139,7 @@ fn a_process_that_slept_past_its_lease_sends_nothing_after_another_took_over() {
     }
     assert_eq!(first.wait().unwrap().code(), Some(1), "{said}");
     assert!(said.contains("the lock of this run was taken over by another process, as its lease had ended"), "{said}");
-    assert_eq!(requests(), before, "it sent nothing more");
+    assert_eq!(requests()[before..], Vec::<String>::new(), "it sent nothing more");
     let runs = two.run(&["runs"]).expect(0);
     assert_eq!(runs.stdout.matches("success").count(), 1, "{}", runs.stdout);
     two.run(&["plan", "--detailed-exitcode"]).expect(0).shows(&["No changes"]);

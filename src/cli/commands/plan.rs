@@ -18,7 +18,7 @@ pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Resu
             .into());
     }
     let plan = match &args.base {
-        Some(base) => preview::make(base, &args.options, from, printer).await?,
+        Some(base) => Box::pin(preview::make(base, &args.options, from, printer)).await?,
         None => of_site(args, from, printer).await?,
     };
     // The file first: a plan that is shown as written must be.

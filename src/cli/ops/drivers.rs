@@ -18,6 +18,7 @@ use crate::config::{ProxySettings, Settings, Transport};
 use crate::driver::hook::HookDriver;
 use crate::driver::http::{HttpOptions, Proxy};
 use crate::driver::maas::{MaasDriver, MaasOptions};
+use crate::driver::permit::Permit;
 use crate::driver::{Driver, NodeDriver, OobDriver};
 use crate::model::assets;
 use crate::plan::Plan;
@@ -29,6 +30,8 @@ pub struct Drivers {
     pub maas: Arc<MaasDriver>,
     oob: Oob,
     hooks: Option<Arc<HookDriver>>,
+    /// What they all rest on.
+    permit: Permit,
     /// The simulated site, if it is one.
     pub simulated: Option<Simulated>,
 }
@@ -71,7 +74,7 @@ impl Drivers {
 
     /// Makes what runs the hooks of a plan; resolves their secrets, so that what is missing is said before anything is begun.
     pub async fn give_hooks(&mut self, design: &Design, plan: &Plan) -> anyhow::Result<()> {
-        self.hooks = hooks::connect(design, plan).await?;
+        self.hooks = hooks::connect(design, plan, &self.permit).await?;
         Ok(())
     }
 
@@ -83,7 +86,9 @@ impl Drivers {
         printer: &Printer,
     ) -> anyhow::Result<Self> {
         let simulated = simulated::start(design, printer).await?;
+        let permit = Permit::default();
         let mut options = maas_options(design, simulated.as_ref()).await?;
+        options.http.permit = permit.clone();
         let settings = &design.settings.drivers.maas;
         if let Some(most) = settings.max_requests {
             options.max_requests = usize::from(most.get());
@@ -95,8 +100,8 @@ impl Drivers {
             options.bmc_credentials = oob::all_credentials(design, simulated.is_some()).await?;
         }
         let maas = MaasDriver::new(options)?;
-        let oob = oob::connect(design, pinned, requests, simulated.as_ref()).await?;
-        Ok(Self { maas: Arc::new(maas), oob, hooks: None, simulated })
+        let oob = oob::connect(design, pinned, requests, simulated.as_ref(), &permit).await?;
+        Ok(Self { maas: Arc::new(maas), oob, hooks: None, permit, simulated })
     }
 
     /// Gives the provisioner what the nodes of a plan get with their deployment. It may hold secrets, so it is in no plan, and is made from the design.
@@ -136,6 +141,7 @@ impl Drivers {
             oob: self.oob.drivers.clone(),
             hooks: self.hooks.clone().map(|hooks| hooks as Arc<dyn Driver>),
             oob_of: self.oob.of.clone(),
+            permit: self.permit.clone(),
         }
     }
 

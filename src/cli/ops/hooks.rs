@@ -11,11 +11,12 @@ use crate::action::ActionKind;
 use crate::action::params::RunHook;
 use crate::cli::problem::Problem;
 use crate::driver::hook::HookDriver;
+use crate::driver::permit::Permit;
 use crate::plan::Plan;
 use crate::secret;
 
 /// What runs the hooks of a plan; `None` if it has none. Programs and arguments are those of the plan; only values of variables are read from the settings.
-pub(super) async fn connect(design: &Design, plan: &Plan) -> anyhow::Result<Option<Arc<HookDriver>>> {
+pub(super) async fn connect(design: &Design, plan: &Plan, permit: &Permit) -> anyhow::Result<Option<Arc<HookDriver>>> {
     let settings = &design.settings;
     let planned = plan.actions.iter().filter(|a| a.kind == ActionKind::RunHook);
     let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -44,5 +45,5 @@ pub(super) async fn connect(design: &Design, plan: &Plan) -> anyhow::Result<Opti
         environment.insert(name, values);
     }
     let confirmations = InState::new(settings.clone(), design.site.name.value.clone());
-    Ok(Some(Arc::new(HookDriver::new(&settings.root, environment, Arc::new(confirmations)))))
+    Ok(Some(Arc::new(HookDriver::new(&settings.root, environment, Arc::new(confirmations), permit.clone()))))
 }

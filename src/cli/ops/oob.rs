@@ -16,6 +16,7 @@ use crate::config::{BootModeSetting, Credentials, IpmiPrivilege, OobOverride, Se
 use crate::driver::ipmi::{BootMode, IpmiDriver, IpmiOptions, Privilege};
 use crate::driver::libvirt::{LibvirtDriver, LibvirtNode, LibvirtOptions};
 use crate::driver::manual::{ManualDriver, ManualNode};
+use crate::driver::permit::Permit;
 use crate::driver::redfish::{self, RedfishDriver, RedfishOptions, Trust};
 use crate::driver::{BmcEndpoint, OobDriver};
 use crate::model::{Node, OobType};
@@ -50,6 +51,7 @@ pub(super) async fn connect(
     pinned: &BTreeMap<String, Binding>,
     requests: &BTreeMap<String, u32>,
     simulated: Option<&Simulated>,
+    permit: &Permit,
 ) -> anyhow::Result<Oob> {
     let settings = &design.settings;
     let (mut redfish, mut ipmi, mut libvirt, mut manual) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -84,14 +86,17 @@ pub(super) async fn connect(
     }
     let mut options = redfish_options(design, simulated).await?;
     options.parallel = at_most(options.parallel, requests.get("redfish"));
+    options.http.permit = permit.clone();
     oob.add(RedfishDriver::new(redfish, options)?);
     if !ipmi.is_empty() {
         let mut options = ipmi_options(settings);
         options.parallel = at_most(options.parallel, requests.get("ipmi"));
+        options.permit = permit.clone();
         oob.add(IpmiDriver::new(ipmi, &options)?);
     }
     if !libvirt.is_empty() {
-        oob.add(LibvirtDriver::new(libvirt, &libvirt_options(settings))?);
+        let options = LibvirtOptions { permit: permit.clone(), ..libvirt_options(settings) };
+        oob.add(LibvirtDriver::new(libvirt, &options)?);
     }
     if !manual.is_empty() {
         let confirmations = InState::new(settings.clone(), design.site.name.value.clone());

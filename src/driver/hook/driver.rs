@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use crate::action::params::{HookPhase, RunHook};
 use crate::driver::manual::Confirmations;
+use crate::driver::permit::{NOT_PERMITTED, Permit};
 use crate::driver::program::{self, Broken, Output, Ran};
 use crate::driver::{Begun, Call, Driver, DriverError, ErrorClass, Observation};
 use crate::redact::Secret;
@@ -29,6 +30,7 @@ pub struct HookDriver {
     /// Values of the variables that the settings name, by the name of the hook.
     environment: BTreeMap<String, Vec<(String, Secret)>>,
     confirmations: Arc<dyn Confirmations>,
+    permit: Permit,
     /// What hooks that ended well printed, by action.
     ended: Mutex<BTreeMap<String, BTreeMap<String, String>>>,
 }
@@ -41,10 +43,16 @@ impl std::fmt::Debug for HookDriver {
 
 impl HookDriver {
     /// A driver that runs hooks in a folder. `environment` has, for each hook by name, the values of the variables that it gets.
-    pub fn new(root: &Path, environment: BTreeMap<String, Vec<(String, Secret)>>, confirmations: Arc<dyn Confirmations>) -> Self {
+    /// Without the permit nothing is run.
+    pub fn new(
+        root: &Path,
+        environment: BTreeMap<String, Vec<(String, Secret)>>,
+        confirmations: Arc<dyn Confirmations>,
+        permit: Permit,
+    ) -> Self {
         // Programs change into it before they are looked up.
         let root = std::path::absolute(root).unwrap_or_else(|_| root.to_owned());
-        Self { root, environment, confirmations, ended: Mutex::new(BTreeMap::new()) }
+        Self { root, environment, confirmations, permit, ended: Mutex::new(BTreeMap::new()) }
     }
 
     async fn see(&self, call: &Call) -> Result<Observation, DriverError> {
@@ -105,6 +113,7 @@ impl HookDriver {
             directory: Some(&self.root),
             output: Output::Tail(KEPT),
             limit: Duration::from_secs(u64::from(hook.limit_s)),
+            permit: &self.permit,
         })
         .await;
         let what = match hook.phase {
@@ -119,6 +128,7 @@ impl HookDriver {
             Broken::Failed(error) => failed(ErrorClass::Settings, format!("cannot be run: {error}")).hint("check that it may be executed"),
             Broken::Slow => failed(ErrorClass::Failed, format!("was killed after {} s, its time limit", hook.limit_s))
                 .hint("`timeout` of the hook gives it more; `drydock resume` runs it again"),
+            Broken::Forbidden => failed(ErrorClass::Transient, format!("was not run: {NOT_PERMITTED}")),
             Broken::Flood => failed(ErrorClass::Failed, "printed too much".to_owned()),
         })?;
         let secrets: Vec<&str> = given.iter().map(|(_, value)| value.expose()).filter(|value| !value.is_empty()).collect();

@@ -8,6 +8,7 @@ use crate::action::ActionKind;
 use crate::action::params::{HookPhase, RunHook};
 use crate::build::Binding;
 use crate::driver::manual::Confirmations;
+use crate::driver::permit::Permit;
 use crate::driver::{Begun, Call, Driver as _, ErrorClass, Observation};
 use crate::redact::Secret;
 
@@ -41,7 +42,7 @@ impl Place {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         let confirmed = Arc::new(Confirmed::default());
         let environment = BTreeMap::from([("drain".to_owned(), vec![("TOKEN".to_owned(), Secret::new("canary-of-the-token"))])]);
-        let driver = HookDriver::new(folder.path(), environment, Arc::clone(&confirmed) as Arc<dyn Confirmations>);
+        let driver = HookDriver::new(folder.path(), environment, Arc::clone(&confirmed) as Arc<dyn Confirmations>, Permit::default());
         Self { folder, confirmed, driver }
     }
 

@@ -4,12 +4,14 @@ use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use reqwest::header::{HeaderName, HeaderValue, LOCATION};
 use reqwest::{Method, StatusCode, redirect};
 use tokio::time::Instant;
 use url::{Host, Url};
 
-use super::failure::{Why, transport};
+use super::body::Guarded;
+use super::failure::{Why, forbidden, transport};
 use super::message::{Body, Request, Response, shown_url};
 use super::options::{HttpOptions, Proxy};
 use super::tls;
@@ -31,7 +33,7 @@ pub fn install_crypto_provider() {
 #[derive(Debug, Clone)]
 pub struct HttpClient {
     client: reqwest::Client,
-    options: HttpOptions,
+    pub(super) options: HttpOptions,
 }
 
 impl HttpClient {
@@ -50,8 +52,9 @@ impl HttpClient {
                 .connect_timeout(options.connect_timeout)
                 .read_timeout(options.read_timeout)
                 .pool_idle_timeout(Duration::from_secs(30))
-                .user_agent(&options.user_agent);
-            let builder = if options.http1_only { builder.http1_only() } else { builder };
+                .user_agent(&options.user_agent)
+                // A connection of HTTP/2 sends the head of a request before it asks for its body, which is what may stop it.
+                .http1_only();
             match &proxy {
                 Some(proxy) => builder.proxy(proxy.clone()),
                 None => builder,
@@ -158,6 +161,9 @@ impl HttpClient {
     }
 
     async fn once(&self, request: &Request, url: &Url, deadline: Instant) -> Result<Response, (Why, DriverError)> {
+        if !self.options.permit.is_given() {
+            return Err(forbidden(&format!("{}: {} {}", request.context, request.method, shown_url(url))));
+        }
         let mut builder =
             self.client.request(request.method.clone(), url.clone()).timeout(deadline.saturating_duration_since(Instant::now()));
         for (name, value) in &request.headers {
@@ -176,7 +182,15 @@ impl HttpClient {
             Body::Form(fields) => builder.form(fields),
             Body::Raw(kind, bytes) => builder.header(reqwest::header::CONTENT_TYPE, kind.as_str()).body(bytes.clone()),
         };
-        let mut answer = builder.send().await.map_err(|e| self.said(url, transport(request, &e)))?;
+        let permit = self.options.permit.clone();
+        let sent = async {
+            let mut built = builder.build()?;
+            // What was made of values and bytes is in one piece.
+            let bytes = built.body().and_then(|body| body.as_bytes()).map(Bytes::copy_from_slice).unwrap_or_default();
+            *built.body_mut() = Some(reqwest::Body::wrap(Guarded::new(bytes, permit)));
+            self.client.execute(built).await
+        };
+        let mut answer = sent.await.map_err(|e| self.said(url, transport(request, &e)))?;
         let received = SystemTime::now();
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|e| self.said(url, transport(request, &e)))? {

@@ -5,7 +5,9 @@ use std::io;
 
 use reqwest::StatusCode;
 
+use super::body::Forbidden;
 use super::message::{Request, shown_url};
+use crate::driver::permit::NOT_PERMITTED;
 use crate::driver::{DriverError, ErrorClass};
 
 /// Longest excerpt of a body in a message, in characters.
@@ -78,6 +80,11 @@ pub(in super::super) const TOO_SLOW: &str = "check that the service works; `requ
 /// What to do about a server that hangs up.
 const BROKEN: &str = "check that the service stays up, and what is between: proxies and firewalls that end connections";
 
+/// Why nothing was sent when the permit is not given.
+pub(super) fn forbidden(to: &str) -> (Why, DriverError) {
+    (Why::Invalid, DriverError::new(ErrorClass::Transient, format!("{to}: nothing was sent: {NOT_PERMITTED}")))
+}
+
 /// Sorts a transport error and says it in words.
 pub(super) fn transport(request: &Request, error: &reqwest::Error) -> (Why, DriverError) {
     let to = format!("{}: {} {}", request.context, request.method, shown_url(&request.url));
@@ -86,6 +93,9 @@ pub(super) fn transport(request: &Request, error: &reqwest::Error) -> (Why, Driv
     let mut last = None;
     let mut cause = error.source();
     while let Some(inner) = cause {
+        if inner.is::<Forbidden>() {
+            return forbidden(&to);
+        }
         let io = inner.downcast_ref::<io::Error>();
         tls = tls.or_else(|| inner.downcast_ref::<rustls::Error>().cloned());
         os = io.map(io::Error::kind).or(os);

@@ -5,6 +5,7 @@
 //! machine only when a setting allows it, time and size are bounded, and only what may be repeated is repeated. May import `redact` and the
 //! driver types.
 
+mod body;
 mod client;
 mod date;
 mod failure;

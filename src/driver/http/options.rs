@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::message::shown_url;
+use crate::driver::permit::Permit;
 use crate::redact::Secret;
 
 /// A proxy.
@@ -38,8 +39,6 @@ pub struct HttpOptions {
     pub allow_plain_http: bool,
     /// The proxy that every request goes through, but for those to this very machine; proxies that the environment names are never used.
     pub proxy: Option<Proxy>,
-    /// Speak HTTP/1.1 only (BMCs).
-    pub http1_only: bool,
     /// Limit for opening a connection, TLS included.
     pub connect_timeout: Duration,
     /// Longest silence while an answer is read.
@@ -54,6 +53,8 @@ pub struct HttpOptions {
     pub backoff: Duration,
     /// `User-Agent` header.
     pub user_agent: String,
+    /// Without it nothing is sent.
+    pub permit: Permit,
 }
 
 impl HttpOptions {
@@ -73,7 +74,6 @@ impl Default for HttpOptions {
             insecure_skip_tls_verify: false,
             allow_plain_http: false,
             proxy: None,
-            http1_only: false,
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_mins(1),
             deadline: Duration::from_mins(2),
@@ -81,6 +81,7 @@ impl Default for HttpOptions {
             attempts: 4,
             backoff: Duration::from_millis(250),
             user_agent: concat!("drydock/", env!("CARGO_PKG_VERSION")).to_owned(),
+            permit: Permit::default(),
         }
     }
 }

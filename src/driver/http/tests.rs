@@ -361,3 +361,89 @@ fn errors_carry_how_long_a_server_asks_to_be_left_alone() {
     assert_eq!(asks(&[("retry-after", "soon"), date]), None);
     assert_eq!(asks(&[date]), None);
 }
+
+/// A server that notes every byte that it gets, and answers each complete request.
+fn notes() -> (Url, Arc<Mutex<Vec<u8>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, noted) = (stream.unwrap(), Arc::clone(&noted));
+            std::thread::spawn(move || {
+                let (mut buffer, mut pending) = ([0; 4096], Vec::new());
+                while let Ok(n) = stream.read(&mut buffer) {
+                    if n == 0 {
+                        break;
+                    }
+                    noted.lock().unwrap().extend_from_slice(&buffer[..n]);
+                    pending.extend_from_slice(&buffer[..n]);
+                    let text = String::from_utf8_lossy(&pending).into_owned();
+                    let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+                    let length = head.lines().find_map(|l| l.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+                    if body.len() >= length {
+                        pending.clear();
+                        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+                    }
+                }
+            });
+        }
+    });
+    (url, seen)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn however_late_the_permit_ends_a_request_goes_out_whole_or_not_at_all() {
+    let (url, seen) = notes();
+    let requests = [
+        (Method::GET, Body::Empty, "GET / HTTP/1.1", ""),
+        (Method::DELETE, Body::Empty, "DELETE / HTTP/1.1", ""),
+        (Method::POST, Body::Empty, "POST / HTTP/1.1", ""),
+        (Method::POST, Body::Form(vec![("op".to_owned(), "commission".to_owned())]), "POST / HTTP/1.1", "op=commission"),
+        (Method::PATCH, Body::Json(serde_json::json!({"Boot": {}})), "PATCH / HTTP/1.1", "{\"Boot\":{}}"),
+    ];
+    for (method, body, line, end) in requests {
+        for warm in [false, true] {
+            let mut went = Vec::new();
+            for last in 1..30 {
+                let options = HttpOptions { attempts: 1, ..quick() };
+                let (permit, client) = (options.permit.clone(), HttpClient::new(options).unwrap());
+                if warm {
+                    client.send(Request::new(Method::GET, url.clone(), "a connection")).await.unwrap();
+                }
+                seen.lock().unwrap().clear();
+                let looks = AtomicUsize::new(0);
+                permit.rests_on(move || looks.fetch_add(1, Ordering::SeqCst) < last);
+                let answer = client.send(Request::new(method.clone(), url.clone(), "an effect").body(body.clone())).await;
+                let bytes = String::from_utf8(seen.lock().unwrap().clone()).unwrap();
+                if let Err(error) = &answer {
+                    assert_eq!((error.class, bytes.as_str()), (ErrorClass::Transient, ""), "{method} after {last} looks: {error}");
+                    assert!(error.message.contains("nothing was sent: this process may not talk to the site any more"), "{error}");
+                } else {
+                    assert!(bytes.starts_with(line) && bytes.ends_with(&format!("\r\n\r\n{end}")), "{method}: {bytes}");
+                    let length = bytes.lines().find_map(|l| l.strip_prefix("content-length: "));
+                    let wanted = (!end.is_empty()).then(|| end.len().to_string());
+                    assert_eq!(length, wanted.as_deref(), "{bytes}");
+                    assert!(!bytes.contains("transfer-encoding"), "{bytes}");
+                }
+                went.push(answer.is_ok());
+            }
+            let first = went.iter().position(|went| *went).unwrap_or_else(|| panic!("{method} never went out"));
+            // Once before anything, and where it is written.
+            assert!(first >= 1 && went[first..].iter().all(|went| *went), "{method}: {went:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_the_permit_nobody_is_even_called() {
+    let (url, count) = serve(|_, _| status(200, "")).await;
+    let client = client();
+    client.options.permit.rests_on(|| false);
+    let error = client.send(Request::new(Method::GET, url.clone(), "a read")).await.unwrap_err();
+    assert!(error.message.starts_with(&format!("a read: GET {url}: nothing was sent: ")), "{error}");
+    client.options.permit.lift();
+    client.send(Request::new(Method::GET, url, "a read")).await.unwrap();
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+}

@@ -139,7 +139,7 @@ pub(super) fn listed(options: &HttpOptions) -> Result<Option<ClientConfig>, Driv
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
-    config.alpn_protocols = if options.http1_only { vec![b"http/1.1".to_vec()] } else { vec![b"h2".to_vec(), b"http/1.1".to_vec()] };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Some(config))
 }
 

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::driver::permit::Permit;
+
 /// How a machine's firmware boots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BootMode {
@@ -42,6 +44,8 @@ pub struct IpmiOptions {
     pub observe_limit: Duration,
     /// Pause before a boot source that was set but does not show yet is read once more.
     pub confirm_pause: Duration,
+    /// Without it nothing is sent.
+    pub permit: Permit,
 }
 
 impl Default for IpmiOptions {
@@ -57,6 +61,7 @@ impl Default for IpmiOptions {
             command_limit: Duration::from_secs(30),
             observe_limit: Duration::from_secs(30),
             confirm_pause: Duration::from_secs(1),
+            permit: Permit::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::OnceCell;
 use super::fault::{Fault, Kind, clean};
 use super::options::{IpmiOptions, Privilege};
 use crate::driver::http::Lanes;
+use crate::driver::permit::{NOT_PERMITTED, Permit};
 use crate::driver::program::{self, Broken, Output, Ran, Run};
 use crate::driver::{BmcEndpoint, DriverError, ErrorClass};
 use crate::redact::Secret;
@@ -36,6 +37,7 @@ pub(super) struct Tool {
     pub(super) suites: Vec<u8>,
     pub(super) privilege: Privilege,
     pub(super) limit: Duration,
+    permit: Permit,
     /// Checked once: whether the program is there and what it is.
     checked: OnceCell<Result<String, DriverError>>,
     lanes: Lanes,
@@ -48,6 +50,7 @@ impl Tool {
             suites: options.cipher_suites.clone(),
             privilege: options.privilege,
             limit: options.command_limit,
+            permit: options.permit.clone(),
             checked: OnceCell::new(),
             lanes: Lanes::new(1, options.parallel),
         })
@@ -86,6 +89,7 @@ impl Tool {
             directory: None,
             output: Output::Whole,
             limit: self.limit,
+            permit: &self.permit,
         })
         .await
     }
@@ -101,6 +105,7 @@ impl Tool {
                 DriverError::new(ErrorClass::Transient, format!("ipmitool was killed after {} s without an end", self.limit.as_secs_f32()))
                     .hint("check that the BMC works; `drivers.ipmi.request_timeout` gives it more time")
             }
+            Broken::Forbidden => DriverError::new(ErrorClass::Transient, format!("ipmitool was not started: {NOT_PERMITTED}")),
             Broken::Flood => DriverError::new(ErrorClass::Rejected, "ipmitool printed more than a megabyte and was killed")
                 .hint("run it by hand to see what the BMC answers"),
         }

@@ -11,6 +11,7 @@ use super::machine::{LibvirtMachine, Virsh};
 use super::private::{self, PrivateFile};
 use crate::driver::http::Lanes;
 use crate::driver::level::{Levelled, Levels, Times};
+use crate::driver::permit::Permit;
 use crate::driver::{DriverError, ErrorClass};
 
 /// The driver's name in plans and facts.
@@ -31,6 +32,8 @@ pub struct LibvirtOptions {
     pub poll: Duration,
     /// Time limit of one command; what runs longer is killed.
     pub command_limit: Duration,
+    /// Without it nothing is sent.
+    pub permit: Permit,
 }
 
 impl Default for LibvirtOptions {
@@ -42,6 +45,7 @@ impl Default for LibvirtOptions {
             parallel: 16,
             poll: Duration::from_secs(3),
             command_limit: Duration::from_secs(30),
+            permit: Permit::default(),
         }
     }
 }
@@ -111,8 +115,8 @@ impl LibvirtDriver {
         let ssh = options.jump.as_ref().map(|jump| private::jumping(&options.ssh, jump)).transpose();
         let ssh =
             ssh.map_err(|e| DriverError::new(ErrorClass::Settings, format!("a program that connects over SSH cannot be written: {e}")))?;
-        let virsh =
-            Arc::new(Virsh { program: options.program.clone(), limit: options.command_limit, lanes: Lanes::new(4, options.parallel), ssh });
+        let (program, permit) = (options.program.clone(), options.permit.clone());
+        let virsh = Arc::new(Virsh { program, limit: options.command_limit, permit, lanes: Lanes::new(4, options.parallel), ssh });
         let mut machines = Vec::with_capacity(nodes.len());
         let own = (options.ssh != Path::new("ssh")).then_some(options.ssh.as_path());
         let connect = virsh.ssh.as_ref().map(PrivateFile::path).or(own);

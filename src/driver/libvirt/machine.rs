@@ -12,6 +12,7 @@ use crate::action::params::BootTarget;
 use crate::build::{Bmc, BmcHealth};
 use crate::driver::http::Lanes;
 use crate::driver::level::{Boot, Managed, Verb};
+use crate::driver::permit::{NOT_PERMITTED, Permit};
 use crate::driver::power::Power;
 use crate::driver::program::{self, Broken, Output, Run};
 use crate::driver::{DriverError, ErrorClass};
@@ -23,6 +24,7 @@ const MOST_DOMAINS: usize = 1024;
 pub(super) struct Virsh {
     pub(super) program: PathBuf,
     pub(super) limit: Duration,
+    pub(super) permit: Permit,
     pub(super) lanes: Lanes,
     /// What connects over SSH in place of `ssh`, for as long as this is there.
     pub(super) ssh: Option<PrivateFile>,
@@ -60,6 +62,7 @@ impl LibvirtMachine {
             directory: None,
             output: Output::Whole,
             limit: self.virsh.limit,
+            permit: &self.virsh.permit,
         };
         let ran = program::run(run).await.map_err(|why| match why {
             Broken::Missing => self
@@ -69,6 +72,7 @@ impl LibvirtMachine {
             Broken::Slow => self
                 .error(ErrorClass::Transient, format!("virsh was killed after {} s without an end", self.virsh.limit.as_secs_f32()))
                 .hint("check that the hypervisor answers; `drivers.libvirt.request_timeout` gives it more time"),
+            Broken::Forbidden => self.error(ErrorClass::Transient, format!("virsh was not started: {NOT_PERMITTED}")),
             Broken::Flood => self.error(ErrorClass::Rejected, "virsh printed more than a megabyte and was killed"),
         })?;
         if ran.status.success() {

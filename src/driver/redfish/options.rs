@@ -59,7 +59,6 @@ impl Default for RedfishOptions {
     fn default() -> Self {
         Self {
             http: HttpOptions {
-                http1_only: true,
                 connect_timeout: Duration::from_secs(5),
                 read_timeout: Duration::from_secs(30),
                 deadline: Duration::from_secs(30),
