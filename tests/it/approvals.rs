@@ -253,8 +253,8 @@ fn a_plan_that_carries_the_digest_of_an_approved_one_is_not_believed() {
     let mut signatures = 0;
     for entry in std::fs::read_dir(site.path()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
-        if let Some(rest) = name.strip_prefix("part.json.").filter(|_| name.ends_with(".sig")) {
-            site.folder().write(&format!("forged.json.{rest}"), &site.folder().read(&name));
+        if let Some(by) = name.strip_prefix("part.json.").and_then(|rest| rest.strip_suffix(".sig")) {
+            site.folder().write(&format!("forged.json.{by}.sig"), &site.folder().read(&name));
             signatures += 1;
         }
     }
