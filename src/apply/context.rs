@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use async_trait::async_trait;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
+use crate::action::Action;
 use crate::driver::hook::NAME as HOOKS;
 use crate::driver::permit::Permit;
-use crate::driver::{Driver, NodeDriver, OobDriver};
+use crate::driver::{Driver, DriverError, NodeDriver, OobDriver};
 use crate::plan::Plan;
 use crate::run::{Event, RetryPolicy};
 use crate::store::Failpoints;
@@ -67,6 +69,16 @@ impl std::fmt::Debug for Drivers {
     }
 }
 
+/// Whether what a plan rests on is still so. Looking changes nothing.
+#[async_trait]
+pub trait Holds: std::fmt::Debug + Send + Sync {
+    /// What has moved since the plan was made, of what an action rests on, in words; nothing if it may begin. Only this provisioner is asked.
+    ///
+    /// # Errors
+    /// When it cannot be told now.
+    async fn moved(&self, action: &Action, provisioner: &dyn NodeDriver) -> Result<Vec<String>, DriverError>;
+}
+
 /// What the caller chooses.
 #[derive(Debug)]
 pub struct Options {
@@ -86,6 +98,8 @@ pub struct Options {
     pub lost_after: Duration,
     /// How long an action that an earlier process began is waited for at least, however long ago that was: long enough to be looked at.
     pub resumed_at_least: Duration,
+    /// Asked before the first effect on each node and on each resource of the site.
+    pub holds: Option<Arc<dyn Holds>>,
     /// Where to crash, for tests of recovery.
     pub failpoints: Arc<Failpoints>,
     /// Gets every event once it is durable.
@@ -109,6 +123,7 @@ impl Default for Options {
             retry: RetryPolicy::default(),
             lost_after: Duration::from_mins(1),
             resumed_at_least: Duration::from_mins(1),
+            holds: None,
             failpoints: Arc::default(),
             events: None,
             control_interval: Duration::from_secs(1),
@@ -123,6 +138,7 @@ pub(super) struct Context {
     pub plan: Arc<Plan>,
     pub drivers: Drivers,
     pub lease: Lease,
+    pub holds: Option<Arc<dyn Holds>>,
     pub failpoints: Arc<Failpoints>,
     pub epoch: Instant,
 }

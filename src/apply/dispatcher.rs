@@ -340,10 +340,15 @@ impl Dispatcher {
         });
         live.attempt += u32::from(look.is_none());
         live.phase = Phase::Executing;
+        // The actions of a branch follow each other in a plan. A hook may take long, and changes nothing by itself: what follows it is looked at again.
+        let of_node = |i: &usize| action.node.is_some() && self.cx.plan.actions[*i].node == action.node;
+        let is_effect = |i: usize| self.state.task(i).begun && self.cx.plan.actions[i].kind != ActionKind::RunHook;
+        let first = !task.begun && !(0..index as usize).rev().take_while(of_node).any(is_effect);
         let job = Job {
             index,
             begun: task.begun,
             before: task.before.clone(),
+            first,
             resolved: task.resolved.clone(),
             binding: action.node.as_ref().and_then(|n| self.bindings.get(n)).cloned().unwrap_or_default(),
             look,

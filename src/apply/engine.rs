@@ -358,7 +358,14 @@ impl Engine {
         });
         let journal = Journal::start(Arc::clone(&self.store), run.clone(), lease.id().to_owned(), Arc::clone(&failpoints), listener)
             .map_err(EngineError::Thread)?;
-        let cx = Arc::new(Context { plan: self.plan, drivers: fenced(self.drivers, &lease), lease, failpoints, epoch: Instant::now() });
+        let cx = Arc::new(Context {
+            plan: self.plan,
+            drivers: fenced(self.drivers, &lease),
+            lease,
+            holds: self.options.holds,
+            failpoints,
+            epoch: Instant::now(),
+        });
         let dispatcher = Dispatcher::new(Setup {
             cx,
             run: run.clone(),

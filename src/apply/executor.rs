@@ -25,6 +25,8 @@ pub(super) struct Job {
     pub begun: bool,
     /// What the site showed before that intent.
     pub before: Option<String>,
+    /// Whether nothing but hooks of the node (or nothing of the site's resource) was begun in this run.
+    pub first: bool,
     /// Late parameters as journalled before that intent.
     pub resolved: Option<Value>,
     /// The node's machine.
@@ -149,6 +151,9 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
         Observation::Unknown(_) | Observation::NotStarted => {}
     }
     reads.preconditions().await?;
+    if job.first {
+        reads.holds().await?;
+    }
     if action.kind == ActionKind::DestroyNode {
         prerequisites(cx, &job, driver.as_ref(), &reads).await?;
     }

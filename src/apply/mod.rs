@@ -20,7 +20,7 @@ mod poll;
 mod precheck;
 mod remedy;
 
-pub use context::{Drivers, Options};
+pub use context::{Drivers, Holds, Options};
 pub use engine::{Engine, RunReport};
 pub use error::EngineError;
 pub use executor::is_attempt;

@@ -107,6 +107,17 @@ impl<'a> Reads<'a> {
         }
     }
 
+    /// Whether the values that the plan saw are still there.
+    pub(super) async fn holds(&self) -> Result<(), DriverError> {
+        let Some(holds) = &self.cx.holds else { return Ok(()) };
+        let moved = within(self.deadline, holds.moved(self.action, self.provisioner()?)).await?;
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let subject = self.action.node.as_deref().unwrap_or(&self.action.resource);
+        Err(refused(format!("{subject} is not as the plan saw it: {}", moved.join("; "))))
+    }
+
     /// Whether everything but the identity holds.
     pub(super) async fn preconditions(&self) -> Result<(), DriverError> {
         let action = self.action;

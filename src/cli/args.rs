@@ -386,6 +386,9 @@ pub struct Apply {
     /// A plan file (written by `plan --out`); without one the plan is made now
     #[arg(value_name = "PLAN", conflicts_with_all = ["target", "allow", "goal", "replace", "erase", "approved"])]
     pub plan: Option<PathBuf>,
+    /// Do nothing at all if anything that the plan rests on has moved since it was made; without this only what rests on it is left alone
+    #[arg(long, requires = "plan")]
+    pub strict: bool,
     /// Options of the plan.
     #[command(flatten)]
     pub options: PlanOptions,

@@ -95,6 +95,7 @@ mod simulated_worlds;
 mod slow_answers;
 mod soak;
 mod stages;
+mod stale;
 mod support;
 mod sushy_peer;
 mod telemetry;

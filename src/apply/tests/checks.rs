@@ -1,8 +1,15 @@
 //! What is refused before an effect.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+
 use crate::action::{Effect, Precondition};
+use crate::apply::Holds;
 use crate::apply::fake::{bmc, machine};
 use crate::build::{Binding, Endpoint, MachineStatus, PowerState};
+use crate::driver::{DriverError, NodeDriver};
 use crate::run::{RunOutcome, Status};
 
 use super::*;
@@ -157,4 +164,55 @@ async fn another_binding_in_the_state_is_refused() {
     world.store().write(&[Write::Binding { node: "r0-n0".to_owned(), binding: other }]).unwrap();
     let error = world.apply(&plan).await.unwrap_err();
     assert_eq!(error.to_string(), "r0-n0 is bound to another machine than when the plan was made");
+}
+
+/// What has moved, by the action that rests on it, and which actions it was asked of.
+#[derive(Debug, Default)]
+struct Site {
+    moved: BTreeMap<&'static str, &'static str>,
+    asked: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Holds for Site {
+    async fn moved(&self, action: &Action, provisioner: &dyn NodeDriver) -> Result<Vec<String>, DriverError> {
+        assert_eq!(provisioner.name(), "fake");
+        self.asked.lock().unwrap().push(action.id.clone());
+        Ok(self.moved.get(action.id.as_str()).map(|what| (*what).to_owned()).into_iter().collect())
+    }
+}
+
+/// Applies a plan to a site of which that has moved; of which actions it was asked.
+async fn with_moved(world: &World, plan: &Plan, moved: &[(&'static str, &'static str)]) -> (RunReport, Vec<String>) {
+    let site = Arc::new(Site { moved: moved.iter().copied().collect(), ..Site::default() });
+    let holds: Option<Arc<dyn Holds>> = Some(Arc::clone(&site) as Arc<dyn Holds>);
+    let report = world.apply_with(plan, world.store(), Options { holds, ..options() }).await.unwrap();
+    let mut asked = site.asked.lock().unwrap().clone();
+    asked.sort();
+    (report, asked)
+}
+
+#[tokio::test]
+async fn it_is_asked_once_for_each_node_and_each_resource_whether_the_plan_still_fits() {
+    let world = World::new();
+    let (report, asked) = with_moved(&world, &site_plan(2), &[("r0-n0.0", "stage: ready → deployed")]).await;
+    assert_eq!(asked, ["net", "r0-n0.0", "r1-n1.0"]);
+    assert_eq!(refusal(&report, "r0-n0.0"), "r0-n0 is not as the plan saw it: stage: ready → deployed");
+    assert_eq!((world.site.effects("r0-n0.0"), world.site.effects("r1-n1.8")), (0, 1));
+}
+
+#[tokio::test]
+async fn what_moves_while_a_hook_runs_is_seen_before_the_effect_that_it_was_for() {
+    let hooked = || {
+        let hook = action("drain", ActionKind::RunHook, Some("r0-n0"), &[]);
+        let release = action("release", ActionKind::DestroyNode, Some("r0-n0"), &["drain"]);
+        plan(vec![hook, release, action("deploy", ActionKind::DeployNode, Some("r0-n0"), &["release"])])
+    };
+    let world = World::new();
+    let (_, asked) = with_moved(&world, &hooked(), &[]).await;
+    assert_eq!(asked, ["drain", "release"]);
+    let world = World::new();
+    let (report, _) = with_moved(&world, &hooked(), &[("release", "owner: us → them")]).await;
+    assert_eq!(refusal(&report, "release"), "r0-n0 is not as the plan saw it: owner: us → them");
+    assert_eq!(world.site.inner().order, ["drain"]);
 }

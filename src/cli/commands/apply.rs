@@ -1,12 +1,16 @@
 //! `drydock apply`: carry out a plan.
 
+use std::sync::Arc;
+
 use super::resume;
+use crate::apply::Holds;
 use crate::build::Build;
 use crate::cli::args::{Apply, Format, PlanOptions, Resume, RunOptions, Sources};
 use crate::cli::exit::Exit;
 use crate::cli::ops::design::{self, Design};
 use crate::cli::ops::drivers::Drivers;
 use crate::cli::ops::run::{self, Work};
+use crate::cli::ops::stale::Watch;
 use crate::cli::ops::{approvals, approve, control, discover, hours, plan, state};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
@@ -45,7 +49,19 @@ pub async fn run(args: &Apply, from: &Sources, printer: &Printer, interrupts: &I
             }
             hours::warn(&plan, &design.settings, printer);
             let drivers = Drivers::for_plan(&design, &plan, printer).await?;
-            finish(plan, by, &design, drivers, &args.run, printer, interrupts).await
+            let design = Arc::new(design);
+            let holds = match interrupts.unless(moved(&plan, &design, &drivers, args.strict, printer)).await {
+                Some(Ok(watch)) => watch,
+                Some(Err(error)) => {
+                    drivers.close().await?;
+                    return Err(error);
+                }
+                None => {
+                    drivers.close().await?;
+                    return Ok(Exit::Interrupted);
+                }
+            };
+            finish((plan, by), &design, drivers, Some(holds), &args.run, printer, interrupts).await
         }
         None if args.options.goal == Some(Goal::DestroyNodes) => {
             Err(Problem::usage("--goal destroy_nodes: nodes are released by `drydock destroy`, or by a plan file").into())
@@ -118,7 +134,42 @@ pub(super) async fn planned(
         }
         return Err(Problem::refused("not approved; nothing was done").into());
     }
-    finish(plan, by, &design, drivers, run, printer, interrupts).await
+    finish((plan, by), &design, drivers, None, run, printer, interrupts).await
+}
+
+/// Says what has moved since a plan was made; with `--strict` nothing may have. What rests on it is refused when its turn comes.
+async fn moved(plan: &Plan, design: &Arc<Design>, drivers: &Drivers, strict: bool, printer: &Printer) -> anyhow::Result<Arc<dyn Holds>> {
+    let watch = Watch::new(plan, design).await?;
+    let found = match watch.at_start(drivers).await {
+        Err(error) if !strict => {
+            printer.note(&format!("what has moved since the plan was made cannot be told yet: {error}"));
+            return Ok(Arc::new(watch));
+        }
+        found => found?,
+    };
+    if strict && !watch.sees_values() {
+        return Err(Problem::refused(
+            "the design was changed since the plan was made, so what has moved at the site cannot be told from what was changed",
+        )
+        .help("apply it with the design that it was made from: `drydock --ref COMMIT apply --strict PLAN`; or plan again")
+        .into());
+    }
+    for line in &found {
+        printer.note(&format!("moved since the plan was made: {line}"));
+    }
+    match found.len() {
+        0 => Ok(Arc::new(watch)),
+        n if strict => {
+            let things = if n == 1 { "1 thing has" } else { &format!("{n} things have") };
+            Err(Problem::refused(format!("{things} moved since the plan was made; nothing was done"))
+                .help("plan again, and review what is different; without --strict what does not rest on it is carried out")
+                .into())
+        }
+        _ => {
+            printer.note("what rests on it is left alone; the rest of the plan is carried out");
+            Ok(Arc::new(watch))
+        }
+    }
 }
 
 /// What becomes of a run that did not come to its end: it is gone on with (how that ended), or given up. `None` where there is none any more.
@@ -179,11 +230,12 @@ async fn make(design: &Design, drivers: &Drivers, options: &PlanOptions) -> anyh
     plan::make(design, &build, &memory, options)
 }
 
+/// Carries out a plan, and who approved it.
 async fn finish(
-    plan: Plan,
-    approved_by: Vec<String>,
+    (plan, approved_by): (Plan, Vec<String>),
     design: &Design,
     mut drivers: Drivers,
+    holds: Option<Arc<dyn Holds>>,
     options: &RunOptions,
     printer: &Printer,
     interrupts: &Interrupts,
@@ -199,6 +251,7 @@ async fn finish(
         resume: None,
         approved_by,
         parallelism: options.parallelism,
+        holds,
         json: options.json,
         settings: &design.settings,
         reports: &options.report,

@@ -49,6 +49,7 @@ pub(super) async fn go_on(args: &Resume, design: &Design, printer: &Printer, int
         resume: Some(&row.id),
         approved_by: Vec::new(),
         parallelism: args.parallelism,
+        holds: None,
         json: args.json,
         settings: &design.settings,
         reports: &args.report,

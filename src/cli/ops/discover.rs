@@ -80,9 +80,14 @@ pub async fn discover(design: &Design, drivers: &Drivers, depth: Depth) -> Disco
         (Ok(facts), None) => (Fact::Known(facts), None),
         (_, Some(error)) | (Err(error), None) => (Fact::Unknown(error.to_string()), Some(error)),
     };
-    let observed_at = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let observed_at = now();
     let build = Build { format: build_file::FORMAT, endpoints, provisioner, bmcs, observed_at };
     Discovered { build, provisioner: failed, bmcs: silent, parts }
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
 /// As [`discover`], where nothing can be done without the provisioner.

@@ -24,6 +24,7 @@ pub mod repository;
 pub mod rule_page;
 pub mod run;
 pub mod simulated;
+pub mod stale;
 pub mod state;
 pub mod telemetry;
 pub mod verify;

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::design::Design;
 use super::{build_file, links, repository};
 use crate::action::params::RunHook;
-use crate::action::{ActionKind, Effect, Selectable, Selector};
+use crate::action::{Action, ActionKind, Effect, Selectable, Selector};
 use crate::build::{Binding, Build, Fact};
 use crate::cli::args::{PlanOptions, Review};
 use crate::cli::exit::Exit;
@@ -97,22 +97,43 @@ fn policy(known: &Known<'_>, options: &PlanOptions) -> anyhow::Result<Policy> {
         // Asking for it is the permission, for what was asked for; the plan shows it.
         allow.push((Effect::Destroy, replace.clone()));
     }
+    Ok(Policy { target, allow, replace, ..by_settings(design, goal, options.erase)? })
+}
+
+/// What the settings allow and ask for.
+fn by_settings(design: &Design, goal: Goal, erase: bool) -> anyhow::Result<Policy> {
     let settings = &design.settings;
     let maas = &settings.drivers.maas;
     Ok(Policy {
-        goal,
         timeouts_s: timeouts(design),
         manage_power: maas.manage_power,
         placements: maas.machines.iter().map(MachineRule::placement).collect(),
         spaces: spaces(design)?,
-        target,
-        allow,
-        replace,
-        release: diff::Release { erase: options.erase, delete_record: maas.delete_released },
+        release: diff::Release { erase, delete_record: maas.delete_released },
         commission: maas.commissioning.parameters(),
         owns_region: settings.drivers.maas.owns_region,
         max_absent_percent: settings.guards.max_absent,
+        ..Policy::new(goal)
     })
+}
+
+/// What a plan was asked for, so that the site can be compared again. Its selectors were checked when it was made.
+pub fn policy_of(design: &Design, plan: &Plan) -> anyhow::Result<Policy> {
+    let parsed = |text: &str| Selector::parse(text).map_err(|e| Problem::refused(format!("`{text}`, of the plan: {e}")));
+    let target = plan.selection.as_deref().map(parsed).transpose()?;
+    let mut allow: Vec<(Effect, Selector)> = Vec::new();
+    for allowance in &plan.allow {
+        allow.push((allowance.effect, parsed(&allowance.selector)?));
+    }
+    // Nodes of the design are released only to be replaced, and what is replaced was allowed last.
+    let releases = |a: &Action| a.kind == ActionKind::DestroyNode && a.effect == Effect::Destroy;
+    let is_replaced = |a: &Action| releases(a) && a.node.as_ref().is_some_and(|n| design.site.nodes.contains_key(n));
+    let replace = if plan.goal != Goal::DestroyNodes && plan.actions.iter().any(is_replaced) {
+        allow.iter().rev().find(|(class, _)| *class == Effect::Destroy).map(|(_, selector)| selector.clone())
+    } else {
+        None
+    };
+    Ok(Policy { target, allow, replace, ..by_settings(design, plan.goal, false)? })
 }
 
 /// Hooks by node, from the settings.

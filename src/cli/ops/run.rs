@@ -6,7 +6,7 @@ use super::drivers::Drivers;
 use super::operator::Operator;
 use super::{progress, state, telemetry};
 use crate::action::Action;
-use crate::apply::{Engine, EngineError, Options, RunReport};
+use crate::apply::{Engine, EngineError, Holds, Options, RunReport};
 use crate::cli::args::{Format, Report};
 use crate::cli::exit::Exit;
 use crate::cli::output::{Printer, write_file};
@@ -35,6 +35,8 @@ pub struct Work<'a> {
     pub parallelism: Option<u32>,
     /// The settings, for retries, the lease of the lock, and traces.
     pub settings: &'a Settings,
+    /// What tells whether the plan still fits, where it was made some time ago.
+    pub holds: Option<Arc<dyn Holds>>,
     /// Events as JSON on stdout instead of progress for people.
     pub json: bool,
     /// Reports that are written at the end.
@@ -49,7 +51,7 @@ pub async fn carry_out(
     printer: &Printer,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
-    let Work { plan, resume, approved_by, parallelism, settings, json, reports } = work;
+    let Work { plan, resume, approved_by, parallelism, settings, holds, json, reports } = work;
     check_folders(reports)?;
     let actions = plan.actions.clone();
     let left_out = plan.blocked.len() + plan.held_back.len();
@@ -61,6 +63,7 @@ pub async fn carry_out(
         approved_by,
         parallelism,
         retry: settings.retries.policy(),
+        holds,
         events: Some(events),
         graceful: interrupts.graceful.clone(),
         now: interrupts.now.clone(),
