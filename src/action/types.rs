@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Json;
 
 /// What an action or change does to a running site, in ascending order of damage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// Nothing changes.
@@ -50,7 +51,7 @@ impl fmt::Display for Effect {
 macro_rules! kinds {
     ($($(#[$doc:meta])* $variant:ident => $name:literal, $driver:ident, $minutes:literal;)*) => {
         /// Kinds of action; the names are the field's.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum ActionKind {
             $($(#[$doc])* $variant,)*
@@ -151,7 +152,7 @@ impl fmt::Display for ActionKind {
 }
 
 /// How failures of an action are retried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RetryClass {
     /// Repeat transient, busy and not-ready failures with backoff until the time limit.
@@ -161,7 +162,7 @@ pub enum RetryClass {
 }
 
 /// What must hold just before an action acts; read from the site, never from the plan's own facts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Precondition {
     /// The BMC and the provisioner (where it knows the machine) both show the bound machine.

@@ -1,11 +1,12 @@
 //! Which machine is which node.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Bmc, Machine};
 
 /// The identity of the machine behind a node, recorded at first contact and read again before every effect of class reboot or higher.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Binding {
     /// Address of its BMC.

@@ -181,7 +181,7 @@ pub struct Explain {
 /// `drydock schema`.
 #[derive(Debug, Args)]
 pub struct Schema {
-    /// A kind of document (`BaremetalNode`), `settings` for drydock.yaml, or `events` for the lines of --json; documents of all kinds if not given
+    /// A kind of document (`BaremetalNode`), `settings` for drydock.yaml, `plan` for plan files, or `events` for the lines of --json; documents of all kinds if not given
     #[arg(value_name = "KIND")]
     pub kind: Option<String>,
 }

@@ -311,7 +311,11 @@ pub fn read(text: &str) -> Result<Plan, PlanError> {
     match map.get("format").and_then(Value::as_u64) {
         Some(f) if f == u64::from(FORMAT) => {}
         Some(f) => {
-            return Err(err(format!("the plan has format {f}, this drydock reads format {FORMAT}")));
+            let made_by = map.get("drydock").and_then(Value::as_str).unwrap_or("another version");
+            return Err(err(format!(
+                "the plan has format {f} and was made by drydock {made_by}; this is drydock {}, which reads format {FORMAT}: use that version, or plan again",
+                env!("CARGO_PKG_VERSION")
+            )));
         }
         None => return Err(err("not a plan file: it has no `format`".into())),
     }

@@ -13,6 +13,7 @@ mod looser;
 pub mod policy;
 mod preview;
 mod rollout;
+mod schema;
 mod stale;
 mod template;
 #[cfg(test)]
@@ -30,5 +31,6 @@ pub use limits::{Counts, Gate, Limits, Pool, Rollout, Wave};
 pub use policy::{Denial, NeededApproval, Policies, PolicyReport};
 pub use preview::{PreviewInputs, Version, preview};
 pub use rollout::{Canaries, Rules, Share, StrategyChoice, Unavailable, UnavailableOf};
+pub use schema::json_schema_of_file;
 pub use stale::{Drift, Moved};
 pub use types::{Allowance, Digests, FORMAT, FailureRules, OnFailure, Plan, Preview, Sealed};

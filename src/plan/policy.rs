@@ -7,6 +7,7 @@ mod evaluate;
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use evaluate::evaluate;
@@ -131,7 +132,7 @@ pub struct ApprovalRule {
 }
 
 /// A rule that a plan breaks, so that it is refused.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Denial {
     /// The nodes it is about, in order of name.
@@ -143,7 +144,7 @@ pub struct Denial {
 }
 
 /// An approval that a plan needs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NeededApproval {
     /// By how many people.
@@ -159,7 +160,7 @@ pub struct NeededApproval {
 }
 
 /// What a plan comes to under the policies of its site.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyReport {
     /// Approvals it needs; all of them.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Limits, PolicyReport, Rollout};
@@ -14,7 +15,7 @@ use crate::diff::{Blocked, Change, Goal, HeldBack, NodeStage, NotManaged, Orphan
 pub const FORMAT: u32 = 1;
 
 /// A permission for an effect class, as given with `--allow CLASS=SELECTOR`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Allowance {
     /// The class.
@@ -24,7 +25,7 @@ pub struct Allowance {
 }
 
 /// What becomes of a node whose branch failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnFailure {
     /// It stays as it is.
@@ -48,7 +49,7 @@ impl OnFailure {
 }
 
 /// What a run does about trouble; all of it is in the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FailureRules {
     /// Seconds without anything new from the site after which an action that is waited for is given up, by kind.
@@ -72,7 +73,7 @@ pub struct Digests {
 }
 
 /// What a preview compares: two versions of a design, without the site. No preview can be applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Preview {
     /// The base as it was asked for: a commit, branch or tag.

@@ -81,8 +81,18 @@ impl Folder {
         command
     }
 
+    /// Runs it. Every plan file that it writes is held against the published schema.
+    #[track_caller]
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
-        end(&mut self.command(arguments))
+        let ended = end(&mut self.command(arguments));
+        if arguments.first() == Some(&"plan")
+            && matches!(ended.code, 0 | 2)
+            && let Some(at) = arguments.iter().position(|a| ["--out", "-o"].contains(a))
+            && let Some(text) = arguments.get(at + 1).and_then(|file| fs::read_to_string(self.path().join(file)).ok())
+        {
+            assert_eq!(super::plan_file::problems(&text), Vec::<String>::new(), "{arguments:?}");
+        }
+        ended
     }
 }
 

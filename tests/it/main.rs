@@ -52,6 +52,7 @@ mod perturbed_faults;
 mod perturbed_nodes;
 mod perturbed_plans;
 mod perturbed_support;
+mod plan_file;
 mod planning;
 mod policies;
 mod postgres_server;

@@ -25,7 +25,7 @@ fn origin() -> Preview {
 /// What `head` changes against `base`.
 fn preview(base: (&Site, &SourceMap), head: (&Site, &SourceMap), policy: &Policy) -> Plan {
     let version = |(site, sources)| Version { site, sources, policy };
-    plan::preview(&PreviewInputs {
+    let plan = plan::preview(&PreviewInputs {
         base: version(base),
         head: version(head),
         origin: &origin(),
@@ -39,7 +39,9 @@ fn preview(base: (&Site, &SourceMap), head: (&Site, &SourceMap), policy: &Policy
         warnings: &[],
         policies: &drydock::plan::Policies::default(),
     })
-    .unwrap()
+    .unwrap();
+    assert_eq!(crate::plan_file::problems(&plan::write(&plan)), Vec::<String>::new());
+    plan
 }
 
 fn of(base: &Design, head: &Design) -> Plan {

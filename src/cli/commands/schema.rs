@@ -1,4 +1,4 @@
-//! `drydock schema`: print JSON Schemas for editors.
+//! `drydock schema`: print JSON Schemas for editors and for programs that read plan files.
 
 use crate::cli::args::Schema;
 use crate::cli::exit::Exit;
@@ -7,6 +7,7 @@ use crate::cli::problem::Problem;
 use crate::config;
 use crate::design;
 use crate::document::Kind;
+use crate::plan;
 use crate::sim::SimOptions;
 
 /// What names the settings instead of a kind of document.
@@ -19,6 +20,7 @@ const EVENTS: &str = "events";
 pub fn run(args: &Schema, printer: &Printer) -> anyhow::Result<Exit> {
     let schema = match args.kind.as_deref() {
         None => design::json_schema_of_all(),
+        Some("plan") => plan::json_schema_of_file(),
         Some(name) if SETTINGS.contains(&name) => config::settings_schema(&schemars::schema_for!(SimOptions)),
         Some(EVENTS) => crate::run::event_schema(),
         Some(name) => {
@@ -27,7 +29,7 @@ pub fn run(args: &Schema, printer: &Printer) -> anyhow::Result<Exit> {
             } else {
                 let kinds = Kind::ALL.map(Kind::as_str).join(", ");
                 return Err(Problem::usage(format!("there is no kind of document `{name}`"))
-                    .help(format!("kinds are {kinds}; `settings` is the schema of drydock.yaml, `events` that of a line of --json"))
+                    .help(format!("kinds are {kinds}; `settings` is the schema of drydock.yaml, `plan` that of plan files, `events` that of a line of --json"))
                     .into());
             }
         }

@@ -67,7 +67,7 @@ pub(crate) fn limits() -> Limits {
 }
 
 pub(crate) fn plan(design: &Design, build: &drydock::build::Build, memory: &Memory, policy: &Policy) -> Result<Plan, PlanError> {
-    assemble(&Inputs {
+    let plan = assemble(&Inputs {
         site: &design.site,
         sources: &design.sources,
         design_digest: &design_digest(&design.site),
@@ -81,5 +81,8 @@ pub(crate) fn plan(design: &Design, build: &drydock::build::Build, memory: &Memo
         timeouts_s: &BTreeMap::new(),
         warnings: &[],
         policies: &drydock::plan::Policies::default(),
-    })
+    })?;
+    // Every plan of the tests is held against the published schema.
+    assert_eq!(crate::plan_file::problems(&drydock::plan::write(&plan)), Vec::<String>::new());
+    Ok(plan)
 }
