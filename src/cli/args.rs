@@ -249,12 +249,29 @@ pub struct Review {
     pub commit: Option<String>,
 }
 
+/// How much of a plan is shown.
+#[derive(Debug, Clone, Default, Args)]
+pub struct View {
+    /// Show only what is done to machines, and how much of everything else there is
+    #[arg(long, conflicts_with = "full")]
+    pub summary: bool,
+    /// Show every value of every node (as --verbose)
+    #[arg(long)]
+    pub full: bool,
+    /// Show only what is about this node
+    #[arg(long, value_name = "NODE")]
+    pub node: Option<String>,
+}
+
 /// `drydock plan`.
 #[derive(Debug, Args)]
 pub struct Plan {
     /// Options of the plan.
     #[command(flatten)]
     pub options: PlanOptions,
+    /// How much of it is shown.
+    #[command(flatten)]
+    pub view: View,
     /// What a comment says beside the plan.
     #[command(flatten)]
     pub review: Review,
@@ -278,6 +295,9 @@ pub struct Show {
     /// Show only the changes that this selects (`effect>=reboot && rack=="r12"`), as a table; --format name gives their addresses
     #[arg(long, value_name = "QUERY")]
     pub query: Option<String>,
+    /// How much of it is shown.
+    #[command(flatten)]
+    pub view: View,
     /// What a comment says beside the plan.
     #[command(flatten)]
     pub review: Review,

@@ -10,6 +10,7 @@ mod digest;
 mod file;
 mod limits;
 mod looser;
+mod part;
 pub mod policy;
 mod preview;
 mod rollout;

@@ -21,6 +21,7 @@ mod plan_attributes;
 mod plan_diff;
 mod plan_github;
 mod plan_json;
+mod plan_summary;
 mod plan_text;
 mod policy;
 pub mod progress;

@@ -259,7 +259,7 @@ proptest::proptest! {
             (attribute.before, attribute.after) = (before, after);
             plan.changes.push(change);
         }
-        let text = plan_text(&plan, &TextOptions { verbose, color, width, next: Next::Plan });
+        let text = plan_text(&plan, &TextOptions { verbose, color, width, summary: false, next: Next::Plan });
         let safe = |c: char| c == '\n' || (color && c == '\u{1b}') || super::clean(&c.to_string()) == c.to_string();
         proptest::prop_assert!(text.chars().all(safe), "{text:?}");
     }
@@ -289,4 +289,35 @@ fn effects_of_actions_count_where_no_change_says_so() {
     plan.actions = samples::destructive().actions.into_iter().filter(|a| a.effect == Effect::Destroy).collect();
     let text = plain(&plan);
     assert!(text.contains("1 node destroyed"), "{text}");
+}
+
+#[test]
+fn a_summary_names_what_is_interrupted_and_counts_the_rest() {
+    let plan = samples::governed();
+    let summary = |plan: &Plan| plan_text(plan, &TextOptions { summary: true, ..TextOptions::default() });
+    let text = summary(&plan);
+    golden("governed.summary.txt", &text);
+    assert!(text.contains("node.{n01, n02}  redeploy  ×2 nodes") && text.contains("Needs approval"), "{text}");
+    assert!(text.contains("1 other change") && text.contains("3 held-back changes"), "{text}");
+    assert!(!text.contains("focal → jammy") && !text.contains("subnet.pxe"), "no values, and nothing of what harms nobody:\n{text}");
+    let fleet = samples::fleet(40);
+    let short = summary(&fleet);
+    for group in ["destroy  ×4 nodes", "reboot  ×4 nodes", "redeploy  ×28 nodes", "8 other changes"] {
+        assert!(short.contains(group), "{group} is not in\n{short}");
+    }
+    assert!(short.lines().count() * 2 < plain(&fleet).lines().count(), "{short}");
+}
+
+#[test]
+fn a_part_of_a_plan_is_what_is_about_one_node() {
+    let plan = samples::fleet(40);
+    let name = plan.changes.iter().find_map(|c| c.node.clone()).unwrap();
+    let part = plan.of_node(&name).unwrap();
+    let of = |plan: &Plan| plan.changes.iter().filter(|c| c.node.as_ref() == Some(&name)).count();
+    assert_eq!((part.changes.len(), part.nodes.len()), (of(&plan), 1));
+    let text = plan_text(&part, &TextOptions { next: Next::Part("plan.json".to_owned()), ..TextOptions::default() });
+    let others: Vec<&String> = plan.nodes.keys().filter(|other| **other != name && text.contains(other.as_str())).collect();
+    assert!(text.contains(&name) && others.is_empty(), "{others:?} in:\n{text}");
+    assert!(text.contains(&format!("partial: only node={name}")) && text.contains("next: drydock show plan.json"), "{text}");
+    assert!(!text.contains("apply"), "no part is applied:\n{text}");
 }

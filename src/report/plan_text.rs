@@ -13,6 +13,7 @@ use super::fit::{Section, fit};
 use super::names;
 use super::paint::{Look, Page};
 use super::plan_attributes;
+use super::plan_summary;
 use super::rollout;
 use super::time::about;
 use super::view::{self, Group, Verdict};
@@ -29,6 +30,8 @@ pub struct TextOptions {
     pub width: usize,
     /// Fold nothing: every value of every node, every line of a text.
     pub verbose: bool,
+    /// Say only what is done to machines, and how much of everything else there is.
+    pub summary: bool,
     /// What the reader can do next.
     pub next: Next,
 }
@@ -41,13 +44,15 @@ pub enum Next {
     Plan,
     /// It is in this file.
     Apply(String),
+    /// It is a part of what is in this file.
+    Part(String),
     /// It is about to be applied, if the reader agrees.
     Answer,
 }
 
 impl Default for TextOptions {
     fn default() -> Self {
-        Self { color: false, width: 120, verbose: false, next: Next::Plan }
+        Self { color: false, width: 120, verbose: false, summary: false, next: Next::Plan }
     }
 }
 
@@ -56,6 +61,9 @@ pub const LIMIT: usize = 60_000;
 
 /// The plan as text; at most [`LIMIT`] bytes unless it is verbose.
 pub fn plan_text(plan: &Plan, options: &TextOptions) -> String {
+    if options.summary {
+        return plan_summary::summary(plan, options);
+    }
     let mut page = Page::new(options.color, options.width);
     let verdict = view::verdict(plan);
     let verbose = options.verbose;
@@ -93,9 +101,12 @@ pub fn plan_text(plan: &Plan, options: &TextOptions) -> String {
     if verbose {
         return text;
     }
-    let note =
-        |lines| format!("  … {lines} more lines; --verbose shows them all, --query selects (`--query 'effect>=reboot' --format name`)");
-    fit(text, &sections, LIMIT, note)
+    fit(text, &sections, LIMIT, left_out)
+}
+
+/// What is said where lines are left out.
+pub(super) fn left_out(lines: usize) -> String {
+    format!("  … {lines} more lines; --verbose shows them all, `drydock show` a part: --node NODE, --query 'effect>=reboot'")
 }
 
 /// What an approver signs: the headline, everything that interrupts or destroys, and the policies.
@@ -117,7 +128,7 @@ pub fn plan_to_approve(plan: &Plan, options: &TextOptions) -> String {
 /// Column at which facts of the headline start.
 const FACTS: usize = 15;
 
-fn headline(page: &mut Page, plan: &Plan, verdict: Verdict) {
+pub(super) fn headline(page: &mut Page, plan: &Plan, verdict: Verdict) {
     let title = if plan.preview.is_some() { "Preview for " } else { "Plan for " };
     page.put(Look::Bold, title).put(Look::Bold, &plan.site).put(Look::Bold, ": ").put(Look::Bold, plan.goal.name());
     if let Some(selection) = &plan.selection {
@@ -293,7 +304,7 @@ pub(super) fn open(plan: &Plan) -> String {
     }
 }
 
-fn title(page: &mut Page, look: Look, name: &str, note: &str) {
+pub(super) fn title(page: &mut Page, look: Look, name: &str, note: &str) {
     page.gap().put(look, name);
     if !note.is_empty() {
         page.put(Look::Dim, "  ").put(Look::Dim, note);
@@ -323,7 +334,7 @@ fn interrupts(page: &mut Page, mut groups: Vec<&Group>, verbose: bool) {
 }
 
 /// What the policies of the site make of it.
-fn policies(page: &mut Page, plan: &Plan) {
+pub(super) fn policies(page: &mut Page, plan: &Plan) {
     let report = &plan.policy;
     if !report.denied.is_empty() {
         title(page, Look::BoldRed, "Refused by policy", "no approval lifts this");
@@ -348,14 +359,19 @@ fn policies(page: &mut Page, plan: &Plan) {
 /// Indent of a resource's attributes.
 const INDENT: usize = 6;
 
-fn one_group(page: &mut Page, group: &Group, verbose: bool, name_all: bool) {
+/// The start of a group's line: what it is, and what is done to it.
+pub(super) fn heading(page: &mut Page, group: &Group, name_all: bool) {
     let first = group.first();
     page.to(2).put(sign_look(first.operation), first.operation.sign()).to(INDENT);
-    address(page, group.changes.iter().copied(), group.suffix(), verbose || name_all);
+    address(page, group.changes.iter().copied(), group.suffix(), name_all);
     page.text("  ").put(look(first.effect), first.effect.name());
     if group.changes.len() > 1 {
         page.put(Look::Bold, &format!("  ×{} nodes", group.changes.len()));
     }
+}
+
+fn one_group(page: &mut Page, group: &Group, verbose: bool, name_all: bool) {
+    heading(page, group, verbose || name_all);
     plan_attributes::known_later(page, group);
     if let Some(source) = plan_attributes::named_at(group) {
         page.text("   ").put(Look::Dim, source);
@@ -619,11 +635,14 @@ fn warnings(page: &mut Page, plan: &Plan, verbose: bool) {
     }
 }
 
-fn next(page: &mut Page, plan: &Plan, verdict: Verdict, options: &TextOptions) {
+pub(super) fn next(page: &mut Page, plan: &Plan, verdict: Verdict, options: &TextOptions) {
     page.gap();
     match (verdict, &options.next) {
         (Verdict::Changes | Verdict::NothingPlanned, _) if plan.preview.is_some() => {
             page.put(Look::Cyan, "next: ").words(Look::Plain, view::AFTER_PREVIEW, 2).end();
+        }
+        (_, Next::Part(file)) => {
+            page.put(Look::Cyan, "next: ").text("drydock show ").text(file).put(Look::Dim, "  (shows the whole plan)").end();
         }
         (Verdict::Changes, _) if !plan.policy.denied.is_empty() => {
             page.put(Look::Cyan, "next: ").text("change what the policies refuse, then drydock plan again").end();

@@ -75,6 +75,8 @@ fn texts_and_comments_keep_their_limits_at_any_size() {
         for plan in [samples::fleet(nodes), unlike(nodes, 10)] {
             let text = plan_text(&plan, &TextOptions::default());
             assert!(text.len() <= TEXT_LIMIT, "{nodes} nodes: {} bytes of text", text.len());
+            let summary = plan_text(&plan, &TextOptions { summary: true, ..TextOptions::default() });
+            assert!(summary.len() <= TEXT_LIMIT, "{nodes} nodes: {} bytes of a summary", summary.len());
             let markdown = plan_markdown(&plan, &MarkdownOptions::default());
             assert!(markdown.len() <= MARKDOWN_LIMIT, "{nodes} nodes: {} bytes of Markdown", markdown.len());
             // What it does to machines is said at any size.
@@ -85,7 +87,8 @@ fn texts_and_comments_keep_their_limits_at_any_size() {
                     _ => "rebooted",
                 };
                 let said = format!("{} {word}", if nodes.len() == 1 { "1 node".to_owned() } else { format!("{} nodes", nodes.len()) });
-                assert!(text.contains(&said) && markdown.contains(&said), "{said:?} is not in\n{text:.2000}");
+                let all = [&text, &summary, &markdown];
+                assert!(all.iter().all(|t| t.contains(&said)), "{said:?} is not in\n{text:.2000}");
             }
             assert!(text.contains("next: "), "{text:.2000}");
         }

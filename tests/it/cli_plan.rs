@@ -84,3 +84,26 @@ fn the_simulated_site_runs_on_its_own() {
     assert!(std::process::Command::new("kill").arg(&pid).status().unwrap().success());
     assert_eq!(sim.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn a_plan_is_shown_short_in_full_or_for_one_node() {
+    let site = Folder::hello();
+    site.run(&["plan", "--out", "plan.json", "--summary"]).expect(0).shows(&["3 nodes installed for the first time", "other changes"]);
+    let show = |more: &[&str]| site.run(&[&["show", "plan.json"], more].concat());
+    let (usual, full, short) = (show(&[]).expect(0).stdout, show(&["--full"]).expect(0).stdout, show(&["--summary"]).expect(0).stdout);
+    let lines = |text: &str| text.lines().count();
+    assert!(lines(&short) * 3 < lines(&usual) && lines(&usual) < lines(&full), "{short}\n{usual}\n{full}");
+    assert_eq!(full, site.run(&["-v", "show", "plan.json"]).expect(0).stdout);
+    let one = show(&["--node", "compute01"]).expect(0).shows(&["partial: only node=compute01", "next: drydock show plan.json"]);
+    assert!(!one.stdout.contains("compute02") && !one.stdout.contains("subnet.storage"), "{}", one.stdout);
+    assert_eq!(show(&["--node", "node.compute01"]).expect(0).stdout, one.stdout);
+    let json: serde_json::Value = serde_json::from_str(&show(&["--node", "compute01", "--format", "json"]).expect(0).stdout).unwrap();
+    assert!(json["changes"].as_array().unwrap().iter().all(|c| c["node"] == "compute01"), "{json:#}");
+    assert_eq!(json["nodes"].as_object().unwrap().len(), 1);
+    show(&["--node", "compute1"]).expect(64).says(&["--node: the plan has no node `compute1`", "did you mean `compute01`?"]);
+    show(&["--node", "compute01", "--format", "markdown"]).expect(64).says(&["--format markdown shows a plan as a whole"]);
+    show(&["--summary", "--format", "json"]).expect(64).says(&["--format json is none"]);
+    // What is written is the whole plan, whatever is shown of it.
+    site.run(&["plan", "--out", "part.json", "--node", "compute01"]).expect(0).shows(&["partial: only node=compute01"]);
+    site.run(&["show", "part.json"]).expect(0).shows(&["3 nodes installed for the first time"]);
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::resume;
 use crate::apply::Holds;
 use crate::build::Build;
-use crate::cli::args::{Apply, Format, PlanOptions, Resume, RunOptions, Sources};
+use crate::cli::args::{Apply, Format, PlanOptions, Resume, RunOptions, Sources, View};
 use crate::cli::exit::Exit;
 use crate::cli::ops::design::{self, Design};
 use crate::cli::ops::drivers::Drivers;
@@ -40,7 +40,7 @@ pub async fn run(args: &Apply, from: &Sources, printer: &Printer, interrupts: &I
                 printer.note("the design was changed since the plan was made; the plan is applied as it is");
             }
             if plan.actions.is_empty() {
-                printer.stdout(&plan::render(&plan, printer, Next::Plan, None))?;
+                printer.stdout(&plan::render(&plan, printer, Next::Plan, None, &View::default()))?;
                 return Ok(plan::exit(&plan, false));
             }
             let by = approvals::enforce(&plan, &plan, Some(file), &design, printer).await?;
@@ -106,7 +106,7 @@ pub(super) async fn planned(
             return Ok(Exit::Interrupted);
         }
     };
-    let shown = plan::render(&plan, printer, Next::Answer, None);
+    let shown = plan::render(&plan, printer, Next::Answer, None, &View::default());
     // With --json and --format json stdout has one kind of thing and nothing else.
     if run.json || (printer.format() == Format::Json && !plan.actions.is_empty()) {
         printer.note(&shown);

@@ -7,7 +7,6 @@ use crate::cli::ops::{build_file, design, discover, hours, page, plan, preview, 
 use crate::cli::output::{Printer, write_file};
 use crate::cli::problem::Problem;
 use crate::plan::Goal;
-use crate::report::Next;
 
 /// Runs the command.
 pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
@@ -17,6 +16,7 @@ pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Resu
             .help("name them: `drydock plan --goal destroy_nodes --target SELECTOR --allow destroy=SELECTOR --out FILE`")
             .into());
     }
+    plan::check_view(&args.view, printer)?;
     let plan = match &args.base {
         Some(base) => Box::pin(preview::make(base, &args.options, from, printer)).await?,
         None => of_site(args, from, printer).await?,
@@ -25,10 +25,10 @@ pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Resu
     if let Some(file) = printer.out() {
         write_file(file, crate::plan::write(&plan).as_bytes())?;
     }
-    let next = printer.out().map_or(Next::Plan, |file| Next::Apply(file.display().to_string()));
+    let shown = plan::viewed(&plan, &args.view)?;
     printer.stdout(&match printer.format_name() {
         "html" => page::of_plan(&plan, from, printer).await?,
-        _ => plan::render(&plan, printer, next, Some(&args.review)),
+        _ => plan::render(&shown, printer, plan::next(printer.out(), &args.view), Some(&args.review), &args.view),
     })?;
     if !plan.policy.denied.is_empty() {
         printer.stderr("the policies of this site refuse the plan; no approval lifts this");

@@ -7,11 +7,13 @@ use crate::cli::ops::{approvals, design, links, page, plan};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::plan::Plan;
-use crate::report::{self, MarkdownOptions, Next};
+use crate::report::{self, MarkdownOptions};
 
 /// Runs the command.
 pub async fn run(args: &Show, from: &Sources, printer: &Printer) -> anyhow::Result<Exit> {
-    let plan = plan::read(&args.plan)?;
+    plan::check_view(&args.view, printer)?;
+    let whole = plan::read(&args.plan)?;
+    let plan = plan::viewed(&whole, &args.view)?;
     let text = match &args.query {
         Some(text) => {
             let query = Selector::parse_query(text).map_err(|e| Problem::usage(format!("--query: {e}")))?;
@@ -22,21 +24,21 @@ pub async fn run(args: &Show, from: &Sources, printer: &Printer) -> anyhow::Resu
                 _ => report::selected_text(&plan, &selected, &printer.text_options()),
             }
         }
-        None => shown(&plan, args, from, printer).await?,
+        None => shown(&whole, &plan, args, from, printer).await?,
     };
     printer.result(&text)?;
     Ok(Exit::Done)
 }
 
-/// The plan, and how its approvals stand by the signatures beside its file. Without settings nobody is known who could approve.
-async fn shown(plan: &Plan, args: &Show, from: &Sources, printer: &Printer) -> anyhow::Result<String> {
+/// The plan or a part of it, and how the approvals of the whole stand by the signatures beside its file. Without settings nobody is known who could approve.
+async fn shown(whole: &Plan, plan: &Plan, args: &Show, from: &Sources, printer: &Printer) -> anyhow::Result<String> {
     if printer.format_name() == "html" {
         return page::of_plan(plan, from, printer).await;
     }
     let mut standing = Vec::new();
-    if !plan.policy.approvals.is_empty() {
+    if !whole.policy.approvals.is_empty() {
         match design::settings(from) {
-            Ok(settings) => standing = approvals::standing(plan, &plan.policy.approvals, Some(&args.plan), &settings)?,
+            Ok(settings) => standing = approvals::standing(whole, &whole.policy.approvals, Some(&args.plan), &settings)?,
             Err(error) => printer.note(&format!("how its approvals stand is not known here: {error:#}")),
         }
     }
@@ -49,7 +51,8 @@ async fn shown(plan: &Plan, args: &Show, from: &Sources, printer: &Printer) -> a
         let options = MarkdownOptions { approvals: standing, ..links::options(&args.review, Some(&args.plan), plan.preview.as_ref()) };
         return Ok(report::plan_markdown(plan, &options));
     }
-    let mut text = plan::render(plan, printer, Next::Apply(args.plan.display().to_string()), Some(&args.review));
+    let next = plan::next(Some(&args.plan), &args.view);
+    let mut text = plan::render(plan, printer, next, Some(&args.review), &args.view);
     if printer.format_name() == "text" {
         text.push_str(&report::standing_text(&standing, &printer.text_options()));
     }

@@ -1,5 +1,6 @@
 //! Making, reading and showing plans.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use super::{build_file, links, repository};
 use crate::action::params::RunHook;
 use crate::action::{Action, ActionKind, Effect, Selectable, Selector};
 use crate::build::{Binding, Build, Fact};
-use crate::cli::args::{PlanOptions, Review};
+use crate::cli::args::{PlanOptions, Review, View};
 use crate::cli::exit::Exit;
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
@@ -264,17 +265,55 @@ pub fn read(path: &Path) -> anyhow::Result<Plan> {
 }
 
 /// The plan as the user asked to see it. `review` is what a comment says beside it, for commands that have that format.
-pub fn render(plan: &Plan, printer: &Printer, next: Next, review: Option<&Review>) -> String {
+pub fn render(plan: &Plan, printer: &Printer, next: Next, review: Option<&Review>, view: &View) -> String {
     let file = match &next {
-        Next::Apply(file) => Some(Path::new(file)),
+        Next::Apply(file) | Next::Part(file) => Some(Path::new(file)),
         Next::Plan | Next::Answer => None,
     };
     match (printer.format_name(), review) {
         ("json", _) => format!("{:#}\n", report::plan_json(plan)),
         ("markdown", Some(review)) => report::plan_markdown(plan, &links::options(review, file, plan.preview.as_ref())),
         ("github", Some(_)) => report::plan_github(plan, &repository::paths(None)),
-        _ => report::plan_text(plan, &TextOptions { next, ..printer.text_options() }),
+        _ => {
+            let options = printer.text_options();
+            report::plan_text(plan, &TextOptions { next, verbose: options.verbose || view.full, summary: view.summary, ..options })
+        }
     }
+}
+
+/// What the reader of a plan can do next: with the file that it is in, of which only a part may be shown.
+pub fn next(file: Option<&Path>, view: &View) -> Next {
+    match file.map(|file| file.display().to_string()) {
+        None => Next::Plan,
+        Some(file) if view.node.is_some() => Next::Part(file),
+        Some(file) => Next::Apply(file),
+    }
+}
+
+/// Refuses a view that a format does not have.
+pub fn check_view(view: &View, printer: &Printer) -> Result<(), Problem> {
+    let format = printer.format_name();
+    if (view.summary || view.full) && format != "text" {
+        let message = format!("--summary and --full are about the text, and --format {format} is none");
+        return Err(Problem::usage(message).help("leave one of them out"));
+    }
+    if view.node.is_some() && !matches!(format, "text" | "json" | "name") {
+        let message = format!("--node: --format {format} shows a plan as a whole");
+        return Err(Problem::usage(message).help("--format text and json show one node"));
+    }
+    Ok(())
+}
+
+/// The part of a plan that is to be shown.
+pub fn viewed<'p>(plan: &'p Plan, view: &View) -> anyhow::Result<Cow<'p, Plan>> {
+    let Some(node) = &view.node else { return Ok(Cow::Borrowed(plan)) };
+    let node = node.strip_prefix("node.").unwrap_or(node);
+    let Some(part) = plan.of_node(node) else {
+        let near = plan.nodes.keys().min_by_key(|n| strsim::osa_distance(n, node));
+        let help = near.map_or_else(|| "the plan has no nodes".to_owned(), |n| format!("did you mean `{n}`?"));
+        return Err(Problem::usage(format!("--node: the plan has no node `{node}`")).help(help).into());
+    };
+    Ok(Cow::Owned(part))
 }
 
 /// Exit code of a plan that was only shown.
