@@ -68,7 +68,14 @@ impl Printer {
 
     /// How reports are written as text.
     pub fn text_options(&self) -> TextOptions {
-        TextOptions { color: self.stdout_color, width: self.width(), verbose: self.verbose > 0, summary: false, next: Next::Plan }
+        TextOptions {
+            color: self.stdout_color,
+            width: self.width(),
+            verbose: self.verbose > 0,
+            summary: false,
+            approvals: Vec::new(),
+            next: Next::Plan,
+        }
     }
 
     /// Columns of the terminal.

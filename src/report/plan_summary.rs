@@ -22,7 +22,7 @@ pub(super) fn summary(plan: &Plan, options: &TextOptions) -> String {
     section(&page, 8_000, 0);
     headline(&mut page, plan, verdict);
     section(&page, 6_000, 1);
-    policies(&mut page, plan);
+    policies(&mut page, plan, &options.approvals);
     section(&page, 30_000, 2);
     if !harmful.is_empty() {
         title(&mut page, Look::BoldRed, "Interrupts or destroys", "");

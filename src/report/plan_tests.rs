@@ -58,14 +58,39 @@ fn destruction_comes_first() {
 fn policies_stand_above_the_changes_and_approvals_below() {
     let plan = samples::governed();
     let options = TextOptions { next: Next::Apply("plan.json".to_owned()), width: 80, ..TextOptions::default() };
-    let text = format!("{}{}", plan_text(&plan, &options), super::standing_text(&samples::standing(&plan), &options));
+    let standing = samples::standing(&plan);
+    let options = TextOptions { approvals: standing.clone(), ..options };
+    let text = format!("{}{}", plan_text(&plan, &options), super::standing_text(&standing, &options));
     golden("governed.txt", &text);
     let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("no {what:?} in:\n{text}"));
     assert!(at("Refused by policy") < at("Needs approval") && at("Needs approval") < at("Interrupts or destroys"));
-    assert!(text.contains("1 missing") && text.contains("key has expired"), "{text}");
-    golden("governed.approve.txt", &super::plan_to_approve(&plan, &options));
+    assert!(text.contains("Needs approval  1 missing") && text.contains("key has expired"), "{text}");
+    golden("governed.approve.txt", &super::plan_to_approve(&plan, &TextOptions { approvals: Vec::new(), ..options }));
     let json = super::standing_json(&samples::standing(&plan));
     assert_eq!((&json[0]["missing"], &json[1]["missing"]), (&json!(0), &json!(1)));
+}
+
+#[test]
+fn an_approved_plan_asks_for_no_approval() {
+    let mut plan = samples::governed();
+    plan.policy.denied.clear();
+    let said = |missing: Option<u32>, summary: bool| {
+        let mut approvals = samples::standing(&plan);
+        match missing {
+            None => approvals.clear(),
+            Some(missing) => approvals.iter_mut().for_each(|s| s.by = (missing..s.needed.approvers).map(|n| n.to_string()).collect()),
+        }
+        plan_text(&plan, &TextOptions { approvals, summary, next: Next::Apply("plan.json".to_owned()), ..TextOptions::default() })
+    };
+    for summary in [false, true] {
+        let approved = said(Some(0), summary);
+        assert!(approved.contains("\nApproved\n") && approved.contains("next: drydock apply plan.json  (carries out"), "{approved}");
+        assert!(!approved.contains("Needs approval") && !approved.contains("drydock approve"), "{approved}");
+        for (missing, title) in [(Some(1), "Needs approval  1 missing\n"), (None, "Needs approval\n")] {
+            let open = said(missing, summary);
+            assert!(open.contains(title) && open.contains("next: drydock approve plan.json --key FILE, then"), "{open}");
+        }
+    }
 }
 
 #[test]
@@ -259,7 +284,7 @@ proptest::proptest! {
             (attribute.before, attribute.after) = (before, after);
             plan.changes.push(change);
         }
-        let text = plan_text(&plan, &TextOptions { verbose, color, width, summary: false, next: Next::Plan });
+        let text = plan_text(&plan, &TextOptions { verbose, color, width, summary: false, approvals: Vec::new(), next: Next::Plan });
         let safe = |c: char| c == '\n' || (color && c == '\u{1b}') || super::clean(&c.to_string()) == c.to_string();
         proptest::prop_assert!(text.chars().all(safe), "{text:?}");
     }

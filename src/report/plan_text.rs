@@ -19,7 +19,7 @@ use super::time::about;
 use super::view::{self, Group, Verdict};
 use crate::action::Effect;
 use crate::diff::{Change, Operation};
-use crate::plan::Plan;
+use crate::plan::{Plan, Standing};
 
 /// How a plan is shown as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct TextOptions {
     pub verbose: bool,
     /// Say only what is done to machines, and how much of everything else there is.
     pub summary: bool,
+    /// How its approvals stand, if that is known.
+    pub approvals: Vec<Standing>,
     /// What the reader can do next.
     pub next: Next,
 }
@@ -52,7 +54,7 @@ pub enum Next {
 
 impl Default for TextOptions {
     fn default() -> Self {
-        Self { color: false, width: 120, verbose: false, summary: false, next: Next::Plan }
+        Self { color: false, width: 120, verbose: false, summary: false, approvals: Vec::new(), next: Next::Plan }
     }
 }
 
@@ -77,7 +79,7 @@ pub fn plan_text(plan: &Plan, options: &TextOptions) -> String {
     section(&page, 8_000, 0);
     headline(&mut page, plan, verdict);
     section(&page, 6_000, 1);
-    policies(&mut page, plan);
+    policies(&mut page, plan, &options.approvals);
     section(&page, 14_000, 2);
     interrupts(&mut page, harmful, verbose);
     section(&page, 7_000, 3);
@@ -113,7 +115,7 @@ pub(super) fn left_out(lines: usize) -> String {
 pub fn plan_to_approve(plan: &Plan, options: &TextOptions) -> String {
     let mut page = Page::new(options.color, options.width);
     headline(&mut page, plan, view::verdict(plan));
-    policies(&mut page, plan);
+    policies(&mut page, plan, &options.approvals);
     let groups = view::group(&plan.changes);
     let (harmful, rest): (Vec<&Group>, Vec<&Group>) = groups.iter().partition(|g| g.first().effect >= Effect::Reboot);
     interrupts(&mut page, harmful, options.verbose);
@@ -334,7 +336,7 @@ fn interrupts(page: &mut Page, mut groups: Vec<&Group>, verbose: bool) {
 }
 
 /// What the policies of the site make of it.
-pub(super) fn policies(page: &mut Page, plan: &Plan) {
+pub(super) fn policies(page: &mut Page, plan: &Plan, standing: &[Standing]) {
     let report = &plan.policy;
     if !report.denied.is_empty() {
         title(page, Look::BoldRed, "Refused by policy", "no approval lifts this");
@@ -343,7 +345,11 @@ pub(super) fn policies(page: &mut Page, plan: &Plan) {
         }
     }
     if !report.approvals.is_empty() {
-        title(page, Look::Yellow, "Needs approval", "");
+        match super::policy::missing(standing) {
+            Some(0) => title(page, Look::Green, "Approved", ""),
+            Some(n) => title(page, Look::Yellow, "Needs approval", &format!("{n} missing")),
+            None => title(page, Look::Yellow, "Needs approval", ""),
+        }
         for line in super::policy::needs(report) {
             page.to(2).words(Look::Plain, &line, 4).end();
         }
@@ -647,7 +653,9 @@ pub(super) fn next(page: &mut Page, plan: &Plan, verdict: Verdict, options: &Tex
         (Verdict::Changes, _) if !plan.policy.denied.is_empty() => {
             page.put(Look::Cyan, "next: ").text("change what the policies refuse, then drydock plan again").end();
         }
-        (Verdict::Changes, Next::Apply(file)) if !plan.policy.approvals.is_empty() => {
+        (Verdict::Changes, Next::Apply(file))
+            if !plan.policy.approvals.is_empty() && super::policy::missing(&options.approvals) != Some(0) =>
+        {
             page.put(Look::Cyan, "next: ").text("drydock approve ").text(file).text(" --key FILE, then drydock apply ").text(file).end();
         }
         (Verdict::Changes, Next::Apply(file)) => {

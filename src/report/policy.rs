@@ -50,6 +50,11 @@ pub(super) fn needs(report: &PolicyReport) -> Vec<String> {
     some(report.approvals.iter().map(|n| format!("{}{}", need(n), about(&n.nodes))).collect())
 }
 
+/// How many people are missing, where one may count for several approvals; `None` where it is not known how they stand.
+pub fn missing(standing: &[Standing]) -> Option<u32> {
+    standing.iter().map(Standing::missing).max()
+}
+
 /// How one approval stands, without names of nodes.
 pub(super) fn stands(one: &Standing) -> String {
     let by = if one.by.is_empty() { "nobody so far".to_owned() } else { one.by.join(", ") };

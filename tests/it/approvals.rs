@@ -74,6 +74,14 @@ fn a_plan_is_carried_out_once_enough_people_have_signed_it() {
     assert_eq!(json["approvals"][0]["missing"], 0, "{:#}", json["approvals"]);
     assert_eq!(json["approvals"][0]["by"], serde_json::json!(["alice@example.net", "bob@example.net"]));
     site.run(&["show", "plan.json", "--format", "markdown"]).expect(0).shows(&["**Approved**", "alice@example.net"]);
+    // Nothing asks for what was given.
+    for format in ["text", "markdown", "github", "html"] {
+        let shown = site.run(&["show", "plan.json", "--format", format]).expect(0).stdout;
+        assert!(!shown.to_lowercase().contains("needs approval") && !shown.contains("drydock approve"), "{format}: {shown:.3000}");
+    }
+    site.run(&["show", "plan.json"]).expect(0).shows(&["Approved\n  2 approvers of ops/signers", "next: drydock apply plan.json"]);
+    let one = site.run(&["show", "plan.json", "--node", "compute01"]).expect(0).shows(&["Approved\n"]);
+    assert!(!one.stdout.contains("does not count"), "{}", one.stdout);
     site.expect_no_requests(&before);
     let ended = site.run(&["apply", "plan.json", "--json"]).expect(0).says(&["approved by alice@example.net, bob@example.net"]);
     let first: serde_json::Value = serde_json::from_str(ended.stdout.lines().next().unwrap()).unwrap();

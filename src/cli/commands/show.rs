@@ -32,9 +32,6 @@ pub async fn run(args: &Show, from: &Sources, printer: &Printer) -> anyhow::Resu
 
 /// The plan or a part of it, and how the approvals of the whole stand by the signatures beside its file. Without settings nobody is known who could approve.
 async fn shown(whole: &Plan, plan: &Plan, args: &Show, from: &Sources, printer: &Printer) -> anyhow::Result<String> {
-    if printer.format_name() == "html" {
-        return page::of_plan(plan, from, printer).await;
-    }
     let mut standing = Vec::new();
     if !whole.policy.approvals.is_empty() {
         match design::settings(from) {
@@ -42,19 +39,31 @@ async fn shown(whole: &Plan, plan: &Plan, args: &Show, from: &Sources, printer: 
             Err(error) => printer.note(&format!("how its approvals stand is not known here: {error:#}")),
         }
     }
-    if printer.format_name() == "json" {
-        let mut json = report::plan_json(plan);
-        json["approvals"] = report::standing_json(&standing);
-        return Ok(format!("{json:#}\n"));
-    }
-    if printer.format_name() == "markdown" {
-        let options = MarkdownOptions { approvals: standing, ..links::options(&args.review, Some(&args.plan), plan.preview.as_ref()) };
-        return Ok(report::plan_markdown(plan, &options));
-    }
     let next = plan::next(Some(&args.plan), &args.view);
-    let mut text = plan::render(plan, printer, next, Some(&args.review), &args.view);
-    if printer.format_name() == "text" {
-        text.push_str(&report::standing_text(&standing, &printer.text_options()));
+    match printer.format_name() {
+        "json" => {
+            let mut json = report::plan_json(plan);
+            json["approvals"] = report::standing_json(&standing);
+            Ok(format!("{json:#}\n"))
+        }
+        "markdown" => {
+            let options = MarkdownOptions { approvals: standing, ..links::options(&args.review, Some(&args.plan), plan.preview.as_ref()) };
+            Ok(report::plan_markdown(plan, &options))
+        }
+        "text" => {
+            let below = report::standing_text(&standing, &printer.text_options());
+            Ok(plan::text(plan, printer, next, &args.view, standing) + &below)
+        }
+        format => {
+            // These say only what is still needed.
+            let mut plan = plan.clone();
+            if report::missing(&standing) == Some(0) {
+                plan.policy.approvals.clear();
+            }
+            match format {
+                "html" => page::of_plan(&plan, from, printer).await,
+                _ => Ok(plan::render(&plan, printer, next, Some(&args.review), &args.view)),
+            }
+        }
     }
-    Ok(text)
 }

@@ -16,7 +16,7 @@ use crate::cli::problem::Problem;
 use crate::config::MachineRule;
 use crate::diff::{self, Goal, Memory, Policy, Stage};
 use crate::model::{Node, OobType};
-use crate::plan::{self, Inputs, Plan, Preview, PreviewInputs, Version};
+use crate::plan::{self, Inputs, Plan, Preview, PreviewInputs, Standing, Version};
 use crate::report::{self, Next, TextOptions, Verdict};
 
 /// The largest plan file that is read.
@@ -274,11 +274,15 @@ pub fn render(plan: &Plan, printer: &Printer, next: Next, review: Option<&Review
         ("json", _) => format!("{:#}\n", report::plan_json(plan)),
         ("markdown", Some(review)) => report::plan_markdown(plan, &links::options(review, file, plan.preview.as_ref())),
         ("github", Some(_)) => report::plan_github(plan, &repository::paths(None)),
-        _ => {
-            let options = printer.text_options();
-            report::plan_text(plan, &TextOptions { next, verbose: options.verbose || view.full, summary: view.summary, ..options })
-        }
+        _ => text(plan, printer, next, view, Vec::new()),
     }
+}
+
+/// The plan as text, and what it says of its approvals.
+pub fn text(plan: &Plan, printer: &Printer, next: Next, view: &View, approvals: Vec<Standing>) -> String {
+    let options = printer.text_options();
+    let verbose = options.verbose || view.full;
+    report::plan_text(plan, &TextOptions { next, verbose, summary: view.summary, approvals, ..options })
 }
 
 /// What the reader of a plan can do next: with the file that it is in, of which only a part may be shown.

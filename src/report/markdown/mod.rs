@@ -262,7 +262,7 @@ fn end(plan: &Plan, verdict: Verdict, options: &MarkdownOptions) -> String {
         (Verdict::Changes, _) if !plan.policy.denied.is_empty() => {
             out.push_str("The policies of the site refuse this plan; it cannot be carried out.\n");
         }
-        (Verdict::Changes, Some(file)) if !plan.policy.approvals.is_empty() => {
+        (Verdict::Changes, Some(file)) if !plan.policy.approvals.is_empty() && super::policy::missing(&options.approvals) != Some(0) => {
             let commands = [format!("drydock approve {} --key FILE", shell(file)), format!("drydock apply {}", shell(file))];
             let _ = writeln!(
                 out,

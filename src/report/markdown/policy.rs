@@ -40,8 +40,7 @@ pub(super) fn section(plan: &Plan, standing: &[Standing]) -> String {
         items(&mut out, "", report.approvals.iter().map(policy::need));
         out.push('\n');
     }
-    if !standing.is_empty() {
-        let missing: u32 = standing.iter().map(Standing::missing).max().unwrap_or(0);
+    if let Some(missing) = policy::missing(standing) {
         let said = if missing == 0 { "Approved".to_owned() } else { format!("Needs approval: {missing} missing") };
         let _ = writeln!(out, "**{said}**\n");
         items(&mut out, "", standing.iter().map(policy::stands));

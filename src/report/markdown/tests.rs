@@ -115,6 +115,15 @@ fn policies_are_visible_and_name_no_node() {
     let text = plan_markdown(&plan, &with);
     golden("governed.md", &text);
     assert!(visible(&text).contains("**Refused by policy**") && visible(&text).contains("**Needs approval: 1 missing**"), "{text}");
+    // With all approvals it is not asked for any more.
+    let mut approved = samples::governed();
+    approved.policy.denied.clear();
+    let mut with = MarkdownOptions { approvals: samples::standing(&approved), file: Some("plan.json".to_owned()), ..options() };
+    assert!(plan_markdown(&approved, &with).contains("drydock approve plan.json"));
+    with.approvals.iter_mut().for_each(|s| s.by = (0..s.needed.approvers).map(|n| n.to_string()).collect());
+    let text = plan_markdown(&approved, &with);
+    assert!(text.contains("**Approved**") && text.contains("To carry out exactly this plan"), "{text}");
+    assert!(!text.contains("drydock approve") && !text.contains("Needs approval"), "{text}");
     for nodes in [3, 2_000] {
         let mut plan = samples::fleet(nodes);
         plan.policy = samples::policy(&plan);
