@@ -101,7 +101,7 @@ fn main() {
     let lengths: Vec<u64> = plan.actions.iter().map(|a| guessed_ms(a.kind)).collect();
     let rehearsal = rehearse(&plan, &lengths, &BTreeSet::new()).expect("a rehearsal");
     let t9 = cpu_seconds();
-    let html = plan_html(&plan, Times::Expected(&rehearsal));
+    let html = plan_html(&plan, Times::Expected(&rehearsal), &[]);
     let t10 = cpu_seconds();
     println!("nodes               {nodes}");
     println!("design              {bytes} bytes");

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{NeededApproval, Plan};
@@ -38,7 +39,8 @@ pub fn statement(plan: &Plan) -> String {
 }
 
 /// A signature that holds, and whose it is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Signature {
     /// Name of its file.
     pub file: String,
@@ -49,7 +51,8 @@ pub struct Signature {
 }
 
 /// A signature that does not count.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Rejected {
     /// Name of its file.
     pub file: String,

@@ -300,7 +300,10 @@ pub fn write(plan: &Plan) -> String {
     text
 }
 
-/// Reads a plan file and checks its version and digest.
+/// What `--format json` adds to a plan for its reader. It is in no digest, and means nothing to whoever reads the file.
+const SHOWN: [&str; 3] = ["approvals", "summary", "verdict"];
+
+/// Reads a plan file, or a plan that was shown as JSON, and checks its version and digest.
 ///
 /// # Errors
 /// When it is not a plan, was made by another format version, is cut off, or was changed.
@@ -321,6 +324,9 @@ pub fn read(text: &str) -> Result<Plan, PlanError> {
     }
     let digest = map.remove("digest").and_then(|d| d.as_str().map(str::to_owned)).unwrap_or_default();
     let advisory = map.remove("advisory").unwrap_or(Value::Null);
+    for name in SHOWN {
+        map.remove(name);
+    }
     let actual = digest_of_text(&canonical(&value));
     if digest != actual {
         return Err(err("the plan was changed after it was made: its digest does not fit".into()));

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
 use serde_json::Value;
 
-use super::{Allowance, FailureRules, Goal, Limits, PolicyReport, Preview, Rollout};
+use super::{Allowance, FailureRules, Goal, Limits, NeededApproval, PolicyReport, Preview, Rejected, Rollout, Signature};
 use crate::action::{ActionKind, Effect, Precondition, RetryClass};
 use crate::build::{Binding, Endpoint};
-use crate::diff::{AttributeChange, Blocked, NodeStage, NotManaged, Operation, Orphan};
+use crate::diff::{AttributeChange, Blocked, NodeStage, NotManaged, Operation, Orphan, Stage};
 
-/// A plan of drydock: canonical JSON (RFC 8785) and a newline.
+/// A plan of drydock. The file is canonical JSON (RFC 8785) and a newline; `--format json` prints the same with what it comes to.
 #[derive(JsonSchema)]
 #[schemars(deny_unknown_fields, title = "drydock plan file")]
 #[allow(dead_code, reason = "what the file has, for its schema; `file` writes and reads it")]
@@ -22,6 +22,8 @@ struct PlanFile {
     advisory: Advisory,
     /// Permissions given with `--allow`.
     allow: Vec<Allowance>,
+    /// Only where it is shown: how each of the approvals in `policy` stands, by the signatures beside the file. In no digest, and read by nobody.
+    approvals: Option<Vec<StandingRow>>,
     /// Attribute changes, each once; changes refer to them by place.
     attributes: Vec<AttributeChange>,
     /// Identity of the machine of each node that has actions.
@@ -68,8 +70,12 @@ struct PlanFile {
     selection: Option<String>,
     /// Site.
     site: String,
+    /// Only where it is shown: its counts. In no digest, and read by nobody.
+    summary: Option<Summary>,
     /// What actions of one shape have in common.
     templates: Vec<TemplateRow>,
+    /// Only where it is shown: what it comes to. In no digest, and read by nobody.
+    verdict: Option<Verdict>,
     /// Warnings of the design's check.
     warnings: Vec<String>,
 }
@@ -149,6 +155,74 @@ struct TemplateRow {
     retry: RetryClass,
     /// Time limit of an attempt in seconds.
     timeout_s: u32,
+}
+
+/// How an approval stands.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code, reason = "for the schema")]
+struct StandingRow {
+    /// Those who gave it, each person once.
+    by: Vec<String>,
+    /// How many people are missing.
+    missing: u32,
+    /// What is needed.
+    needed: NeededApproval,
+    /// Why nothing could be looked at, if the signers are not known.
+    problem: Option<String>,
+    /// Signatures that do not count.
+    rejected: Vec<Rejected>,
+    /// Signatures that count.
+    signatures: Vec<Signature>,
+}
+
+/// Counts.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code, reason = "for the schema")]
+struct Summary {
+    /// Actions.
+    actions: usize,
+    /// Resources that nothing can be planned about.
+    blocked: usize,
+    /// Resources that change.
+    changes: usize,
+    /// The same by effect class.
+    changes_by_effect: BTreeMap<Effect, usize>,
+    /// Changes that are held back.
+    held_back: usize,
+    /// Actions on the longest path.
+    longest_path: usize,
+    /// Nodes by the highest effect that reaches them.
+    nodes_by_effect: BTreeMap<Effect, usize>,
+    /// Nodes by stage now and then.
+    stages: Vec<StageCount>,
+}
+
+/// Nodes with the same stages.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[allow(dead_code, reason = "for the schema")]
+struct StageCount {
+    /// How many.
+    count: usize,
+    /// Stage now.
+    now: Stage,
+    /// Stage then.
+    then: Stage,
+}
+
+/// What a plan comes to.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[allow(dead_code, reason = "for the schema")]
+enum Verdict {
+    /// Something is to be done.
+    Changes,
+    /// The site is as the design says.
+    NoChanges,
+    /// Nothing can be done, though something is held back, blocked, or of unknown stage.
+    NothingPlanned,
 }
 
 fn rows(_: &mut SchemaGenerator) -> Schema {

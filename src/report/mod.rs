@@ -49,7 +49,7 @@ pub use plan_diff::{plan_diff_json, plan_diff_text};
 pub use plan_github::plan_github;
 pub use plan_json::plan_json;
 pub use plan_text::{LIMIT as TEXT_LIMIT, Next, TextOptions, plan_text, plan_to_approve};
-pub use policy::{denials, missing, standing_json, standing_lines, standing_text};
+pub use policy::{denials, standing_lines, standing_text};
 pub use query::{Selected, query, selected_json, selected_names, selected_text};
 pub use rehearsal::{Durations, rehearsal_json, rehearsal_text};
 pub use run_junit::run_junit;

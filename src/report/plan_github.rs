@@ -13,7 +13,7 @@ use super::plan_text::{count, impact_pieces};
 use super::policy;
 use super::view::{self, Verdict};
 use crate::action::Effect;
-use crate::plan::Plan;
+use crate::plan::{Plan, Standing};
 
 /// Names of nodes in an annotation, or of attributes.
 const NAMES: usize = 8;
@@ -27,8 +27,8 @@ struct Cause<'p> {
     reasons: BTreeSet<&'p str>,
 }
 
-/// The plan as annotations and a summary line. `paths` tell how files are named from the root of the repository.
-pub fn plan_github(plan: &Plan, paths: &Paths) -> String {
+/// The plan as annotations and a summary line. `paths` tell how files are named from the root of the repository; `approvals` how its approvals stand, if that is known.
+pub fn plan_github(plan: &Plan, paths: &Paths, approvals: &[Standing]) -> String {
     let mut causes: BTreeMap<(String, u32), Cause> = BTreeMap::new();
     // Lines of the base are in no file that can be annotated.
     let mut gone: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
@@ -78,7 +78,7 @@ pub fn plan_github(plan: &Plan, paths: &Paths) -> String {
     for line in policy::denials(&plan.policy.denied) {
         let _ = writeln!(out, "::error title=drydock plan%3A refused by policy::{}", data(&line));
     }
-    for line in policy::needs(&plan.policy) {
+    for line in policy::still_needed(&plan.policy, approvals) {
         let _ = writeln!(out, "::notice title=drydock plan%3A needs approval::{}", data(&line));
     }
     let pieces = impact_pieces(plan).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(", ");
@@ -109,9 +109,17 @@ mod tests {
     #[test]
     fn each_line_that_causes_something_is_annotated_once() {
         let paths = Paths { root: "/r".to_owned(), folder: "sites/dc1".to_owned(), fallback: None };
-        let text = plan_github(&samples::fleet(40), &paths);
+        let text = plan_github(&samples::fleet(40), &paths, &[]);
         golden("fleet_40.github.txt", &text);
-        golden("governed.github.txt", &plan_github(&samples::governed(), &paths));
+        let plan = samples::governed();
+        golden("governed.github.txt", &plan_github(&plan, &paths, &[]));
+        // What is given is not asked for.
+        let open = plan_github(&plan, &paths, &samples::standing(&plan));
+        assert_eq!(
+            (open.matches("needs approval::").count(), open.contains("1 missing; approved by alice@example.net")),
+            (1, true),
+            "{open}"
+        );
         assert_eq!(text.lines().filter(|l| l.starts_with("::warning file=sites/dc1/profiles/base.yaml,line=35,")).count(), 1, "{text}");
         assert!(text.lines().next().is_some_and(|l| l.starts_with("::warning ") && l.contains("redeploy")), "{text}");
     }
@@ -122,7 +130,7 @@ mod tests {
         plan.changes[0].reason = "x\n::error::owned".to_owned();
         std::sync::Arc::make_mut(&mut plan.changes[0].attributes[0]).path = "a\r\n::stop-commands::x%0A".to_owned();
         std::sync::Arc::make_mut(&mut plan.changes[0].attributes[1]).source = Some("a,line=9::b\n::error::x.yaml:3:1".to_owned());
-        let text = plan_github(&plan, &Paths::default());
+        let text = plan_github(&plan, &Paths::default(), &[]);
         let ours = |line: &str| {
             ["::warning ", "::notice ", "::error title=drydock plan%3A refused by policy::"].iter().any(|s| line.starts_with(s))
         };

@@ -33,7 +33,7 @@ fn two_nodes() {
     golden("two_nodes.verbose.txt", &plan_text(&plan, &TextOptions { verbose: true, ..TextOptions::default() }));
     golden("two_nodes.narrow.txt", &plan_text(&plan, &TextOptions { width: 60, ..TextOptions::default() }));
     golden("two_nodes.color.txt", &plan_text(&plan, &TextOptions { color: true, ..TextOptions::default() }));
-    let json = plan_json(&plan);
+    let json = plan_json(&plan, None);
     golden("two_nodes.json", &format!("{}\n", serde_json::to_string_pretty(&json).unwrap()));
 }
 
@@ -66,7 +66,7 @@ fn policies_stand_above_the_changes_and_approvals_below() {
     assert!(at("Refused by policy") < at("Needs approval") && at("Needs approval") < at("Interrupts or destroys"));
     assert!(text.contains("Needs approval  1 missing") && text.contains("key has expired"), "{text}");
     golden("governed.approve.txt", &super::plan_to_approve(&plan, &TextOptions { approvals: Vec::new(), ..options }));
-    let json = super::standing_json(&samples::standing(&plan));
+    let json = &plan_json(&plan, Some(&standing))["approvals"];
     assert_eq!((&json[0]["missing"], &json[1]["missing"]), (&json!(0), &json!(1)));
 }
 
@@ -94,6 +94,32 @@ fn an_approved_plan_asks_for_no_approval() {
 }
 
 #[test]
+fn what_decides_about_a_plan_stands_above_its_page() {
+    let plan = samples::governed();
+    let rehearsal = crate::run::rehearse(&plan, &vec![1; plan.actions.len()], &std::collections::BTreeSet::new()).unwrap();
+    let page = |plan: &Plan, standing: &[crate::plan::Standing]| {
+        let page = super::plan_html(plan, super::Times::Expected(&rehearsal), standing);
+        page.split("</header>").next().unwrap().to_owned()
+    };
+    let mut standing = samples::standing(&plan);
+    let open = page(&plan, &standing);
+    for part in [
+        "<details open><summary>Refused by policy: 1</summary>",
+        "<details open><summary>Needs approval: 1 missing</summary>",
+        "2 approvers of ops/allowed_signers for 3 nodes with effect redeploy or higher: 1 missing; approved by alice@example.net</li>",
+        "<li>plan.json.bob.sig does not count: ops/allowed_signers:2: key has expired</li>",
+    ] {
+        assert!(open.contains(part), "{part} is not in\n{open}");
+    }
+    assert!(page(&plan, &[]).contains("<details open><summary>Needs approval</summary>"));
+    standing.iter_mut().for_each(|s| s.by = (0..s.needed.approvers).map(|n| format!("p{n}")).collect());
+    let given = page(&plan, &standing);
+    assert!(given.contains("<summary>Approved</summary>") && given.contains("given; approved by p0, p1</li>"), "{given}");
+    assert!(!given.contains("Needs approval"), "{given}");
+    assert!(!page(&samples::destructive(), &[]).contains("<details"));
+}
+
+#[test]
 fn nothing_to_do_is_said_exactly() {
     let text = plain(&samples::converged());
     golden("converged.txt", &text);
@@ -107,7 +133,7 @@ fn nothing_to_do_is_said_exactly() {
     assert_eq!(verdict(&samples::blocked()), Verdict::NothingPlanned);
     assert!(!text.to_lowercase().contains("no changes"), "{text}");
     assert!(text.contains("1 change is held back, 4 resources are blocked and 3 nodes are of unknown stage"), "{text}");
-    assert_eq!(plan_json(&samples::blocked())["verdict"], json!("nothing_planned"));
+    assert_eq!(plan_json(&samples::blocked(), None)["verdict"], json!("nothing_planned"));
 
     // Each reason alone is enough.
     let (mut held, mut blocked, mut unknown) = (samples::nothing(), samples::nothing(), samples::nothing());
@@ -164,7 +190,8 @@ fn keys_of_the_json_are_documented() {
     let document = include_str!("../../docs/plan-json.md");
     let mut plan = samples::destructive();
     (plan.limits, plan.rollout) = (rolled_out().limits, rolled_out().rollout);
-    let json = plan_json(&plan);
+    plan.policy = samples::policy(&plan);
+    let json = plan_json(&plan, Some(&samples::standing(&plan)));
     let keys = |value: &serde_json::Value| value.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
     let mut all = keys(&json);
     for part in [
@@ -173,8 +200,15 @@ fn keys_of_the_json_are_documented() {
         "/digests",
         "/endpoints/0",
         "/changes/0",
-        "/changes/0/attributes/0",
-        "/actions/0",
+        "/attributes/0",
+        "/templates/0",
+        "/advisory",
+        "/policy",
+        "/policy/approvals/0",
+        "/policy/denied/0",
+        "/approvals/0",
+        "/approvals/0/signatures/0",
+        "/approvals/0/rejected/0",
         "/held_back/0",
         "/allow/0",
         "/limits/pools/0",
@@ -188,6 +222,22 @@ fn keys_of_the_json_are_documented() {
     }
     for key in all {
         assert!(document.contains(&format!("`{key}`")), "docs/plan-json.md does not tell of `{key}`");
+    }
+}
+
+#[test]
+fn a_plan_as_json_is_its_file_with_what_it_comes_to() {
+    for plan in [samples::two_nodes(), samples::governed(), samples::blocked(), samples::converged(), samples::hostile(), rolled_out()] {
+        let standing = samples::standing(&plan);
+        for approvals in [None, Some(&*standing)] {
+            let mut json = plan_json(&plan, approvals);
+            assert_eq!(json["summary"]["changes"], plan.changes.len());
+            let map = json.as_object_mut().unwrap();
+            let approved = map.remove("approvals");
+            assert_eq!(approved.and_then(|a| a.as_array().map(Vec::len)), approvals.map(<[_]>::len));
+            assert!(map.remove("summary").is_some() && map.remove("verdict").is_some());
+            assert_eq!(crate::plan::canonical(&json) + "\n", crate::plan::write(&plan));
+        }
     }
 }
 
@@ -229,7 +279,7 @@ fn limits_and_waves_stand_in_every_format() {
     ];
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let rehearsal = crate::run::rehearse(&plan, &vec![1; plan.actions.len()], &std::collections::BTreeSet::new()).unwrap();
-    let page = crate::report::plan_html(&plan, crate::report::Times::Expected(&rehearsal));
+    let page = crate::report::plan_html(&plan, crate::report::Times::Expected(&rehearsal), &[]);
     for limit in limits {
         assert!(flat.contains(limit) && page.contains(limit), "{limit}: {text}");
     }
@@ -243,7 +293,7 @@ fn limits_and_waves_stand_in_every_format() {
     for part in ["Waves: 2", "* `group rest` after canaries: `n[003-310]`", "Rollout rules that do not work out: 1", "no node of rack r9"] {
         assert!(comment.contains(part), "{part}: {comment}");
     }
-    assert_eq!(plan_json(&plan)["rollout"]["waves"][1]["after"], json!([0]));
+    assert_eq!(plan_json(&plan, None)["rollout"]["waves"][1]["after"], json!([0]));
 }
 
 #[test]

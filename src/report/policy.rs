@@ -50,8 +50,16 @@ pub(super) fn needs(report: &PolicyReport) -> Vec<String> {
     some(report.approvals.iter().map(|n| format!("{}{}", need(n), about(&n.nodes))).collect())
 }
 
+/// The approvals that a plan still needs, one line each; all of them where it is not known how they stand.
+pub(super) fn still_needed(report: &PolicyReport, standing: &[Standing]) -> Vec<String> {
+    if standing.is_empty() {
+        return needs(report);
+    }
+    some(standing.iter().filter(|s| s.missing() > 0).map(stands).collect())
+}
+
 /// How many people are missing, where one may count for several approvals; `None` where it is not known how they stand.
-pub fn missing(standing: &[Standing]) -> Option<u32> {
+pub(super) fn missing(standing: &[Standing]) -> Option<u32> {
     standing.iter().map(Standing::missing).max()
 }
 
@@ -109,7 +117,7 @@ pub fn standing_text(standing: &[Standing], options: &TextOptions) -> String {
 }
 
 /// How approvals stand, for programs.
-pub fn standing_json(standing: &[Standing]) -> Value {
+pub(super) fn standing_json(standing: &[Standing]) -> Value {
     Value::Array(
         standing
             .iter()

@@ -71,7 +71,7 @@ pub fn selected_names(selected: &[Selected<'_>]) -> String {
     selected.iter().flat_map(|s| [super::clean(&s.change.resource), "\n".into()]).collect()
 }
 
-/// What was selected as JSON: a list of changes as in a plan's JSON, with `held_back`.
+/// What was selected as JSON: a list of changes with their attributes in place, and `held_back`.
 pub fn selected_json(selected: &[Selected<'_>]) -> Value {
     Value::Array(
         selected

@@ -18,7 +18,7 @@ use crate::run::{guessed_ms, rehearse};
 
 fn html(plan: &Plan) -> String {
     let lengths: Vec<u64> = plan.actions.iter().map(|a| guessed_ms(a.kind)).collect();
-    plan_html(plan, Times::Expected(&rehearse(plan, &lengths, &BTreeSet::new()).unwrap()))
+    plan_html(plan, Times::Expected(&rehearse(plan, &lengths, &BTreeSet::new()).unwrap()), &[])
 }
 
 /// The formats that are compared as they are. Pages and JSON have tests of their own; a page's bytes change with its style.
@@ -26,7 +26,7 @@ fn formats(plan: &Plan) -> Vec<(&'static str, String)> {
     vec![
         ("txt", plan_text(plan, &TextOptions::default())),
         ("md", plan_markdown(plan, &MarkdownOptions::default())),
-        ("github.txt", plan_github(plan, &Paths::default())),
+        ("github.txt", plan_github(plan, &Paths::default(), &[])),
     ]
 }
 

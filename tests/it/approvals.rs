@@ -65,6 +65,11 @@ fn a_plan_is_carried_out_once_enough_people_have_signed_it() {
     approve(&site, "plan.json", "alice2").expect(0).says(&["1 missing"]);
     site.run(&["apply", "plan.json"]).expect(6).says(&["1 missing; approved by alice@example.net"]);
     site.run(&["show", "plan.json"]).expect(0).reads(&["Approvals", "1 missing; approved by alice@example.net"]);
+    let page = |parts: &[&str]| site.run(&["show", "plan.json", "--format", "html"]).expect(0).shows(parts);
+    page(&["<summary>Needs approval: 1 missing</summary>", ": 1 missing; approved by alice@example.net</li>"]);
+    site.run(&["show", "plan.json", "--format", "github"])
+        .expect(0)
+        .shows(&["needs approval::", "1 missing; approved by alice@example.net"]);
     // OpenSSH's own signature counts like ours.
     let statement = site.run(&["approve", "plan.json", "--statement"]).expect(0).stdout;
     assert!(statement.contains("\"site\":\"hello-site\"") && statement.contains("\"effect\":\"install\""), "{statement}");
@@ -74,6 +79,7 @@ fn a_plan_is_carried_out_once_enough_people_have_signed_it() {
     assert_eq!(json["approvals"][0]["missing"], 0, "{:#}", json["approvals"]);
     assert_eq!(json["approvals"][0]["by"], serde_json::json!(["alice@example.net", "bob@example.net"]));
     site.run(&["show", "plan.json", "--format", "markdown"]).expect(0).shows(&["**Approved**", "alice@example.net"]);
+    page(&["<summary>Approved</summary>", ": given; approved by alice@example.net, bob@example.net</li>"]);
     // Nothing asks for what was given.
     for format in ["text", "markdown", "github", "html"] {
         let shown = site.run(&["show", "plan.json", "--format", format]).expect(0).stdout;

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
 /// The line of settings for a state in a file.
 pub(crate) const FILE_LINE: &str = "state: .drydock/state.db";
 
@@ -20,6 +22,31 @@ pub(crate) fn state_line() -> String {
         Ok("postgres") => database_line(),
         Ok(other) => panic!("DRYDOCK_TEST_STATE={other}: write `file` or `postgres`"),
     }
+}
+
+/// A plan as JSON with everything in its place: attributes in their changes, and actions as objects.
+pub(crate) fn unfolded(text: &str) -> Value {
+    let mut plan: Value = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+    let place = |value: &Value| usize::try_from(value.as_u64().expect("a place")).expect("a place");
+    let attributes = plan["attributes"].take();
+    let unfold = |change: &mut Value| {
+        for attribute in change["attributes"].as_array_mut().expect("attributes") {
+            *attribute = attributes[place(attribute)].clone();
+        }
+    };
+    plan["changes"].as_array_mut().expect("changes").iter_mut().for_each(unfold);
+    plan["held_back"].as_array_mut().expect("held back").iter_mut().map(|held| &mut held["change"]).for_each(unfold);
+    let (templates, rows) = (plan["templates"].take(), plan["actions"].take());
+    let action = |row: &Value| {
+        let mut action = templates[place(&row[0])].clone();
+        for (key, at) in [("id", 1), ("resource", 2), ("node", 3)] {
+            action[key] = row[at].clone();
+        }
+        action["after"] = row[4].as_array().expect("places").iter().map(|before| rows[place(before)][1].clone()).collect();
+        action
+    };
+    plan["actions"] = rows.as_array().expect("actions").iter().map(action).collect();
+    plan
 }
 
 /// A copy of a site folder that is removed at the end.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::cli_support::{Ended, Folder, end};
+use crate::cli_support::{Ended, Folder, end, unfolded};
 
 const REPLACE: [&str; 4] = ["apply", "--replace", "node=compute01", "--auto-approve"];
 
@@ -68,7 +68,7 @@ fn hooks_are_planned_and_run_before_the_disruption_and_after_it() {
     let ended = site.run(&["apply", "plan.json", "--json"]).expect(0);
     assert_eq!(log(&site), [DRAIN, UNCORDON]);
     no_secret(&site, &ended);
-    let plan: Value = serde_json::from_str(&site.run(&["show", "plan.json", "--format", "json"]).expect(0).stdout).unwrap();
+    let plan = unfolded(&site.run(&["show", "plan.json", "--format", "json"]).expect(0).stdout);
     let id = |kind: &str, nth: usize| {
         let of = plan["actions"].as_array().unwrap().iter().filter(|a| a["kind"] == kind);
         of.map(|a| a["id"].as_str().unwrap()).nth(nth).unwrap().to_owned()

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::cli_support::unfolded;
 use crate::support::{Design, design, shared};
 use crate::{oracle, support};
 
@@ -117,7 +118,7 @@ fn the_drydock_sample_is_applied_but_for_its_broken_tag() {
     site.expect(0, &["show", "first.plan"]);
     site.expect(0, &["apply", "first.plan"]);
     let after = site.expect(7, &["plan", "--detailed-exitcode", "--format", "json"]);
-    let json: serde_json::Value = serde_json::from_str(after.split("\n--- stderr").next().unwrap()).unwrap();
+    let json = unfolded(after.split("\n--- stderr").next().unwrap());
     let held = json["held_back"].as_array().unwrap();
     assert_eq!(held.len(), 1, "{after}");
     assert!(held[0].to_string().contains("tag.test") && held[0].to_string().contains("site.yaml:"), "{after}");

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use drydock::sim::{Node, RequestRecord, Server, World, read_requests};
 use serde_json::Value;
 
-use crate::cli_support::{Ended, Folder, copy};
+use crate::cli_support::{Ended, Folder, copy, unfolded};
 use crate::{oracle, support};
 
 /// A link and networks that no node uses.
@@ -121,8 +121,7 @@ impl Site {
     #[track_caller]
     pub(crate) fn plan(&self, more: &[&str]) -> (Value, i32) {
         let ended = self.run(&[&["plan", "--detailed-exitcode", "--format", "json"], more].concat());
-        let plan = serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{e}: {ended:?}"));
-        (plan, ended.code)
+        (unfolded(&ended.stdout), ended.code)
     }
 
     /// The world as it is now.

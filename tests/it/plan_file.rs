@@ -49,6 +49,45 @@ fn the_schema_is_published_and_strict() {
 }
 
 #[test]
+fn what_is_printed_is_a_plan_file_with_what_it_comes_to() {
+    let site = Folder::hello();
+    let settings = site.read("drydock.yaml");
+    site.write("drydock.yaml", &format!("{settings}\napproval: {{signers: ops/signers, rules: [{{effect: install, approvers: 2}}]}}\n"));
+    site.write("ops/signers", "");
+    let planned = site.run(&["plan", "--out", "plan.json", "--format", "json"]).expect(0).stdout;
+    let shown = site.run(&["show", "plan.json", "--format", "json"]).expect(0).stdout;
+    let file: Value = serde_json::from_str(&site.read("plan.json")).unwrap();
+    let added = |text: &str| {
+        assert_eq!(problems(text), Vec::<String>::new());
+        let mut printed: Value = serde_json::from_str(text).unwrap();
+        let map = printed.as_object_mut().unwrap();
+        let added: Vec<&str> = ["approvals", "summary", "verdict"].into_iter().filter(|name| map.remove(*name).is_some()).collect();
+        assert_eq!(printed, file);
+        added
+    };
+    assert_eq!((added(&planned), added(&shown)), (vec!["summary", "verdict"], vec!["approvals", "summary", "verdict"]));
+    // It may be kept instead of the file, and says the same of itself whatever the additions say.
+    let mut told: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((&told["verdict"], &told["approvals"][0]["missing"]), (&"changes".into(), &2.into()), "{told:#}");
+    (told["verdict"], told["approvals"][0]["missing"]) = ("no_changes".into(), 0.into());
+    site.write("told.json", &told.to_string());
+    assert_eq!(site.run(&["show", "told.json", "--format", "json"]).expect(0).stdout, shown);
+    site.run(&["apply", "told.json"]).expect(6).says(&["2 missing; approved by nobody so far"]);
+    // Additions keep to the schema, too.
+    for pointer in
+        ["/verdict", "/summary/stages/0/now", "/summary/nodes_by_effect/install", "/approvals/0/by", "/approvals/0/needed/approvers"]
+    {
+        let mut other: Value = serde_json::from_str(&shown).unwrap();
+        *other.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} in {shown}")) = serde_json::json!({"no": "such"});
+        assert_eq!(problems(&other.to_string()).len(), 1, "{pointer}");
+    }
+    // A part is in the same shape, and nothing that can be applied.
+    let part = site.run(&["show", "plan.json", "--node", "compute01", "--format", "json", "-o", "part.json"]).expect(0);
+    assert_eq!((part.stdout.as_str(), problems(&site.read("part.json"))), ("", Vec::new()));
+    site.run(&["apply", "part.json"]).expect(6).says(&["changed after it was made"]);
+}
+
+#[test]
 fn the_schema_fits_plans_with_waves_pools_hooks_and_approvals() {
     let site = Folder::hello();
     site.edit("drydock.yaml", "\nlimits:\n", "\nlimits:\n  deployments_per_network: 2\n");

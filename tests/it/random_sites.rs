@@ -12,7 +12,7 @@ use drydock::diff::{EFFECTS, Stage, kind_of, row_of};
 use drydock::sim::{Activity, Server, Status, World};
 use serde_json::Value;
 
-use crate::cli_support::{Ended, Folder};
+use crate::cli_support::{Ended, Folder, unfolded};
 use crate::perturbed_support::{change_world, node_mut, world_of};
 use crate::random_design::{Design, Dice, VALUES};
 use crate::{oracle, support};
@@ -73,7 +73,7 @@ impl Case {
         let ended = self.folder.run(&[&["plan", "--format", "json", "--out", "some.plan"], more].concat());
         // Where a machine stands in the way somebody has to look.
         assert!(matches!(ended.code, 0 | 7), "{}\n{}\n{}", self.label, ended.stdout, ended.stderr);
-        let plan: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{e}: {ended:?}"));
+        let plan = unfolded(&ended.stdout);
         let held = plan["held_back"].as_array().unwrap().iter().map(|h| &h["change"]);
         for change in plan["changes"].as_array().unwrap().iter().chain(held) {
             let kind = kind_of(change["resource"].as_str().unwrap());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::cli_support::Folder;
+use crate::cli_support::{Folder, unfolded};
 use crate::support;
 
 fn hello(rollout: &str) -> Folder {
@@ -59,7 +59,7 @@ fn canaries_go_first_and_the_rest_waits_until_they_are_healthy() {
     let gate = &rehearsed["gates"][0];
     assert_eq!(gate["passed_ms"].as_u64().zip(gate["ended_ms"].as_u64()).map(|(passed, ended)| passed - ended), Some(1000));
 
-    let plan = json(&site.run(&["show", "plan.json", "--format", "json"]).expect(0).stdout);
+    let plan = unfolded(&site.run(&["show", "plan.json", "--format", "json"]).expect(0).stdout);
     let ended = site.run(&["apply", "plan.json", "--json"]).expect(0);
     others_begin_after(&plan, &events(&ended.stdout), &["compute02"], "canaries");
     site.run(&["runs", "show", "--format", "json"]).expect(0).shows(&["\"state\": \"passed\""]);
@@ -92,7 +92,7 @@ fn a_deployment_strategy_of_the_design_is_followed_unless_it_is_switched_off() {
     let ended = site.run(&["rehearse", "plan.json", "--fail", "node.control01:configure_hardware", "--format", "json"]).expect(0);
     let rehearsed = json(&ended.stdout);
     assert_eq!(rehearsed["gates"][0]["why"], "0 of its nodes are through, and 1 have to be");
-    let plan = json(&site.run(&["show", "plan.json", "--format", "json"]).expect(0).stdout);
+    let plan = unfolded(&site.run(&["show", "plan.json", "--format", "json"]).expect(0).stdout);
     let of_workers = plan["actions"].as_array().unwrap().iter().filter(|a| a["node"].as_str().is_some_and(|n| n.starts_with("compute")));
     let workers: BTreeSet<&str> = of_workers.filter_map(|a| a["id"].as_str()).collect();
     let not_started: BTreeSet<&str> = rehearsed["not_started"].as_array().unwrap().iter().filter_map(Value::as_str).collect();

@@ -27,7 +27,7 @@ pub async fn run(args: &Plan, from: &Sources, printer: &Printer) -> anyhow::Resu
     }
     let shown = plan::viewed(&plan, &args.view)?;
     printer.stdout(&match printer.format_name() {
-        "html" => page::of_plan(&plan, from, printer).await?,
+        "html" => page::of_plan(&plan, &[], from, printer).await?,
         _ => plan::render(&shown, printer, plan::next(printer.out(), &args.view), Some(&args.review), &args.view),
     })?;
     if !plan.policy.denied.is_empty() {

@@ -3,7 +3,7 @@
 use crate::action::Selector;
 use crate::cli::args::{Show, Sources};
 use crate::cli::exit::Exit;
-use crate::cli::ops::{approvals, design, links, page, plan};
+use crate::cli::ops::{approvals, design, links, page, plan, repository};
 use crate::cli::output::Printer;
 use crate::cli::problem::Problem;
 use crate::plan::Plan;
@@ -32,38 +32,31 @@ pub async fn run(args: &Show, from: &Sources, printer: &Printer) -> anyhow::Resu
 
 /// The plan or a part of it, and how the approvals of the whole stand by the signatures beside its file. Without settings nobody is known who could approve.
 async fn shown(whole: &Plan, plan: &Plan, args: &Show, from: &Sources, printer: &Printer) -> anyhow::Result<String> {
-    let mut standing = Vec::new();
-    if !whole.policy.approvals.is_empty() {
+    let known = if whole.policy.approvals.is_empty() {
+        Some(Vec::new())
+    } else {
         match design::settings(from) {
-            Ok(settings) => standing = approvals::standing(whole, &whole.policy.approvals, Some(&args.plan), &settings)?,
-            Err(error) => printer.note(&format!("how its approvals stand is not known here: {error:#}")),
+            Ok(settings) => Some(approvals::standing(whole, &whole.policy.approvals, Some(&args.plan), &settings)?),
+            Err(error) => {
+                printer.note(&format!("how its approvals stand is not known here: {error:#}"));
+                None
+            }
         }
+    };
+    if printer.format_name() == "json" {
+        return Ok(format!("{:#}\n", report::plan_json(plan, known.as_deref())));
     }
-    let next = plan::next(Some(&args.plan), &args.view);
-    match printer.format_name() {
-        "json" => {
-            let mut json = report::plan_json(plan);
-            json["approvals"] = report::standing_json(&standing);
-            Ok(format!("{json:#}\n"))
-        }
+    let standing = known.unwrap_or_default();
+    Ok(match printer.format_name() {
+        "html" => page::of_plan(plan, &standing, from, printer).await?,
         "markdown" => {
             let options = MarkdownOptions { approvals: standing, ..links::options(&args.review, Some(&args.plan), plan.preview.as_ref()) };
-            Ok(report::plan_markdown(plan, &options))
+            report::plan_markdown(plan, &options)
         }
-        "text" => {
+        "github" => report::plan_github(plan, &repository::paths(None), &standing),
+        _ => {
             let below = report::standing_text(&standing, &printer.text_options());
-            Ok(plan::text(plan, printer, next, &args.view, standing) + &below)
+            plan::text(plan, printer, plan::next(Some(&args.plan), &args.view), &args.view, standing) + &below
         }
-        format => {
-            // These say only what is still needed.
-            let mut plan = plan.clone();
-            if report::missing(&standing) == Some(0) {
-                plan.policy.approvals.clear();
-            }
-            match format {
-                "html" => page::of_plan(&plan, from, printer).await,
-                _ => Ok(plan::render(&plan, printer, next, Some(&args.review), &args.view)),
-            }
-        }
-    }
+    })
 }

@@ -271,9 +271,9 @@ pub fn render(plan: &Plan, printer: &Printer, next: Next, review: Option<&Review
         Next::Plan | Next::Answer => None,
     };
     match (printer.format_name(), review) {
-        ("json", _) => format!("{:#}\n", report::plan_json(plan)),
+        ("json", _) => format!("{:#}\n", report::plan_json(plan, None)),
         ("markdown", Some(review)) => report::plan_markdown(plan, &links::options(review, file, plan.preview.as_ref())),
-        ("github", Some(_)) => report::plan_github(plan, &repository::paths(None)),
+        ("github", Some(_)) => report::plan_github(plan, &repository::paths(None), &[]),
         _ => text(plan, printer, next, view, Vec::new()),
     }
 }

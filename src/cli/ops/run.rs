@@ -173,7 +173,7 @@ pub fn report(format: &str, info: &RunInfo, plan: &Plan, state: &RunState) -> Op
     match format {
         "json" => Some(format!("{:#}\n", report::run_json(info, &plan.actions, state))),
         "junit" => Some(report::run_junit(info, &plan.actions, state)),
-        "html" => Some(report::plan_html(plan, report::Times::Happened(info, state))),
+        "html" => Some(report::plan_html(plan, report::Times::Happened(info, state), &[])),
         _ => None,
     }
 }

@@ -19,7 +19,7 @@ use super::view::{self, Verdict};
 use super::{clean, policy, rollout, svg};
 use crate::action::Effect;
 use crate::diff::{AttributeChange, Change};
-use crate::plan::{Plan, Wave};
+use crate::plan::{Plan, Standing, Wave};
 use crate::run::{Rehearsal, RunState, Status};
 
 const STYLE: &str = include_str!("page.css");
@@ -38,8 +38,8 @@ pub enum Times<'a> {
     Happened(&'a RunInfo, &'a RunState),
 }
 
-/// The plan as a page, with what is expected or what happened.
-pub fn plan_html(plan: &Plan, times: Times<'_>) -> String {
+/// The plan as a page, with what is expected or what happened; `approvals` say how its approvals stand, if that is known.
+pub fn plan_html(plan: &Plan, times: Times<'_>, approvals: &[Standing]) -> String {
     let timing = Timing::of(plan, times);
     let data = clean_data(&data(plan, &timing).to_string());
     let source = |text: &str| format!("'sha256-{}'", base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text.as_bytes())));
@@ -57,6 +57,7 @@ pub fn plan_html(plan: &Plan, times: Times<'_>) -> String {
         source(SCRIPT),
     );
     out.push_str(&head(plan, times, &timing));
+    out.push_str(&deciding(plan, approvals, matches!(times, Times::Happened(..))));
     out.push_str("</header>\n<main>\n");
     out.push_str(FILTERS);
     out.push_str(&lists(plan));
@@ -182,27 +183,41 @@ fn lists(plan: &Plan) -> String {
         let gate = if gate.is_empty() { gate } else { format!("; through if {gate}") };
         format!("{} ({}): {}{gate}", w.name, rollout::after(plan, w), rollout::nodes(w).join(", "))
     };
-    let sections: [(&str, Vec<String>); 9] = [
+    let sections = [
         ("Waves", plan.rollout.waves.iter().map(line).collect()),
         ("Rollout rules that do not work out", plan.rollout.warnings.clone()),
-        ("Refused by policy", policy::denials(&plan.policy.denied)),
-        ("Needs approval", policy::needs(&plan.policy)),
         ("Policies in force", plan.policy.rules.clone()),
         ("Blocked", blocked),
         ("No longer in the design, and left as it is", orphans),
         ("In the design, and compared by no driver", not_managed),
         ("Warnings about the design", plan.warnings.clone()),
     ];
+    let filled = sections.into_iter().filter(|(_, lines)| !lines.is_empty());
+    filled.map(|(name, lines)| list(&format!("{name}: {}", lines.len()), &lines, false)).collect()
+}
+
+/// What decides whether it can be carried out: above all changes, and not folded.
+fn deciding(plan: &Plan, approvals: &[Standing], happened: bool) -> String {
+    let denied = policy::denials(&plan.policy.denied);
     let mut out = String::new();
-    for (name, lines) in sections.iter().filter(|(_, lines)| !lines.is_empty()) {
-        // What decides whether it can be carried out is not folded.
-        let open = if matches!(*name, "Refused by policy" | "Needs approval") { " open" } else { "" };
-        let _ = writeln!(out, "<details{open}><summary>{name}: {}</summary><ul>", lines.len());
-        for line in lines {
-            let _ = writeln!(out, "<li>{}</li>", svg::text(&values::cut(line, VALUE)));
-        }
-        out.push_str("</ul></details>\n");
+    if !denied.is_empty() {
+        out.push_str(&list(&format!("Refused by policy: {}", denied.len()), &denied, true));
     }
+    match policy::missing(approvals) {
+        Some(0) => out.push_str(&list("Approved", &policy::standing_lines(approvals), true)),
+        Some(n) => out.push_str(&list(&format!("Needs approval: {n} missing"), &policy::standing_lines(approvals), true)),
+        None if plan.policy.approvals.is_empty() => {}
+        None => out.push_str(&list(if happened { "Needed approval" } else { "Needs approval" }, &policy::needs(&plan.policy), !happened)),
+    }
+    out
+}
+
+fn list(title: &str, lines: &[String], open: bool) -> String {
+    let mut out = format!("<details{}><summary>{}</summary><ul>\n", if open { " open" } else { "" }, svg::text(title));
+    for line in lines {
+        let _ = writeln!(out, "<li>{}</li>", svg::text(&values::cut(line.trim_start(), VALUE)));
+    }
+    out.push_str("</ul></details>\n");
     out
 }
 
@@ -357,7 +372,7 @@ mod tests {
 
     fn page(plan: &Plan) -> String {
         let lengths: Vec<u64> = plan.actions.iter().map(|a| guessed_ms(a.kind)).collect();
-        plan_html(plan, Times::Expected(&rehearse(plan, &lengths, &BTreeSet::new()).unwrap()))
+        plan_html(plan, Times::Expected(&rehearse(plan, &lengths, &BTreeSet::new()).unwrap()), &[])
     }
 
     fn data(page: &str) -> serde_json::Value {
