@@ -112,7 +112,9 @@ fn what_decides_about_a_plan_stands_above_its_page() {
         assert!(open.contains(part), "{part} is not in\n{open}");
     }
     assert!(page(&plan, &[]).contains("<details open><summary>Needs approval</summary>"));
-    standing.iter_mut().for_each(|s| s.by = (0..s.needed.approvers).map(|n| format!("p{n}")).collect());
+    for one in &mut standing {
+        one.by = (0..one.needed.approvers).map(|n| format!("p{n}")).collect();
+    }
     let given = page(&plan, &standing);
     assert!(given.contains("<summary>Approved</summary>") && given.contains("given; approved by p0, p1</li>"), "{given}");
     assert!(!given.contains("Needs approval"), "{given}");
