@@ -155,8 +155,8 @@ pub(super) trait Managed: Send + Sync + 'static {
         Self::BOOT_WAYS
     }
 
-    /// Sets the boot source.
-    async fn set_boot(&self, target: BootTarget, way: usize) -> Result<(), DriverError>;
+    /// Sets the boot source in one of its ways.
+    async fn set_boot(&self, target: BootTarget, way: usize) -> Result<Way, DriverError>;
 
     /// Firmware, sensors, events.
     async fn health(&self) -> Result<BmcHealth, DriverError>;
@@ -425,13 +425,16 @@ impl<M: Managed> Levels<M> {
         if let Some(detail) = &look.busy {
             return Ok(Begun::Wait { reason: detail.clone() });
         }
-        let mut refused = None;
+        let mut refused: Option<DriverError> = None;
         let mut accepted = false;
         for way in 0..slot.machine.boot_ways(target) {
             match slot.machine.set_boot(target, way).await {
-                Ok(()) => {}
-                Err(e) if e.class == ErrorClass::Rejected => {
-                    refused = Some(e);
+                Ok(Way::Taken) => {}
+                Ok(Way::Refused(e)) => {
+                    // What may pass by itself is worth another attempt, whatever was said of the other ways.
+                    if refused.as_ref().is_none_or(|known| known.class == ErrorClass::Rejected) {
+                        refused = Some(e);
+                    }
                     continue;
                 }
                 Err(e) => return Err(e),
@@ -471,6 +474,15 @@ impl<M: Managed> Levels<M> {
         }
         while tasks.join_next().await.is_some() {}
     }
+}
+
+/// What became of one way of setting the boot source.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// The BMC accepted it.
+    Taken,
+    /// The BMC refused it, and another way may do; why, if none does.
+    Refused(DriverError),
 }
 
 /// One action on one machine, whose turn it is.

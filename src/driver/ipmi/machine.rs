@@ -10,7 +10,7 @@ use super::options::BootMode;
 use super::tool::Line;
 use crate::action::params::BootTarget;
 use crate::build::{Bmc, BmcHealth};
-use crate::driver::level::{Boot, Managed, Verb};
+use crate::driver::level::{Boot, Managed, Verb, Way};
 use crate::driver::power::Power;
 use crate::driver::{DriverError, ErrorClass};
 
@@ -109,7 +109,7 @@ impl Managed for IpmiMachine {
         self.line.command(&["chassis", "power", word]).await.map(drop)
     }
 
-    async fn set_boot(&self, target: BootTarget, way: usize) -> Result<(), DriverError> {
+    async fn set_boot(&self, target: BootTarget, way: usize) -> Result<Way, DriverError> {
         let efi = self.mode == BootMode::Uefi;
         if way == 0 {
             self.keep_boot_flags().await?;
@@ -126,10 +126,9 @@ impl Managed for IpmiMachine {
         let command: Vec<&str> = ["chassis", "bootdev", device].into_iter().chain(options).collect();
         match self.line.command(&command).await {
             // BMCs refuse an option with whatever completion code they like; then the next way is tried.
-            Err(e) if way + 1 < Self::BOOT_WAYS && e.class == ErrorClass::Transient && e.message.contains("Set Chassis Boot Parameter") => {
-                Err(DriverError { class: ErrorClass::Rejected, ..e })
-            }
-            answer => answer.map(drop),
+            Err(e) if e.class == ErrorClass::Rejected => Ok(Way::Refused(e)),
+            Err(e) if e.class == ErrorClass::Transient && e.message.contains("Set Chassis Boot Parameter") => Ok(Way::Refused(e)),
+            answer => answer.map(|_| Way::Taken),
         }
     }
 

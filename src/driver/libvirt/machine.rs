@@ -11,7 +11,7 @@ use super::private::PrivateFile;
 use crate::action::params::BootTarget;
 use crate::build::{Bmc, BmcHealth};
 use crate::driver::http::Lanes;
-use crate::driver::level::{Boot, Managed, Verb};
+use crate::driver::level::{Boot, Managed, Verb, Way};
 use crate::driver::permit::{NOT_PERMITTED, Permit};
 use crate::driver::power::Power;
 use crate::driver::program::{self, Broken, Output, Run};
@@ -195,13 +195,13 @@ impl Managed for LibvirtMachine {
         self.command(&[word, &domain.uuid]).await.map(drop)
     }
 
-    async fn set_boot(&self, target: BootTarget, _: usize) -> Result<(), DriverError> {
+    async fn set_boot(&self, target: BootTarget, _: usize) -> Result<Way, DriverError> {
         let (_, xml) = self.domain().await?;
         let changed = domain::with_boot(&xml, &self.boot_mac, target).map_err(|why| self.error(ErrorClass::Rejected, why))?;
         let cannot = |e: std::io::Error| self.error(ErrorClass::Transient, format!("its description cannot be written to a file: {e}"));
         // Readable by this user only, and gone afterwards.
         let file = PrivateFile::new("xml", &changed, 0o600).map_err(cannot)?;
-        self.command(&["define", &file.path().to_string_lossy()]).await.map(drop)
+        self.command(&["define", &file.path().to_string_lossy()]).await.map(|_| Way::Taken)
     }
 
     async fn health(&self) -> Result<BmcHealth, DriverError> {

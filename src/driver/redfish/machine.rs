@@ -15,7 +15,7 @@ use super::vendor::{self, Vendor};
 use crate::action::params::BootTarget;
 use crate::build::{Binding, Bmc, BmcHealth, Inventory};
 use crate::driver::http::{HttpClient, Method};
-use crate::driver::level::{Accepted, Boot, Look, Managed, Verb, Want};
+use crate::driver::level::{Accepted, Boot, Look, Managed, Verb, Want, Way};
 use crate::driver::power::Power;
 use crate::driver::{DriverError, ErrorClass};
 
@@ -221,7 +221,7 @@ impl Managed for RedfishMachine {
         self.ways(target).len().max(1)
     }
 
-    async fn set_boot(&self, target: BootTarget, way: usize) -> Result<(), DriverError> {
+    async fn set_boot(&self, target: BootTarget, way: usize) -> Result<Way, DriverError> {
         let talk = self.talk();
         let system = self.seen().await?;
         let Some(body) = self.ways(target).into_iter().nth(way) else {
@@ -234,13 +234,12 @@ impl Managed for RedfishMachine {
         let answer = talk.patch(&system.link, system.etag.as_deref(), &json!({ "Boot": body })).await?;
         if answer.status.is_success() {
             self.memory().task = Task::of(&answer, talk, "the boot source");
-            return Ok(());
+            return Ok(Way::Taken);
         }
         let error = refusal(&answer);
         let passing = answer.status.as_u16() != 501 && Fault::of(&answer).says_later();
         if !passing && matches!(answer.status.as_u16(), 400 | 404 | 405 | 406 | 422 | 500 | 501) {
-            // Another way may be taken.
-            return Err(DriverError { class: ErrorClass::Rejected, ..error });
+            return Ok(Way::Refused(error));
         }
         Err(error)
     }

@@ -117,3 +117,25 @@ async fn a_bmc_that_refuses_its_own_tags_gets_none() {
     assert_eq!(site.driver.begin(&boot(BootTarget::Pxe)).await, Ok(Begun::Complete));
     assert_eq!(site.effects().len(), 4, "as it is, read anew, as a strong one, without");
 }
+
+#[tokio::test]
+async fn a_boot_source_that_no_way_sets_is_tried_again_only_where_that_may_help() {
+    let cases = [
+        ([400, 405, 400], ErrorClass::Rejected),
+        ([501, 404, 422], ErrorClass::Rejected),
+        ([500, 500, 500], ErrorClass::Transient),
+        // Firmware answers 500 to what it does not know, and to what it cannot do just now.
+        ([500, 400, 400], ErrorClass::Transient),
+        ([400, 400, 500], ErrorClass::Transient),
+    ];
+    for (codes, class) in cases {
+        let mut given = codes.into_iter();
+        let site = site(move |seen, _| seen.line.starts_with("PATCH").then(|| bare(given.next().unwrap(), "Traceback"))).await;
+        let pxe = json!({ "BootSourceOverrideEnabled": "Continuous", "BootSourceOverrideTarget": "Pxe",
+                          "BootSourceOverrideTarget@Redfish.AllowableValues": ["None", "Pxe", "Hdd"] });
+        site.set("Boot", pxe);
+        let error = site.driver.begin(&boot(BootTarget::Disk)).await.unwrap_err();
+        assert_eq!(error.class, class, "{codes:?}: {error}");
+        assert_eq!(site.effects().len(), 3, "each way is tried");
+    }
+}
