@@ -15,8 +15,7 @@ pub(super) fn summary(plan: &Plan, options: &TextOptions) -> String {
     let mut page = Page::new(options.color, options.width);
     let verdict = view::verdict(plan);
     let groups = if verdict == Verdict::Changes { view::group(&plan.changes) } else { Vec::new() };
-    let (mut harmful, rest): (Vec<&Group>, Vec<&Group>) = groups.iter().partition(|g| g.first().effect >= Effect::Reboot);
-    harmful.sort_by_key(|g| std::cmp::Reverse(g.first().effect));
+    let (harmful, rest): (Vec<&Group>, Vec<&Group>) = groups.iter().partition(|g| g.first().effect >= Effect::Reboot);
     let mut sections: Vec<Section> = Vec::new();
     let mut section = |page: &Page, share: usize, rank: usize| sections.push(Section { start: page.len(), share, rank });
     section(&page, 8_000, 0);

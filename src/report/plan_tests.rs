@@ -55,6 +55,25 @@ fn destruction_comes_first() {
 }
 
 #[test]
+fn what_does_most_comes_first_and_nodes_before_the_site() {
+    let mut plan = samples::many_nodes();
+    let at = |text: &str, what: &str| text.find(what).unwrap_or_else(|| panic!("no {what:?} in:\n{text}"));
+    let comment = |plan: &Plan| crate::report::plan_markdown(plan, &crate::report::MarkdownOptions::default());
+    for (text, install, online, site) in [
+        (plain(&plan), "  install  ×299 nodes", "/platform  online  ×4 nodes", "subnet.pxe  online"),
+        (comment(&plan), "node.n[001-041,043-300] install, 299 nodes", "node.n[301-304]/platform online", "subnet.pxe online"),
+    ] {
+        assert!(at(&text, install) < at(&text, online) && at(&text, online) < at(&text, site), "{text}");
+    }
+    // The order of the plan's own changes decides nothing.
+    let (text, markdown) = (plain(&plan), comment(&plan));
+    let site = plan.changes.iter().take_while(|c| c.node.is_none()).count();
+    assert!(site > 1);
+    plan.changes.rotate_left(site);
+    assert_eq!((plain(&plan), comment(&plan)), (text, markdown));
+}
+
+#[test]
 fn policies_stand_above_the_changes_and_approvals_below() {
     let plan = samples::governed();
     let options = TextOptions { next: Next::Apply("plan.json".to_owned()), width: 80, ..TextOptions::default() };

@@ -324,11 +324,10 @@ fn changes(page: &mut Page, groups: Vec<&Group>, verbose: bool) {
     }
 }
 
-fn interrupts(page: &mut Page, mut groups: Vec<&Group>, verbose: bool) {
+fn interrupts(page: &mut Page, groups: Vec<&Group>, verbose: bool) {
     if groups.is_empty() {
         return;
     }
-    groups.sort_by_key(|g| std::cmp::Reverse(g.first().effect));
     title(page, Look::BoldRed, "Interrupts or destroys", "");
     for group in groups {
         one_group(page, group, verbose, true);

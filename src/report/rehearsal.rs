@@ -8,7 +8,7 @@ use super::names;
 use super::paint::{Look, Page};
 use super::plan_text::{TextOptions, count};
 use super::table::Table;
-use super::time::{about, took};
+use super::time::{about, took, took_roughly};
 use super::view;
 use crate::action::{Action, ActionKind};
 use crate::plan::Plan;
@@ -142,7 +142,7 @@ fn waves(page: &mut Page, plan: &Plan, shown: &Rehearsal) {
     }
     page.gap().put(Look::Bold, "Waves");
     if plan.rollout.healthy_for_s > 0 {
-        let time = took(u64::from(plan.rollout.healthy_for_s) * 1000);
+        let time = took_roughly(u64::from(plan.rollout.healthy_for_s) * 1000);
         page.put(Look::Dim, &format!("  taken to be healthy, and watched for {time}, before others begin"));
     }
     page.end();

@@ -2,7 +2,7 @@
 
 use super::names;
 use super::plan_text::count;
-use super::time::took;
+use super::time::took_roughly;
 use crate::plan::{Counts, Plan, Pool, Wave};
 
 /// The limits, one piece for each.
@@ -35,7 +35,7 @@ pub(super) fn note(plan: &Plan) -> String {
     match rollout.healthy_for_s {
         0 => String::new(),
         _ if !waited_for => String::new(),
-        s => format!("before others begin, the nodes of a wave are healthy for {}", took(u64::from(s) * 1000)),
+        s => format!("before others begin, the nodes of a wave are healthy for {}", took_roughly(u64::from(s) * 1000)),
     }
 }
 

@@ -3,6 +3,7 @@
 //! In: a plan. Out: its verdict, counts, groups of like changes and groups of like branches. Nothing is dropped here; formats decide what they fold.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -93,7 +94,7 @@ pub(super) fn stages(plan: &Plan) -> Vec<(Stage, Stage, usize)> {
         *counts.entry((node.now, node.then)).or_default() += 1;
     }
     let mut out: Vec<_> = counts.into_iter().map(|((now, then), n)| (now, then, n)).collect();
-    out.sort_by_key(|(now, then, n)| (now == then, std::cmp::Reverse(*n)));
+    out.sort_by_key(|(now, then, n)| (now == then, Reverse(*n)));
     out
 }
 
@@ -174,7 +175,7 @@ struct Leaf<'a> {
     of: &'a AttributeChange,
 }
 
-/// Groups like changes; groups stand where their first change stands.
+/// Groups like changes. The most damaging groups come first, then those of nodes before those of the site, then those whose first change stands first.
 pub(super) fn group<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Vec<Group<'a>> {
     let mut order: BTreeMap<String, usize> = BTreeMap::new();
     let mut buckets: Vec<Vec<Member<'a>>> = Vec::new();
@@ -194,7 +195,7 @@ pub(super) fn group<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Vec<Gr
     for bucket in buckets {
         split_by_values(bucket, &mut split);
     }
-    split.sort_by_key(|bucket| bucket.first().map(|m| m.position));
+    split.sort_by_key(|bucket| bucket.first().map(|m| (Reverse(m.change.effect), m.change.node.is_none(), m.position)));
     split.into_iter().map(|bucket| merged(&bucket)).collect()
 }
 
@@ -462,7 +463,7 @@ pub(super) fn branches(actions: &[Action]) -> Vec<Branches<'_>> {
         group.nodes.push(node);
     }
     let mut out: Vec<Branches> = groups.into_values().collect();
-    out.sort_by_key(|b| (std::cmp::Reverse(b.effect), std::cmp::Reverse(b.nodes.len())));
+    out.sort_by_key(|b| (Reverse(b.effect), Reverse(b.nodes.len())));
     out
 }
 

@@ -25,8 +25,7 @@ use super::plan_text::{count, for_all, impact_pieces, open};
 use super::rollout;
 use super::time::about;
 use super::values::cut;
-use super::view::{self, Group, Verdict};
-use crate::action::Effect;
+use super::view::{self, Verdict};
 use crate::diff::Change;
 use crate::plan::{Plan, Standing, Wave};
 
@@ -130,17 +129,15 @@ fn changes(plan: &Plan, links: &Links, mut room: usize) -> String {
     if groups.is_empty() {
         return String::new();
     }
-    let mut order: Vec<&Group> = groups.iter().collect();
-    order.sort_by_key(|g| std::cmp::Reverse(g.first().effect.max(Effect::Install)));
     let open = format!("<details><summary><b>Changes of {}</b></summary>\n\n", count(plan.changes.len(), "resource"));
     let mut out = open;
     room = room.saturating_sub(out.len() + 200);
     let mut blocks: Vec<String> = Vec::new();
     // Each group gets at least its line where that is possible; what is left over goes to the first ones, which do the most.
-    let lines: Vec<String> = order.iter().map(|g| details::group(g, links, Detail::Line)).collect();
+    let lines: Vec<String> = groups.iter().map(|g| details::group(g, links, Detail::Line)).collect();
     let mut reserved: usize = lines.iter().map(String::len).sum();
     let mut hidden = 0;
-    for (group, line) in order.iter().zip(lines) {
+    for (group, line) in groups.iter().zip(lines) {
         reserved -= line.len();
         let fits = |text: &String| text.len() + reserved <= room;
         let block = [Detail::Full, Detail::Short].into_iter().map(|d| details::group(group, links, d)).find(fits);
