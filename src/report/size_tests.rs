@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::plan_tests::golden;
 use super::{
-    MARKDOWN_LIMIT, MarkdownOptions, TEXT_LIMIT, TextOptions, Times, diagnostics::Paths, plan_github, plan_html, plan_markdown,
+    MARKDOWN_LIMIT, MarkdownOptions, TEXT_LIMIT, TextOptions, Times, diagnostics::Paths, plan_github, plan_html, plan_json, plan_markdown,
     plan_samples as samples, plan_text,
 };
 use crate::action::Effect;
@@ -21,12 +21,26 @@ fn html(plan: &Plan) -> String {
     plan_html(plan, Times::Expected(&rehearse(plan, &lengths, &BTreeSet::new()).unwrap()), &[])
 }
 
-/// The formats that are compared as they are. Pages and JSON have tests of their own; a page's bytes change with its style.
+/// A page without its style and its script, which say nothing of the plan.
+fn words(plan: &Plan) -> String {
+    let page = html(plan);
+    let cut = |page: &str, from: &str, to: &str| {
+        let start = page.rfind(from).expect(from);
+        let end = page[start..].find(to).expect(to) + start;
+        format!("{}{}", &page[..start], &page[end..])
+    };
+    let page = cut(&cut(&page, "<style>", "</style>"), "<script>", "</script>");
+    cut(&page, "<meta http-equiv=\"Content-Security-Policy\"", "<meta name=\"viewport\"")
+}
+
+/// All formats.
 fn formats(plan: &Plan) -> Vec<(&'static str, String)> {
     vec![
         ("txt", plan_text(plan, &TextOptions::default())),
         ("md", plan_markdown(plan, &MarkdownOptions::default())),
         ("github.txt", plan_github(plan, &Paths::default(), &[])),
+        ("json", format!("{:#}\n", plan_json(plan, None))),
+        ("html", words(plan)),
     ]
 }
 
