@@ -141,6 +141,18 @@ fn what_decides_about_a_plan_stands_above_its_page() {
 }
 
 #[test]
+fn what_no_driver_compares_is_listed_in_few_words() {
+    let mut plan = samples::converged();
+    plan.not_managed[0].resources = (1..=2_000).map(|n| format!("node.n{n:04}")).filter(|n| n != "node.n0700").collect();
+    let rehearsal = crate::run::rehearse(&plan, &[], &std::collections::BTreeSet::new()).unwrap();
+    let page = super::plan_html(&plan, super::Times::Expected(&rehearsal), &[]);
+    assert!(page.contains("<li>switch ports: node.n0001..node.n0699, node.n0701..node.n2000</li>"), "{page:.9000}");
+    assert!(plain(&plan).contains("not managed: switch ports (node.{n0001..n0699, n0701..n2000})"));
+    let comment = crate::report::plan_markdown(&plan, &crate::report::MarkdownOptions::default());
+    assert!(comment.contains("* switch ports: `node.n[0001-0699,0701-2000]`"), "{comment}");
+}
+
+#[test]
 fn nothing_to_do_is_said_exactly() {
     let text = plain(&samples::converged());
     golden("converged.txt", &text);

@@ -16,7 +16,7 @@ use super::plan_text::{count, impact_pieces, open};
 use super::time::{about, instant, took};
 use super::values::{self, Mark, inline};
 use super::view::{self, Verdict};
-use super::{clean, policy, rollout, svg};
+use super::{clean, names, policy, rollout, svg};
 use crate::action::Effect;
 use crate::diff::{AttributeChange, Change};
 use crate::plan::{Plan, Standing, Wave};
@@ -26,6 +26,8 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 /// Characters of a value on the page.
 const VALUE: usize = 2_000;
+/// Pieces of a folded list of names on the page.
+const NAMES: usize = 40;
 /// Lines of a text's difference on the page.
 const LINES: usize = 400;
 
@@ -177,7 +179,8 @@ fn head(plan: &Plan, times: Times<'_>, timing: &Timing) -> String {
 fn lists(plan: &Plan) -> String {
     let blocked = plan.blocked.iter().map(|b| format!("{}: {}; {}", b.resource, b.reason, b.hint)).collect::<Vec<_>>();
     let orphans = plan.orphans.iter().map(|o| format!("{}: {}", o.resource, o.detail)).collect();
-    let not_managed = plan.not_managed.iter().map(|n| format!("{}: {}", n.what, n.resources.join(", "))).collect();
+    let folded = |names: &[String]| names::pieces(names.iter().map(String::as_str), "..", NAMES).join(", ");
+    let not_managed = plan.not_managed.iter().map(|n| format!("{}: {}", n.what, folded(&n.resources))).collect();
     let line = |w: &Wave| {
         let gate = rollout::gate(w);
         let gate = if gate.is_empty() { gate } else { format!("; through if {gate}") };
