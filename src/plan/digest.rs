@@ -18,11 +18,11 @@ impl std::fmt::Write for HashText {
     }
 }
 
-/// Digest of a design: of what it means, not of how it is written. Secrets print as `***`, so none is in it, and two designs that differ in a
+/// Digest of a design: of what it means, not of how and where it is written. Secrets print as `***`, so none is in it, and two designs that differ in a
 /// password alone have one digest.
 pub fn design_digest(site: &crate::model::Site) -> String {
     let mut hash = HashText(Sha256::new());
-    // Writing to a hash cannot fail.
-    let _ = write!(hash, "{site:?}");
+    // Writing to a hash cannot fail. The sign leaves places in files out.
+    let _ = write!(hash, "{site:-?}");
     hex::encode(hash.0.finalize())
 }

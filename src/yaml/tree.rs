@@ -1,5 +1,6 @@
 //! The tree and its positions.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::mapping::Mapping;
@@ -9,7 +10,9 @@ use super::mapping::Mapping;
 pub struct FileId(pub u32);
 
 /// Where a key or value stands: 1-based line and column, and its byte range in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+///
+/// With `{:-?}` it prints as nothing, so that what is printed depends on what is written and not on where.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {
     /// The file.
     pub file: FileId,
@@ -30,6 +33,17 @@ impl Span {
     /// Whether this position points into a file.
     pub fn is_somewhere(&self) -> bool {
         self.file.0 != u32::MAX
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.sign_minus() {
+            return Ok(());
+        }
+        let Self { file, line, column, start, end } = self;
+        let mut out = f.debug_struct("Span");
+        out.field("file", file).field("line", line).field("column", column).field("start", start).field("end", end).finish()
     }
 }
 

@@ -144,20 +144,45 @@ fn a_file_is_the_same_wherever_it_is_made() {
         }
         let mut files: Vec<_> = std::fs::read_dir(site.path().join("design")).unwrap().map(|e| e.unwrap().file_name()).collect();
         files.sort();
-        if n % 2 == 1 {
+        if n > 0 {
             files.reverse();
         }
-        for file in files {
-            let name = format!("design/{}", file.to_string_lossy());
-            folder.write(&name, &site.read(&name));
+        let names: Vec<String> = files.iter().map(|file| format!("design/{}", file.to_string_lossy())).collect();
+        for name in &names {
+            folder.write(name, &site.read(name));
         }
-        let mut command = folder.command(&["plan", "--build", "build.json", "--out", "plan.json", "-q"]);
-        command.env("LC_ALL", locale).env("LANG", locale).env("TZ", zone).env("COLUMNS", "40");
-        end(&mut command).expect(0);
-        made.push(folder.read("plan.json"));
+        if n == 2 {
+            // One by one, the last first.
+            folder.edit("drydock.yaml", "\ndesign: [design]\n", &format!("\ndesign: [{}]\n", names.join(", ")));
+        }
+        let run = |arguments: &[&str]| {
+            let mut command = folder.command(arguments);
+            command.env("LC_ALL", locale).env("LANG", locale).env("TZ", zone).env("COLUMNS", "40");
+            end(&mut command).expect(0).stdout
+        };
+        run(&["plan", "--build", "build.json", "--out", "plan.json", "-q"]);
+        made.push([folder.read("plan.json"), run(&["show", "plan.json"]), run(&["show", "plan.json", "--format", "markdown"])]);
     }
-    assert!(made.iter().all(|text| *text == made[0]), "bytes differ");
-    assert_eq!(problems(&made[0]), Vec::<String>::new());
+    assert!(made.iter().all(|text| text[0] == made[0][0]), "bytes differ");
+    assert_eq!(problems(&made[0][0]), Vec::<String>::new());
+    // With the same bytes the digest is the same, and what is said of it.
+    let digest = drydock::plan::read(&made[0][0]).unwrap().digests.plan;
+    assert!(made.iter().all(|all| all[1] == made[0][1] && all[2] == made[0][2] && all[1].contains(&digest) && all[2].contains(&digest)));
+}
+
+#[test]
+fn a_design_has_one_digest_wherever_its_values_are_written() {
+    let folder = Folder::hello();
+    let digest = || plan::design_digest(&design(folder.path(), &["design"]).site);
+    let first = digest();
+    for file in ["nodes", "region", "profiles"] {
+        let name = format!("design/{file}.yaml");
+        folder.write(&name, &format!("# A comment, and an empty line.\n\n{}", folder.read(&name)));
+    }
+    std::fs::rename(folder.path().join("design/networks.yaml"), folder.path().join("design/a.yaml")).unwrap();
+    assert_eq!(digest(), first);
+    folder.edit("design/nodes.yaml", "team: research", "team: other");
+    assert_ne!(digest(), first);
 }
 
 /// A small plan, so that it can be read often.
