@@ -144,6 +144,56 @@ impl Page {
         self.flow(look, words, " ", indent)
     }
 
+    /// Adds text as it is, and goes on at column `indent` of a new line where the width ends: at a blank, or within a word that no line has room for.
+    pub(super) fn wrapped(&mut self, look: Look, text: &str, indent: usize) -> &mut Self {
+        let indent = indent.min(self.width / 2);
+        let text = clean(text);
+        let mut rest: &str = &text;
+        loop {
+            let room = self.width.saturating_sub(self.column);
+            let (mut used, mut blank, mut end) = (0, None, rest.len());
+            for (at, c) in rest.char_indices() {
+                used += measure_text_width(c.encode_utf8(&mut [0; 4]));
+                if c == ' ' {
+                    blank = Some(at);
+                }
+                if used > room {
+                    end = at;
+                    break;
+                }
+            }
+            if used <= room {
+                return self.put(look, rest);
+            }
+            match blank.filter(|at| *at > 0) {
+                Some(at) => {
+                    self.put(look, &rest[..at]);
+                    rest = &rest[at + 1..];
+                }
+                // The word may fit into a line of its own.
+                None if self.column > indent => {}
+                None => {
+                    let at = if end == 0 { rest.chars().next().map_or(0, char::len_utf8) } else { end };
+                    self.put(look, &rest[..at]);
+                    rest = &rest[at..];
+                }
+            }
+            self.end().to(indent);
+        }
+    }
+
+    /// Goes to where so many columns are to stand: to `column`, or right behind what there is, or to `indent` of a new line, whichever has room for them first. Beside
+    /// something a blank more is left.
+    pub(super) fn beside(&mut self, column: usize, columns: usize, indent: usize) -> &mut Self {
+        let behind = self.column + 1;
+        let start = [column.max(behind), behind].into_iter().find(|start| start + 1 + columns <= self.width);
+        if let Some(start) = start {
+            return self.to(start).space();
+        }
+        let indent = indent.min(self.width / 2);
+        self.end().to(indent)
+    }
+
     /// Ends the line.
     pub(super) fn end(&mut self) -> &mut Self {
         self.out.truncate(self.out.trim_end_matches(' ').len());
@@ -182,6 +232,21 @@ mod tests {
         let mut page = Page::new(false, 40);
         page.text("    ").flow(Look::Plain, ["aaaaaaaaaa", "bbbbbbbbbb", "ccccccccccc", "d"], " → ", 6).end();
         assert_eq!(page.finish(), "    aaaaaaaaaa → bbbbbbbbbb →\n      ccccccccccc → d\n");
+    }
+
+    #[test]
+    fn values_keep_their_blanks_and_are_broken_at_the_width() {
+        let shown = |text: &str| {
+            let mut page = Page::new(false, 40);
+            page.text("      + path  ").wrapped(Look::Plain, text, 14).end();
+            page.finish()
+        };
+        assert_eq!(shown("a  b"), "      + path  a  b\n");
+        assert_eq!(shown("twenty  columns here and"), "      + path  twenty  columns here and\n");
+        assert_eq!(shown("twenty  columns here and more"), "      + path  twenty  columns here and\n              more\n");
+        let long = "0123456789".repeat(5);
+        assert_eq!(shown(&long), format!("      + path  {}\n              {}\n", &long[..26], &long[26..]));
+        assert_eq!(shown(&format!("a {}é", &long[..26])), format!("      + path  a\n              {}\n              é\n", &long[..26]));
     }
 
     #[test]

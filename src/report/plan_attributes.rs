@@ -26,10 +26,14 @@ const NAMED: usize = 3;
 /// Columns of a list's members above which it is shown member by member.
 const LIST: usize = 80;
 
+/// Columns that values have at least; where there are fewer beside the paths, they go on below them.
+const NARROW: usize = 24;
+
 /// Says once that nothing is known of the present values, where that is so of all attributes.
-pub(super) fn known_later(page: &mut Page, group: &Group) {
+pub(super) fn known_later(page: &mut Page, group: &Group, indent: usize) {
     if let Some(when) = all_known_later(group) {
-        page.put(Look::Dim, &format!("  values now: ({when})"));
+        let text = format!("  values now: ({when})");
+        page.room(columns(&text), indent).put(Look::Dim, &text);
     }
 }
 
@@ -46,13 +50,15 @@ pub(super) fn attributes(page: &mut Page, group: &Group, verbose: bool, indent: 
     let rows = rows(&attributes, said, verbose);
     let paths = widest(&mut rows.iter().map(|r| columns(&r.path)), 40);
     let values = widest(&mut rows.iter().map(|r| r.line.columns()), 40);
-    let place = Place { verbose, indent, value: indent + 2 + paths + 2, note: indent + 2 + paths + 2 + values + 2 };
+    let value = indent + 2 + paths + 2;
+    let wrap = if value + NARROW <= page.width() { value } else { indent + 4 };
+    let place = Place { verbose, indent, value, note: value + values + 2, wrap };
     let mut source = None;
     for row in &rows {
         one(page, group, row, place);
         if row.attribute.sources.first() != source.as_ref() {
             source = row.attribute.sources.first().copied();
-            sources(page, row.attribute);
+            sources(page, row.attribute, place);
         }
         page.end();
         if !row.names.is_empty() {
@@ -125,6 +131,8 @@ struct Place {
     value: usize,
     /// Column of what is said about them.
     note: usize,
+    /// Column at which both go on in new lines.
+    wrap: usize,
 }
 
 /// What an attribute's line says of its values.
@@ -161,32 +169,29 @@ fn line(attribute: &AttributeGroup, said: bool, verbose: bool) -> Line {
 
 fn one(page: &mut Page, group: &Group, row: &Row, place: Place) {
     let (attribute, line) = (row.attribute, &row.line);
-    page.to(place.indent).put(line.color, line.sign).text(" ").text(&row.path).to(place.value);
+    page.to(place.indent).put(line.color, line.sign).text(" ").wrapped(Look::Plain, &row.path, place.indent + 4).to(place.value);
     for (look, text) in &line.values {
-        page.put(*look, text);
+        page.wrapped(*look, text, place.wrap);
     }
     if line.folded {
         page.fold();
     }
     if attribute.of.effect != group.first().effect {
-        page.to(place.note).text(" ").put(look(attribute.of.effect), attribute.of.effect.name());
+        let name = attribute.of.effect.name();
+        page.beside(place.note, name.len(), place.wrap).put(look(attribute.of.effect), name);
     }
     if !attribute.reason.is_empty() && attribute.reason != group.reason {
-        page.to(place.note).put(Look::Dim, " # ").put(Look::Dim, &attribute.reason);
+        page.beside(place.note, 2 + columns(&attribute.reason), place.wrap);
+        page.put(Look::Dim, "# ").wrapped(Look::Dim, &attribute.reason, place.wrap + 2);
     }
-    if attribute.sources.is_empty() {
-        return;
-    }
-    page.to(place.note);
 }
 
 /// Where the values stand in the design.
-fn sources(page: &mut Page, attribute: &AttributeGroup) {
+fn sources(page: &mut Page, attribute: &AttributeGroup, place: Place) {
     if let Some(source) = attribute.sources.first() {
-        page.text(" ").put(Look::Dim, source);
-        if attribute.sources.len() > 1 {
-            page.put(Look::Dim, &format!(" and {} more", attribute.sources.len() - 1));
-        }
+        let more = attribute.sources.len() - 1;
+        let text = if more > 0 { format!("{source} and {more} more") } else { (*source).to_owned() };
+        page.beside(place.note, columns(&text), place.wrap).wrapped(Look::Dim, &text, place.wrap);
     }
 }
 

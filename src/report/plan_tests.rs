@@ -38,6 +38,29 @@ fn two_nodes() {
 }
 
 #[test]
+fn no_line_is_wider_than_the_page() {
+    let mut long = samples::two_nodes();
+    for (n, attribute) in long.changes.iter_mut().flat_map(|c| &mut c.attributes).enumerate() {
+        let attribute = Arc::make_mut(attribute);
+        attribute.reason = "said in many words ".repeat(n % 9);
+        attribute.after = Some(json!(format!("{} {}", "0123456789abcdef".repeat(n % 7), "word ".repeat(n % 30))));
+        attribute.path = format!("{}.{}", attribute.path, "part.".repeat(n % 12));
+    }
+    let shown =
+        [long, samples::two_nodes(), samples::many_nodes(), samples::governed(), samples::blocked(), samples::fleet(40), rolled_out()];
+    for plan in &shown {
+        for (width, summary, color) in [(80, false, false), (80, true, false), (100, false, true), (120, false, false)] {
+            let next = Next::Apply("plan.json".to_owned());
+            let text = plan_text(plan, &TextOptions { color, width, summary, next, ..TextOptions::default() });
+            // Lines of texts are as they are.
+            let lines = text.lines().filter(|line| !line.contains('│'));
+            let wide: Vec<&str> = lines.filter(|line| console::measure_text_width(line) > width).collect();
+            assert!(wide.is_empty(), "{width}: {wide:#?}");
+        }
+    }
+}
+
+#[test]
 fn many_nodes_are_shown_once() {
     let text = plain(&samples::many_nodes());
     golden("many_nodes.txt", &text);

@@ -108,7 +108,7 @@ pub fn plan_text(plan: &Plan, options: &TextOptions) -> String {
 
 /// What is said where lines are left out.
 pub(super) fn left_out(lines: usize) -> String {
-    format!("  … {lines} more lines; --verbose shows them all, `drydock show` a part: --node NODE, --query 'effect>=reboot'")
+    format!("  … {lines} more lines; --verbose shows them all; --node, --query: a part")
 }
 
 /// What an approver signs: the headline, everything that interrupts or destroys, and the policies.
@@ -134,7 +134,7 @@ pub(super) fn headline(page: &mut Page, plan: &Plan, verdict: Verdict) {
     let title = if plan.preview.is_some() { "Preview for " } else { "Plan for " };
     page.put(Look::Bold, title).put(Look::Bold, &plan.site).put(Look::Bold, ": ").put(Look::Bold, plan.goal.name());
     if let Some(selection) = &plan.selection {
-        page.put(Look::Yellow, "  partial: only ").put(Look::Yellow, selection);
+        page.text("  ").words(Look::Yellow, &format!("partial: only {selection}"), 2);
     }
     if plan.endpoints.iter().any(|e| e.simulated) {
         page.put(Look::Cyan, "  SIMULATED");
@@ -172,7 +172,8 @@ pub(super) fn headline(page: &mut Page, plan: &Plan, verdict: Verdict) {
         let counts = view::changes_by_effect(plan);
         page.text(&count(plan.changes.len(), "resource"));
         for (n, (effect, number)) in counts.iter().enumerate() {
-            page.text(if n == 0 { ": " } else { ", " }).put(look(*effect), &format!("{number} {effect}"));
+            let text = format!("{number} {effect}");
+            page.text(if n == 0 { ": " } else { ", " }).room(text.len() + 1, FACTS).put(look(*effect), &text);
         }
         page.end();
     }
@@ -180,16 +181,13 @@ pub(super) fn headline(page: &mut Page, plan: &Plan, verdict: Verdict) {
     if verdict == Verdict::Changes {
         fact(page, "actions");
         let nodes: BTreeSet<&str> = plan.actions.iter().filter_map(|a| a.node.as_deref()).collect();
-        page.text(&plan.actions.len().to_string());
-        if !nodes.is_empty() {
-            page.text(&format!(" in {} and the site", count(nodes.len(), "node branch")));
-        }
-        page.text(&format!("; longest path {}", view::longest_path(&plan.actions)));
-        match plan.expected_s {
-            Some(seconds) => page.text(&format!("; about {}", about(seconds))),
-            None => page.text("; duration not known yet"),
-        };
-        page.end();
+        let place = if nodes.is_empty() { String::new() } else { format!(" in {} and the site", count(nodes.len(), "node branch")) };
+        let pieces = [
+            format!("{}{place}", plan.actions.len()),
+            format!("longest path {}", view::longest_path(&plan.actions)),
+            plan.expected_s.map_or_else(|| "duration not known yet".to_owned(), |seconds| format!("about {}", about(seconds))),
+        ];
+        page.flow(Look::Plain, pieces, "; ", FACTS).end();
         fact(page, "limits");
         let pieces = rollout::limits(plan);
         page.flow(Look::Plain, pieces, ", ", FACTS).end();
@@ -369,17 +367,16 @@ pub(super) fn heading(page: &mut Page, group: &Group, name_all: bool) {
     let first = group.first();
     page.to(2).put(sign_look(first.operation), first.operation.sign()).to(INDENT);
     address(page, group.changes.iter().copied(), group.suffix(), name_all);
-    page.text("  ").put(look(first.effect), first.effect.name());
-    if group.changes.len() > 1 {
-        page.put(Look::Bold, &format!("  ×{} nodes", group.changes.len()));
-    }
+    let nodes = if group.changes.len() > 1 { format!("  ×{} nodes", group.changes.len()) } else { String::new() };
+    let effect = first.effect.name();
+    page.room(2 + effect.len() + measure_text_width(&nodes), INDENT).text("  ").put(look(first.effect), effect).put(Look::Bold, &nodes);
 }
 
 fn one_group(page: &mut Page, group: &Group, verbose: bool, name_all: bool) {
     heading(page, group, verbose || name_all);
-    plan_attributes::known_later(page, group);
+    plan_attributes::known_later(page, group, INDENT);
     if let Some(source) = plan_attributes::named_at(group) {
-        page.text("   ").put(Look::Dim, source);
+        page.room(measure_text_width(source) + 3, INDENT).text("   ").put(Look::Dim, source);
     }
     page.end();
     if !group.reason.is_empty() {
@@ -392,7 +389,7 @@ fn one_group(page: &mut Page, group: &Group, verbose: bool, name_all: bool) {
 fn address<'c>(page: &mut Page, changes: impl Iterator<Item = &'c Change>, suffix: &str, all: bool) {
     let changes: Vec<&Change> = changes.collect();
     if let [change] = changes.as_slice() {
-        page.put(Look::Bold, &change.resource);
+        page.wrapped(Look::Bold, &change.resource, INDENT + 2);
         return;
     }
     let nodes = changes.iter().filter_map(|c| c.node.as_deref());
@@ -470,12 +467,14 @@ fn actions(page: &mut Page, plan: &Plan, verbose: bool) {
     for branches in view::branches(&plan.actions) {
         page.to(2);
         node_set(page, branches.nodes.iter().copied(), "", verbose);
-        page.text("  ").put(look(branches.effect), branches.effect.name());
         let each = count(branches.actions, "action");
-        match branches.nodes.len() {
-            1 => page.put(Look::Dim, &format!("  {each}")),
-            n => page.put(Look::Bold, &format!("  ×{n} nodes")).put(Look::Dim, &format!("  {each} each")),
+        let (nodes, each) = match branches.nodes.len() {
+            1 => (String::new(), format!("  {each}")),
+            n => (format!("  ×{n} nodes"), format!("  {each} each")),
         };
+        let effect = branches.effect.name();
+        page.room(2 + effect.len() + measure_text_width(&nodes) + each.len(), 4);
+        page.text("  ").put(look(branches.effect), effect).put(Look::Bold, &nodes).put(Look::Dim, &each);
         page.end().to(4).flow(Look::Plain, &branches.steps, " → ", INDENT).end();
     }
 }
@@ -604,7 +603,7 @@ fn orphans(page: &mut Page, plan: &Plan, verbose: bool) {
         page.to(2).put(Look::Dim, &format!("… {} more; --verbose shows them", plan.orphans.len() - shown)).end();
     }
     if plan.orphans.iter().any(|o| !node_of(&o.resource).is_empty()) {
-        page.to(2).put(Look::Dim, "`drydock destroy --target node=NAME` or `plan --allow destroy=node=NAME` releases a node").end();
+        page.to(2).words(Look::Dim, "`drydock destroy --target node=NAME` or `plan --allow destroy=node=NAME` releases a node", 4).end();
     }
 }
 
