@@ -9,7 +9,8 @@ use super::diagnostics::Paths;
 use super::diagnostics::github::{data, property};
 use super::names;
 use super::place::place;
-use super::plan_text::{count, impact_pieces};
+use super::plan_head::impact_pieces;
+use super::plan_text::count;
 use super::policy;
 use super::view::{self, Verdict};
 use crate::action::Effect;
@@ -86,7 +87,7 @@ pub fn plan_github(plan: &Plan, paths: &Paths, approvals: &[Standing]) -> String
         Verdict::Changes => pieces,
         Verdict::NoChanges if plan.preview.is_some() => view::unchanged(plan).to_owned(),
         Verdict::NoChanges => "no changes".to_owned(),
-        Verdict::NothingPlanned => format!("nothing can be done now: {}", super::plan_text::open(plan)),
+        Verdict::NothingPlanned => format!("nothing can be done now: {}", super::plan_head::open(plan)),
     };
     let said = match &plan.preview {
         Some(preview) => format!("{said}; preview of {}, {}", view::compared(preview), view::NO_SITE),

@@ -5,7 +5,8 @@
 
 use super::fit::{Section, fit};
 use super::paint::{Look, Page};
-use super::plan_text::{LIMIT, TextOptions, count, heading, headline, left_out, next, policies, title};
+use super::plan_head::headline;
+use super::plan_text::{LIMIT, TextOptions, count, heading, left_out, next, policies, title};
 use super::view::{self, Group, Verdict};
 use crate::action::Effect;
 use crate::plan::Plan;

@@ -3,19 +3,18 @@
 //! In: a plan. Out: text: the counts, what destroys or interrupts first and with reasons, then everything else with like changes of many nodes shown once, the
 //! branches, what is held back or blocked, and what to run next.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
 
 use console::measure_text_width;
 
-use super::escape::clean;
 use super::fit::{Section, fit};
 use super::names;
 use super::paint::{Look, Page};
 use super::plan_attributes;
+use super::plan_head::headline;
+use super::plan_open::{blocked, held_back, not_managed, orphans, warnings};
 use super::plan_summary;
 use super::rollout;
-use super::time::about;
 use super::view::{self, Group, Verdict};
 use crate::action::Effect;
 use crate::diff::{Change, Operation};
@@ -127,183 +126,6 @@ pub fn plan_to_approve(plan: &Plan, options: &TextOptions) -> String {
     page.finish()
 }
 
-/// Column at which facts of the headline start.
-const FACTS: usize = 15;
-
-pub(super) fn headline(page: &mut Page, plan: &Plan, verdict: Verdict) {
-    let title = if plan.preview.is_some() { "Preview for " } else { "Plan for " };
-    page.put(Look::Bold, title).put(Look::Bold, &plan.site).put(Look::Bold, ": ").put(Look::Bold, plan.goal.name());
-    if let Some(selection) = &plan.selection {
-        page.text("  ").words(Look::Yellow, &format!("partial: only {selection}"), 2);
-    }
-    if plan.endpoints.iter().any(|e| e.simulated) {
-        page.put(Look::Cyan, "  SIMULATED");
-    }
-    page.end();
-    if let Some(preview) = &plan.preview {
-        page.to(2).words(Look::Cyan, &format!("PREVIEW of {}: {}", view::compared(preview), view::NO_SITE), 2).end();
-    }
-    page.gap();
-
-    page.to(2);
-    match verdict {
-        Verdict::Changes => {
-            impact(page, plan);
-        }
-        Verdict::NoChanges if plan.preview.is_some() => {
-            page.words(Look::Green, &format!("{}.", view::unchanged(plan)), 2).end();
-        }
-        Verdict::NoChanges => {
-            let sentence = match plan.selection {
-                Some(_) => "No changes in the selection.".to_owned(),
-                None => format!("No changes. {} is as its design says.", plan.site),
-            };
-            page.put(Look::Green, &sentence).end();
-        }
-        Verdict::NothingPlanned => {
-            let sentence =
-                format!("Nothing can be done now{}: {}.", if plan.selection.is_some() { " in the selection" } else { "" }, open(plan));
-            page.words(Look::Yellow, &sentence, 2).end();
-        }
-    }
-
-    if verdict == Verdict::Changes {
-        fact(page, "changes");
-        let counts = view::changes_by_effect(plan);
-        page.text(&count(plan.changes.len(), "resource"));
-        for (n, (effect, number)) in counts.iter().enumerate() {
-            let text = format!("{number} {effect}");
-            page.text(if n == 0 { ": " } else { ", " }).room(text.len() + 1, FACTS).put(look(*effect), &text);
-        }
-        page.end();
-    }
-    stages(page, plan);
-    if verdict == Verdict::Changes {
-        fact(page, "actions");
-        let nodes: BTreeSet<&str> = plan.actions.iter().filter_map(|a| a.node.as_deref()).collect();
-        let place = if nodes.is_empty() { String::new() } else { format!(" in {} and the site", count(nodes.len(), "node branch")) };
-        let pieces = [
-            format!("{}{place}", plan.actions.len()),
-            format!("longest path {}", view::longest_path(&plan.actions)),
-            plan.expected_s.map_or_else(|| "duration not known yet".to_owned(), |seconds| format!("about {}", about(seconds))),
-        ];
-        page.flow(Look::Plain, pieces, "; ", FACTS).end();
-        fact(page, "limits");
-        let pieces = rollout::limits(plan);
-        page.flow(Look::Plain, pieces, ", ", FACTS).end();
-        for words in view::hooks(plan) {
-            fact(page, "hook");
-            page.words(Look::Yellow, &words, FACTS).end();
-        }
-        if let Some(words) = view::on_failure(plan) {
-            fact(page, "on failure");
-            page.words(Look::Yellow, words, FACTS).end();
-        }
-    }
-    if !plan.allow.is_empty() {
-        fact(page, "allowed");
-        let pieces = plan.allow.iter().map(|a| format!("{}={}", a.effect, a.selector));
-        page.flow(Look::Red, pieces, ", ", FACTS).end();
-    }
-    if !plan.endpoints.is_empty() {
-        fact(page, "against");
-        let pieces = plan
-            .endpoints
-            .iter()
-            .map(|e| if e.simulated { format!("{} (simulated)", e.driver) } else { format!("{} {}", e.driver, e.url) });
-        page.flow(Look::Plain, pieces, ", ", FACTS).end();
-    }
-    if verdict == Verdict::Changes && !(plan.held_back.is_empty() && plan.blocked.is_empty()) {
-        fact(page, "not planned");
-        page.words(Look::Yellow, &open(plan), FACTS).end();
-    }
-    fact(page, "digest");
-    page.put(Look::Dim, &plan.digests.plan).end();
-}
-
-fn fact<'p>(page: &'p mut Page, name: &str) -> &'p mut Page {
-    page.to(2).put(Look::Dim, name).to(FACTS)
-}
-
-/// What the plan does to machines: the line that is read first.
-fn impact(page: &mut Page, plan: &Plan) {
-    let pieces = impact_pieces(plan);
-    let last = pieces.len() - 1;
-    for (n, (look, text)) in pieces.iter().enumerate() {
-        page.room(measure_text_width(&clean(text)) + 1, 2).put(*look, text);
-        if n < last {
-            page.text(",").space();
-        }
-    }
-    page.end();
-}
-
-/// What the plan does to machines, the worst first; at least one piece.
-pub(super) fn impact_pieces(plan: &Plan) -> Vec<(Look, String)> {
-    let classes = view::nodes_by_effect(plan);
-    let mut pieces: Vec<(Look, String)> = Vec::new();
-    for (effect, nodes) in &classes {
-        let what = match effect {
-            Effect::Destroy => "destroyed",
-            Effect::Redeploy => "redeployed over what they hold",
-            Effect::Reboot => "rebooted",
-            Effect::Install => "installed for the first time",
-            Effect::Online => "changed without interruption",
-            Effect::None => "only looked at",
-        };
-        let mut text = format!("{} {what}", count(nodes.len(), "node"));
-        if *effect >= Effect::Reboot {
-            let racks: BTreeSet<&str> = nodes.iter().filter_map(|n| plan.nodes.get(*n)?.rack.as_deref()).collect();
-            if !racks.is_empty() {
-                let noun = if racks.len() == 1 { "rack" } else { "racks" };
-                let _ = write!(text, " ({noun} {})", names::pieces(racks, "..", 6).join(", "));
-            }
-        }
-        pieces.push((look(*effect), text));
-    }
-    if classes.is_empty() {
-        pieces.push((Look::Plain, "no node is touched".to_owned()));
-    }
-    let site = plan.changes.iter().filter(|c| c.node.is_none()).count();
-    if site > 0 {
-        pieces.push((Look::Plain, format!("{} changed", count(site, "site resource"))));
-    }
-    if plan.changes.iter().map(|c| c.effect).chain(plan.actions.iter().map(|a| a.effect)).all(|e| e < Effect::Reboot) {
-        pieces.push((Look::Green, "nothing is interrupted or overwritten".to_owned()));
-    }
-    pieces
-}
-
-fn stages(page: &mut Page, plan: &Plan) {
-    if plan.nodes.is_empty() {
-        return;
-    }
-    fact(page, "nodes").text(&plan.nodes.len().to_string());
-    let pieces = view::stages(plan)
-        .into_iter()
-        .map(|(now, then, n)| if now == then { format!("{n} {}", now.name()) } else { format!("{n} {} → {}", now.name(), then.name()) });
-    page.text(": ").flow(Look::Plain, pieces, ", ", FACTS).end();
-}
-
-/// What stays open: `2 changes are held back, 1 resource is blocked and 1 node is of unknown stage`.
-pub(super) fn open(plan: &Plan) -> String {
-    let unknown = view::unknown_nodes(plan).count();
-    let part =
-        |n: usize, noun: &str, what: &str| (n > 0).then(|| format!("{} {} {what}", count(n, noun), if n == 1 { "is" } else { "are" }));
-    let parts: Vec<String> = [
-        part(plan.held_back.len(), "change", "held back"),
-        part(plan.blocked.len(), "resource", "blocked"),
-        part(unknown, "node", "of unknown stage"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    match parts.as_slice() {
-        [all @ .., last] if !all.is_empty() => format!("{} and {last}", all.join(", ")),
-        _ => parts.concat(),
-    }
-}
-
 pub(super) fn title(page: &mut Page, look: Look, name: &str, note: &str) {
     page.gap().put(look, name);
     if !note.is_empty() {
@@ -360,7 +182,7 @@ pub(super) fn policies(page: &mut Page, plan: &Plan, standing: &[Standing]) {
 }
 
 /// Indent of a resource's attributes.
-const INDENT: usize = 6;
+pub(super) const INDENT: usize = 6;
 
 /// The start of a group's line: what it is, and what is done to it.
 pub(super) fn heading(page: &mut Page, group: &Group, name_all: bool) {
@@ -372,7 +194,7 @@ pub(super) fn heading(page: &mut Page, group: &Group, name_all: bool) {
     page.room(2 + effect.len() + measure_text_width(&nodes), INDENT).text("  ").put(look(first.effect), effect).put(Look::Bold, &nodes);
 }
 
-fn one_group(page: &mut Page, group: &Group, verbose: bool, name_all: bool) {
+pub(super) fn one_group(page: &mut Page, group: &Group, verbose: bool, name_all: bool) {
     heading(page, group, verbose || name_all);
     plan_attributes::known_later(page, group, INDENT);
     if let Some(source) = plan_attributes::named_at(group) {
@@ -435,7 +257,7 @@ fn folded<'n>(page: &mut Page, names: impl Iterator<Item = &'n str>, limit: usiz
 }
 
 /// Addresses: many nodes as `node.{n01..n98}`, others as they are.
-fn addresses(page: &mut Page, resources: &[&str], verbose: bool) {
+pub(super) fn addresses(page: &mut Page, resources: &[&str], verbose: bool) {
     let nodes: Option<Vec<&str>> = resources.iter().map(|r| r.strip_prefix("node.").filter(|n| !n.contains('/'))).collect();
     if let Some(nodes) = nodes {
         node_set(page, nodes.into_iter(), "", verbose);
@@ -502,140 +324,6 @@ fn waves(page: &mut Page, plan: &Plan, verbose: bool) {
         for warning in &plan.rollout.warnings {
             page.to(2).words(Look::Plain, warning, 4).end();
         }
-    }
-}
-
-fn held_back(page: &mut Page, plan: &Plan, verbose: bool) {
-    if plan.held_back.is_empty() {
-        return;
-    }
-    title(page, Look::Yellow, "Held back", "not in this plan; the rest does not wait for it");
-    // Changes are grouped by what they are, and by why they are held back.
-    let mut whys: Vec<((String, String), Vec<&Change>)> = Vec::new();
-    for held in &plan.held_back {
-        let node = held.change.node.as_deref().unwrap_or("");
-        let why = (view::named(&held.reason, node).into_owned(), view::named(&held.hint, node).into_owned());
-        match whys.iter_mut().find(|(w, _)| *w == why) {
-            Some((_, changes)) => changes.push(&held.change),
-            None => whys.push((why, vec![&held.change])),
-        }
-    }
-    for ((reason, hint), changes) in &whys {
-        for group in view::group(changes.iter().copied()) {
-            one_group(page, &group, verbose, false);
-        }
-        let mut nodes: Vec<&str> = changes.iter().filter_map(|c| c.node.as_deref()).collect();
-        nodes.sort_unstable();
-        nodes.dedup();
-        let name = |text: &str| match nodes.as_slice() {
-            [one] => text.replace("<node>", one),
-            _ => text.to_owned(),
-        };
-        page.to(INDENT).put(Look::Yellow, "held back: ").words(Look::Plain, &name(reason), INDENT + 2).end();
-        let hint = for_all(hint, &nodes).unwrap_or_else(|| name(hint));
-        page.to(INDENT).put(Look::Cyan, "what to do: ").words(Look::Plain, &hint, INDENT + 2).end();
-    }
-}
-
-/// Nodes up to which a hint names them all.
-const HINTED: usize = 6;
-
-/// `--allow CLASS=node=<node>` for a few nodes at once, as it can be pasted into a shell.
-pub(super) fn for_all(hint: &str, nodes: &[&str]) -> Option<String> {
-    let start = hint.find("--allow ")? + "--allow ".len();
-    let end = hint[start..].find("=node=<node>")? + start;
-    let class = hint[start..end].trim_start_matches(['\'', '"']);
-    let plain = |n: &&str| n.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-    if nodes.len() < 2 || nodes.len() > HINTED || !nodes.iter().all(plain) || class.contains(' ') {
-        return None;
-    }
-    let all: Vec<String> = nodes.iter().map(|n| format!("node={n}")).collect();
-    let rest = hint[end + "=node=<node>".len()..].trim_start_matches(['\'', '"']);
-    Some(format!("{}'{class}={}'{rest}", &hint[..start], all.join(" || ")))
-}
-
-fn blocked(page: &mut Page, plan: &Plan, verbose: bool) {
-    if plan.blocked.is_empty() {
-        return;
-    }
-    title(page, Look::Yellow, "Blocked", "nothing can be planned about these");
-    let mut whys: Vec<((String, String), Vec<&str>)> = Vec::new();
-    for blocked in &plan.blocked {
-        let node = node_of(&blocked.resource);
-        let why = (view::named(&blocked.reason, node).into_owned(), view::named(&blocked.hint, node).into_owned());
-        match whys.iter_mut().find(|(w, _)| *w == why) {
-            Some((_, resources)) => resources.push(&blocked.resource),
-            None => whys.push((why, vec![&blocked.resource])),
-        }
-    }
-    for ((reason, hint), resources) in &whys {
-        let name = |text: &str| match resources.as_slice() {
-            [one] => text.replace("<node>", node_of(one)),
-            _ => text.to_owned(),
-        };
-        page.to(2);
-        addresses(page, resources, verbose);
-        if resources.len() > 1 {
-            page.put(Look::Bold, &format!("  ×{}", resources.len()));
-        }
-        page.end().to(INDENT).put(Look::Dim, "because ").words(Look::Plain, &name(reason), INDENT + 8).end();
-        if !hint.is_empty() {
-            page.to(INDENT).put(Look::Cyan, "what to do: ").words(Look::Plain, &name(hint), INDENT + 2).end();
-        }
-    }
-}
-
-/// The node's name in an address; empty for site resources.
-fn node_of(resource: &str) -> &str {
-    resource.strip_prefix("node.").map_or("", |rest| rest.split('/').next().unwrap_or(rest))
-}
-
-fn orphans(page: &mut Page, plan: &Plan, verbose: bool) {
-    if plan.orphans.is_empty() {
-        return;
-    }
-    title(page, Look::Yellow, "No longer in the design", "nothing is done to these");
-    let shown = if verbose { usize::MAX } else { 20 };
-    for orphan in plan.orphans.iter().take(shown) {
-        page.to(2).put(Look::Bold, &orphan.resource).text("  ").words(Look::Plain, &orphan.detail, INDENT).end();
-    }
-    if plan.orphans.len() > shown {
-        page.to(2).put(Look::Dim, &format!("… {} more; --verbose shows them", plan.orphans.len() - shown)).end();
-    }
-    if plan.orphans.iter().any(|o| !node_of(&o.resource).is_empty()) {
-        page.to(2).words(Look::Dim, "`drydock destroy --target node=NAME` or `plan --allow destroy=node=NAME` releases a node", 4).end();
-    }
-}
-
-fn not_managed(page: &mut Page, plan: &Plan, verbose: bool) {
-    if plan.not_managed.is_empty() {
-        return;
-    }
-    page.gap();
-    for item in &plan.not_managed {
-        page.put(Look::Yellow, "not managed: ").text(&item.what);
-        if !item.resources.is_empty() {
-            let resources: Vec<&str> = item.resources.iter().map(String::as_str).collect();
-            page.text(" (");
-            addresses(page, &resources, verbose);
-            page.text(")");
-        }
-        page.end();
-    }
-}
-
-fn warnings(page: &mut Page, plan: &Plan, verbose: bool) {
-    if plan.warnings.is_empty() {
-        return;
-    }
-    page.gap().put(Look::Yellow, &count(plan.warnings.len(), "warning")).text(" about the design");
-    if verbose {
-        page.text(":").end();
-        for warning in &plan.warnings {
-            page.to(2).words(Look::Plain, warning, 4).end();
-        }
-    } else {
-        page.text("; `drydock validate` shows them").end();
     }
 }
 

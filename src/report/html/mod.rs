@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::RunInfo;
-use super::plan_text::{count, impact_pieces, open};
+use super::plan_head::{impact_pieces, open};
+use super::plan_text::count;
 use super::time::{about, instant, took};
 use super::values::{self, Mark, inline};
 use super::view::{self, Verdict};

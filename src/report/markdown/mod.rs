@@ -21,7 +21,9 @@ pub use links::{BaseLinks, Links};
 
 use self::details::Detail;
 use self::escape::{cell, code, html, sentence};
-use super::plan_text::{count, for_all, impact_pieces, open};
+use super::plan_head::{impact_pieces, open};
+use super::plan_open::for_all;
+use super::plan_text::count;
 use super::rollout;
 use super::time::about;
 use super::values::cut;
