@@ -10,7 +10,6 @@ use super::names;
 use super::paint::{Look, Page};
 use super::plan_text::{count, look};
 use super::rollout;
-use super::time::about;
 use super::view::{self, Verdict};
 use crate::action::Effect;
 use crate::plan::Plan;
@@ -70,11 +69,8 @@ pub(super) fn headline(page: &mut Page, plan: &Plan, verdict: Verdict) {
         fact(page, "actions");
         let nodes: BTreeSet<&str> = plan.actions.iter().filter_map(|a| a.node.as_deref()).collect();
         let place = if nodes.is_empty() { String::new() } else { format!(" in {} and the site", count(nodes.len(), "node branch")) };
-        let pieces = [
-            format!("{}{place}", plan.actions.len()),
-            format!("longest path {}", view::longest_path(&plan.actions)),
-            plan.expected_s.map_or_else(|| "duration not known yet".to_owned(), |seconds| format!("about {}", about(seconds))),
-        ];
+        let pieces =
+            [format!("{}{place}", plan.actions.len()), format!("longest path {}", view::longest_path(&plan.actions)), view::takes(plan)];
         page.flow(Look::Plain, pieces, "; ", FACTS).end();
         fact(page, "limits");
         let pieces = rollout::limits(plan);

@@ -69,6 +69,16 @@ fn many_nodes_are_shown_once() {
 }
 
 #[test]
+fn how_long_it_takes_is_said_with_what_it_is_known_by() {
+    let comment = |plan: &Plan| crate::report::plan_markdown(plan, &crate::report::MarkdownOptions::default());
+    let (known, unknown) = (samples::destructive(), samples::many_nodes());
+    for text in [plain(&known), comment(&known)] {
+        assert!(text.contains("longest path 7") && text.contains("about 1 h 10 min or more, by former runs"), "{text:.2000}");
+    }
+    assert!(plain(&unknown).contains("no former run tells how long") && comment(&unknown).contains("no former run tells how long"));
+}
+
+#[test]
 fn destruction_comes_first() {
     let text = plain(&samples::destructive());
     golden("destructive.txt", &text);

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::plan_text::count;
+use super::time::about;
 use crate::action::params::RunHook;
 use crate::action::{Action, ActionKind, Effect};
 use crate::diff::{AttributeChange, Change, Stage};
@@ -114,6 +115,14 @@ pub(super) fn longest_path(actions: &[Action]) -> usize {
         depth.insert(&action.id, before + 1);
     }
     depth.into_values().max().unwrap_or(0)
+}
+
+/// How long it takes, and how that is known. Limits are not counted in: they are what a rehearsal is for.
+pub(super) fn takes(plan: &Plan) -> String {
+    match plan.expected_s {
+        Some(seconds) => format!("about {} or more, by former runs", about(seconds)),
+        None => "no former run tells how long".to_owned(),
+    }
 }
 
 /// Like changes of one or several nodes, or one change of a site resource.

@@ -25,7 +25,6 @@ use super::plan_head::{impact_pieces, open};
 use super::plan_open::for_all;
 use super::plan_text::count;
 use super::rollout;
-use super::time::about;
 use super::values::cut;
 use super::view::{self, Verdict};
 use crate::diff::Change;
@@ -101,7 +100,7 @@ fn head(plan: &Plan, verdict: Verdict) -> String {
         facts.push("**SIMULATED**".to_owned());
     }
     if verdict == Verdict::Changes {
-        let time = plan.expected_s.map_or_else(|| "duration not known yet".to_owned(), |s| format!("about {}", about(s)));
+        let time = view::takes(plan);
         facts.push(format!("{}, longest path {}, {time}", count(plan.actions.len(), "action"), view::longest_path(&plan.actions)));
         if !(plan.held_back.is_empty() && plan.blocked.is_empty()) {
             facts.push(format!("not planned: {}", open(plan)));
