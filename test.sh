@@ -62,7 +62,31 @@ if command -v cargo-deny >/dev/null; then
 else
   echo "cargo-deny is not installed: licences not checked (cargo install cargo-deny)"
 fi
+# Many tests wait, for servers and for time limits: more of them than there are cores run at once.
+RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 2))}
+export RUST_TEST_THREADS
+# With COVERAGE=1 it is counted which lines are reached, if the tools of the compiler's LLVM are there.
+llvm=$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+if [ "${COVERAGE:-}" = 1 ] && ! command -v "llvm-cov-$llvm" >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends "llvm-$llvm" || true
+fi
+if [ "${COVERAGE:-}" = 1 ] && command -v "llvm-cov-$llvm" >/dev/null; then
+  profiles=$PWD/target/coverage
+  rm -rf "$profiles"
+  mkdir -p "$profiles"
+  # All programs with the same code share a few files.
+  export RUSTC_WORKSPACE_WRAPPER=$PWD/.ci/instrumented LLVM_PROFILE_FILE=$profiles/%4m.profraw
+elif [ "${COVERAGE:-}" = 1 ]; then
+  echo "llvm-cov-$llvm is not installed: line coverage is not measured (Debian: llvm-$llvm)"
+fi
+mkdir -p target
+cargo test --locked --no-run --message-format json-render-diagnostics >target/test-programs.json
 cargo test --locked --no-fail-fast
+if [ -n "${profiles:-}" ]; then
+  mapfile -t programs < <(python3 -c 'import json, sys
+print(*{m["executable"] for m in map(json.loads, open("target/test-programs.json")) if m.get("executable")}, sep="\n")')
+  .ci/coverage.py "$llvm" "$profiles" "${programs[@]}"
+fi
 
 # What CI servers are given, over the example: well-formed, and about a valid design.
 reports=$(mktemp -d)
