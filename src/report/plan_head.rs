@@ -129,6 +129,7 @@ pub(super) fn impact_pieces(plan: &Plan) -> Vec<(Look, String)> {
     for (effect, nodes) in &classes {
         let what = match effect {
             Effect::Destroy => "destroyed",
+            Effect::Redeploy if nodes.len() == 1 => "redeployed over what it holds",
             Effect::Redeploy => "redeployed over what they hold",
             Effect::Reboot => "rebooted",
             Effect::Install => "installed for the first time",

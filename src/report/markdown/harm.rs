@@ -133,7 +133,7 @@ fn reason(evidence: &Evidence, links: &Links, node: &str, effect: Effect) -> Str
             names.push(format!("{} more", attributes.len() - ATTRIBUTES));
         }
         let what = match change.resource.strip_prefix("node.").and_then(|rest| rest.strip_prefix(node)).and_then(|r| r.strip_prefix('/')) {
-            Some(part) if names.is_empty() => code(part),
+            Some(part) if names.is_empty() || names == [code(part)] => code(part),
             Some(part) => format!("{} ({})", code(part), names.join(", ")),
             None => names.join(", "),
         };

@@ -174,7 +174,9 @@ fn open_lists(plan: &Plan, room: usize) -> String {
     let mut lines = Vec::new();
     for ((reason, hint), changes) in held {
         let nodes: BTreeSet<&str> = changes.iter().filter_map(|c| c.node.as_deref()).collect();
-        let hint = for_all(&hint, &nodes.into_iter().collect::<Vec<_>>()).unwrap_or(hint);
+        let nodes: Vec<&str> = nodes.into_iter().collect();
+        let named = |text: &str| if let [one] = nodes[..] { text.replace("<node>", one) } else { text.to_owned() };
+        let (reason, hint) = (named(&reason), for_all(&hint, &nodes).unwrap_or_else(|| named(&hint)));
         for group in view::group(changes) {
             let what = format!("{} {}", code(&details::title(&group)), group.first().effect);
             lines.push(format!("* {what}: {}; {}", sentence(&reason), sentence(&hint)));

@@ -97,6 +97,25 @@ fn comments() {
 }
 
 #[test]
+fn one_node_is_spoken_of_by_its_name() {
+    let mut plan = samples::destructive();
+    plan.held_back.truncate(1);
+    plan.changes.retain(|c| c.node.as_deref() == Some("n01"));
+    plan.actions.retain(|a| a.node.as_deref() == Some("n01"));
+    let change = &mut plan.changes[0];
+    change.resource.push_str("/kernel_parameters");
+    change.attributes.retain(|a| a.path == "kernel_parameters");
+    std::sync::Arc::make_mut(&mut change.attributes[0]).effect = Effect::Redeploy;
+    let text = plan_markdown(&plan, &options());
+    for part in ["**1 node redeployed over what it holds (rack r1).**", "> * because `kernel_parameters`: ", "`--allow redeploy=node=n04`"]
+    {
+        assert!(text.contains(part), "{part} is not in\n{text}");
+    }
+    let two = plan_markdown(&samples::destructive(), &options());
+    assert!(two.contains("2 nodes redeployed over what they hold (racks r1, r2)") && !two.contains("<node>"), "{two}");
+}
+
+#[test]
 fn the_visible_part_names_exactly_the_nodes_that_are_interrupted() {
     for nodes in [3, 40, 2_000, 10_000] {
         let plan = samples::fleet(nodes);
