@@ -281,3 +281,49 @@ fn a_plan_that_carries_the_digest_of_an_approved_one_is_not_believed() {
     site.expect_no_requests(&before);
     site.run(&["apply", "part.json"]).expect(0).says(&["approved by alice@example.net"]);
 }
+
+/// What differs from run to run taken out.
+fn lasting(text: &str) -> String {
+    let varying =
+        [r"\d\d:\d\d:\d\d", r"r-\d{8}-\d{6}-[0-9a-f]{4}", r"\d+\.\d s", r"SHA256:\S+", r"[0-9a-f]{40}|[0-9a-f]{12}", r"\[\d+/7\]"];
+    varying.iter().fold(text.to_owned(), |text, pattern| regex::Regex::new(pattern).unwrap().replace_all(&text, "*").into_owned())
+}
+
+#[test]
+fn the_walk_through_of_the_documentation_is_what_happens() {
+    let site = site("approval: {signers: ops/signers, rules: [{effect: redeploy, approvers: 2}]}");
+    site.run(&["apply", "--auto-approve"]).expect(0);
+    site.folder().write(".gitignore", ".drydock/\nkeys/\n*.json*\n");
+    let git =
+        |arguments: &[&str]| tool(site.path(), "git", &[&["-c", "user.name=a", "-c", "user.email=a@example.net"], arguments].concat());
+    git(&["init", "-q", "-b", "main"]);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "The site"]);
+    git(&["switch", "-q", "-c", "hugepages"]);
+    site.folder().edit("design/hardware.yaml", "count: 16", "count: 24");
+    git(&["commit", "-q", "-a", "-m", "More huge pages for compute nodes"]);
+    let allow = ["--allow", "redeploy=node=compute01", "--out"];
+    let plan = |more: &[&'static str]| [&["plan"], &allow[..], more].concat();
+    let mut said = String::new();
+    for (arguments, code) in [
+        (plan(&["preview.json", "--base", "main", "--format", "markdown"]), 0),
+        (plan(&["plan.json"]), 0),
+        (vec!["apply", "plan.json"], 6),
+        (vec!["approve", "plan.json", "--key", "keys/alice", "--yes"], 0),
+        (vec!["approve", "plan.json", "--key", "keys/bob", "--yes"], 0),
+        (vec!["show", "plan.json", "--summary"], 0),
+        (vec!["apply", "plan.json"], 0),
+    ] {
+        let ended = site.run(&arguments).expect(code);
+        said.push_str(&lasting(&format!("{}\n{}\n", ended.stdout, ended.stderr)));
+    }
+    let document = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/review.md")).unwrap();
+    let section = document.split("\n## A change, from pull request to apply\n").nth(1).expect("the walk-through");
+    let section = section.split("\n## In a pull request\n").next().unwrap();
+    let shown: Vec<&str> = section.split("\n```\n").skip(1).step_by(2).flat_map(str::lines).collect();
+    let output: Vec<&str> = shown.into_iter().filter(|l| !l.is_empty() && !l.starts_with("$ ") && !matches!(*l, "…" | "6")).collect();
+    assert!(output.len() > 60, "{output:#?}");
+    let lines: std::collections::BTreeSet<&str> = said.lines().collect();
+    let missing: Vec<&&str> = output.iter().filter(|line| !lines.contains(lasting(line).as_str())).collect();
+    assert!(missing.is_empty(), "docs/review.md shows what is not said: {missing:#?}\n{said}");
+}
