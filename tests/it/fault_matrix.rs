@@ -80,6 +80,11 @@ fn is_done_once(call: &str) -> bool {
         && !call.contains("set_storage_layout")
 }
 
+/// Whether it is a step of a layout of disks: it is made again where the machine does not show it, and nobody needs to hear of it.
+fn is_step_of_layout(call: &str) -> bool {
+    call.starts_with("POST ") && ["blockdevices", "volume-group", "set_storage_layout"].iter().any(|part| call.contains(part))
+}
+
 /// One call that fails once.
 struct Cell<'a> {
     stage: &'a Stage,
@@ -132,7 +137,9 @@ impl Cell<'_> {
         check(differences.is_empty(), format!("{differences:#?}"));
         for (call, times) in case.changes() {
             let usual = self.stage.reference.changes.get(&call).copied().unwrap_or(0);
-            check(!is_done_once(&call) || times <= usual, format!("{call} was done {times} times instead of {usual}"));
+            // What failed once and may pass is no reason to clear all disks once more.
+            let kept = !self.way.refused && is_step_of_layout(self.call) && call.contains("set_storage_layout") && call != self.call;
+            check(!(kept || is_done_once(&call)) || times <= usual, format!("{call} was done {times} times instead of {usual}"));
         }
         self.judge(at_once, &exits, &said, &mut check);
         if !problems.is_empty() {
@@ -150,7 +157,7 @@ impl Cell<'_> {
         let unheard = if reads { self.way.repeated.0 } else { self.way.repeated.1 && !self.call.starts_with("POST ") };
         if unheard {
             check(at_once, format!("it is not repeated at once: exits {exits:?}"));
-        } else if reads && at_once {
+        } else if at_once && (reads || is_step_of_layout(self.call)) {
             // It was asked again, or nothing rests on it.
         } else {
             check(told, format!("nobody said `{}`: exits {exits:?}", self.way.says));

@@ -129,6 +129,9 @@ pub(super) struct Api {
     deadline: Duration,
 }
 
+/// A server that asks for a longer one is left alone until the whole action is tried again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 impl Api {
     pub(super) fn new(url: &str, key: &Secret, options: HttpOptions, max_requests: usize) -> Result<Self, DriverError> {
         let (attempts, backoff, deadline) = (options.attempts.max(1), options.backoff, options.deadline);
@@ -197,6 +200,13 @@ impl Api {
             left -= pause;
             attempt += 1;
         }
+    }
+
+    /// How long to wait before what failed is tried again; `None` where that does not help, or was tried often enough.
+    pub(super) fn pause_after(&self, error: &DriverError, attempt: u32) -> Option<Duration> {
+        let passes = matches!(error.class, ErrorClass::Transient | ErrorClass::Busy | ErrorClass::NotReady);
+        let pause = error.retry_after.unwrap_or_else(|| self.backoff.saturating_mul(1 << attempt.min(6)));
+        (passes && attempt < self.attempts && pause <= LONGEST_PAUSE).then_some(pause)
     }
 
     /// Sends a call that changes something, in the words of older releases where the newer ones are not known.
