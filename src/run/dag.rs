@@ -59,8 +59,12 @@ impl Dag {
                     missing: id.clone(),
                 })
             };
-            for before in &action.after {
-                graph.update_edge(NodeIndex::new(find(before)? as usize), NodeIndex::new(i), ());
+            // Named twice it is one edge. The graph could see to that, but looks through all that wait for the same: for an action of the site, every node.
+            let mut before = action.after.iter().map(find).collect::<Result<Vec<u32>, _>>()?;
+            before.sort_unstable();
+            before.dedup();
+            for before in before {
+                graph.add_edge(NodeIndex::new(before as usize), NodeIndex::new(i), ());
             }
         }
         let order = toposort(&graph, None).map_err(|cycle| DagError::Cycle(actions[cycle.node_id().index()].id.clone()))?;

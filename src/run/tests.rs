@@ -246,3 +246,34 @@ fn late_values_need_exactly_one_device() {
         resolve(&json!({"$fact": {"node": 3}}), &machine).unwrap_err().message.starts_with("a late parameter of the plan cannot be read")
     );
 }
+
+/// Nanoseconds of processor time that this thread has had.
+fn cpu_ns() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn what_all_nodes_wait_for_costs_each_of_them_the_same() {
+    // Sites of many nodes, each of which waits for the same dozen actions, some of them named twice.
+    let site = |nodes: usize| {
+        let shared: Vec<String> = (0..12).map(|n| format!("site{n}")).collect();
+        let after: Vec<&str> = shared.iter().chain(&shared[..3]).map(String::as_str).collect();
+        let mut all: Vec<_> = shared.iter().map(|id| action(id, ActionKind::CreateNetworkTemplate, None, &[])).collect();
+        all.extend((0..nodes).map(|n| action(&format!("n{n}"), ActionKind::DeployNode, Some("a"), &after)));
+        all
+    };
+    let dag = Dag::new(&site(3)).unwrap();
+    assert_eq!((dag.successors(0).count(), dag.predecessors(13).count()), (3, 12), "named twice it is one edge");
+    let cost = |nodes: usize| {
+        let actions = site(nodes);
+        let measure = || {
+            let start = cpu_ns();
+            drop(Dag::new(&actions).unwrap());
+            cpu_ns() - start
+        };
+        (0..3).map(|_| measure()).min().unwrap()
+    };
+    let (few, many) = (cost(1_000), cost(16_000));
+    assert!(many < few * 48, "16 times the nodes cost {} times as much", many / few.max(1));
+}
