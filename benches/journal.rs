@@ -129,7 +129,7 @@ fn written() -> u64 {
 }
 
 fn in_a_file(folder: &Path, actions: usize, in_flight: usize) {
-    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.join(format!("{actions}.db")), "bench").expect("a state"));
+    let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&folder.join(format!("{actions}-{in_flight}.db")), "bench").expect("a state"));
     let before = written();
     let took = write(&store, actions, in_flight);
     let bytes = written() - before;
