@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// What is said when it is not given.
-pub(super) const NOT_PERMITTED: &str = "this process may not talk to the site any more, as it has lost the site's lock";
+pub(super) const NOT_PERMITTED: &str = "the lease on the site's lock ended before that, so this process may not talk to the site";
 
 /// What it rests on.
 type Holds = Box<dyn Fn() -> bool + Send + Sync>;

@@ -80,9 +80,12 @@ pub(in super::super) const TOO_SLOW: &str = "check that the service works; `requ
 /// What to do about a server that hangs up.
 const BROKEN: &str = "check that the service stays up, and what is between: proxies and firewalls that end connections";
 
+/// What becomes of it then.
+const AGAIN: &str = "it is tried again once the lock is prolonged; where another process has taken it over, this one ends";
+
 /// Why nothing was sent when the permit is not given.
 pub(super) fn forbidden(to: &str) -> (Why, DriverError) {
-    (Why::Invalid, DriverError::new(ErrorClass::Transient, format!("{to}: nothing was sent: {NOT_PERMITTED}")))
+    (Why::Invalid, DriverError::new(ErrorClass::Transient, format!("{to}: nothing was sent: {NOT_PERMITTED}")).hint(AGAIN))
 }
 
 /// Sorts a transport error and says it in words.

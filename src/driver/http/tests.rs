@@ -419,7 +419,7 @@ async fn however_late_the_permit_ends_a_request_goes_out_whole_or_not_at_all() {
                 let bytes = String::from_utf8(seen.lock().unwrap().clone()).unwrap();
                 if let Err(error) = &answer {
                     assert_eq!((error.class, bytes.as_str()), (ErrorClass::Transient, ""), "{method} after {last} looks: {error}");
-                    assert!(error.message.contains("nothing was sent: this process may not talk to the site any more"), "{error}");
+                    assert!(error.message.contains("nothing was sent: the lease on the site's lock ended"), "{error}");
                 } else {
                     assert!(bytes.starts_with(line) && bytes.ends_with(&format!("\r\n\r\n{end}")), "{method}: {bytes}");
                     let length = bytes.lines().find_map(|l| l.strip_prefix("content-length: "));
