@@ -183,6 +183,7 @@ fn from_serde(error: &serde_yaml::Error, shown: &str, tree: &Node) -> ConfigErro
         // The value may be a secret that was put in the wrong place.
         message.replace_range(quoted..=end, "text");
     }
+    let help = help.or_else(|| Some("docs/settings.md has every key with an example; `drydock schema settings` is for editors".to_owned()));
     ConfigError::Invalid(vec![Problem { at, message, help }])
 }
 

@@ -16,6 +16,20 @@ use crate::yaml::{SourceMap, Span};
 pub(super) struct Wanted {
     pub(super) value: Value,
     pub(super) span: Span,
+    /// Words of a text, or members of a list, that are written in several places, with where.
+    parts: Vec<(String, Span)>,
+}
+
+impl Wanted {
+    /// Where it is written what differs from the present value: the first part that is not there, if it has parts.
+    fn source(&self, present: Option<&Value>) -> Span {
+        let is_there = |part: &str| match present {
+            Some(Value::String(text)) => text.split(' ').any(|word| word == part),
+            Some(Value::Array(members)) => members.iter().any(|member| member == part),
+            _ => true,
+        };
+        self.parts.iter().find(|(part, _)| !is_there(part)).map_or(self.span, |(_, span)| *span)
+    }
 }
 
 /// Wanted attributes by path.
@@ -25,7 +39,12 @@ pub(super) type WantedMap = BTreeMap<String, Wanted>;
 pub(super) type PresentMap = BTreeMap<String, Value>;
 
 pub(super) fn want(map: &mut WantedMap, path: impl Into<String>, value: impl Into<Value>, span: Span) {
-    map.insert(path.into(), Wanted { value: value.into(), span });
+    map.insert(path.into(), Wanted { value: value.into(), span, parts: Vec::new() });
+}
+
+/// The same for a value whose parts are written in several places.
+pub(super) fn want_parts(map: &mut WantedMap, path: impl Into<String>, value: impl Into<Value>, span: Span, parts: Vec<(String, Span)>) {
+    map.insert(path.into(), Wanted { value: value.into(), span, parts });
 }
 
 /// Attributes with one hash, and where the design sets them.
@@ -123,7 +142,7 @@ pub(super) fn differences(wanted: &WantedMap, present: &PresentMap, pool: &Pool<
     for (path, w) in wanted {
         let before = present.get(path);
         if before != Some(&w.value) {
-            out.push(draft(path, before, Some(&w.value), w.span));
+            out.push(draft(path, before, Some(&w.value), w.source(before)));
         }
     }
     for (path, before) in present {

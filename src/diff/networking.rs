@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use super::attributes::{PresentMap, WantedMap, want};
+use super::attributes::{PresentMap, WantedMap, want, want_parts};
 use crate::action::params::{
     ApplyNodeNetworking, BondValues, Device, DeviceSelector, FactRef, InterfaceParams, Late, LinkKind, LinkParams, VlanInterfaceParams,
 };
 use crate::build::{InterfaceKind, LinkMode, Machine, MachineInterface, same_bus_address};
-use crate::model::{BondMode, Interface, Network, NetworkLink, Node, Site};
+use crate::model::{BondMode, Interface, Network, NetworkLink, Node, Site, Text};
+use crate::yaml::Span;
 
 /// The VLAN tag a network has on a link: untagged (0) if it is the link's native network or has no tag.
 pub(crate) fn vid_on(link: &NetworkLink, network: &Network) -> u16 {
@@ -31,13 +32,14 @@ pub(crate) fn configured<'a>(site: &'a Site, node: &'a Node) -> impl Iterator<It
 
 /// How a device name of the design is found in the machine: by the alias' bus address, else by kernel name.
 pub(crate) fn nic(site: &Site, node: &Node, name: &str) -> DeviceSelector {
-    alias(site, node, name, "pci").map_or_else(|| DeviceSelector::NicNamed(name.to_owned()), DeviceSelector::NicAtBus)
+    let address = alias(site, node, name, "pci");
+    address.map_or_else(|| DeviceSelector::NicNamed(name.to_owned()), |address| DeviceSelector::NicAtBus(address.value.clone()))
 }
 
-pub(super) fn alias(site: &Site, node: &Node, name: &str, bus: &str) -> Option<String> {
+pub(super) fn alias<'a>(site: &'a Site, node: &Node, name: &str, bus: &str) -> Option<&'a Text> {
     let profile = site.hardware_profiles.get(&node.hardware_profile.as_ref()?.value)?;
     let alias = profile.device_aliases.get(name)?;
-    (alias.bus_type.value == bus).then(|| alias.address.value.clone())
+    (alias.bus_type.value == bus).then_some(&alias.address)
 }
 
 /// Parameters and attributes that the design wants.
@@ -56,8 +58,13 @@ pub(super) fn wanted(site: &Site, node: &Node) -> (ApplyNodeNetworking, WantedMa
         });
         let members: Vec<(String, DeviceSelector)> =
             interface.slaves.iter().map(|s| (s.value.clone(), nic(site, node, &s.value))).collect();
-        let shown: Vec<String> = members.iter().map(|(_, s)| selector_text(s)).collect();
-        want(&mut attributes, format!("{name}.members"), shown, interface.slaves.first().map_or(interface.name.span, |s| s.span));
+        // An alias' address is what is shown and compared, and the hardware profile is where it is written.
+        let written = |slave: &Text| alias(site, node, &slave.value, "pci").map_or(slave.span, |address| address.span);
+        let parts: Vec<(String, Span)> =
+            members.iter().zip(&interface.slaves).map(|((_, select), slave)| (selector_text(select), written(slave))).collect();
+        let shown: Vec<String> = parts.iter().map(|(text, _)| text.clone()).collect();
+        let span = interface.slaves.first().map_or(interface.name.span, |s| s.span);
+        want_parts(&mut attributes, format!("{name}.members"), shown, span, parts);
         want(
             &mut attributes,
             format!("{name}.fabric"),

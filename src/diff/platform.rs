@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::Placement;
-use super::attributes::{PresentMap, WantedMap, want};
+use super::attributes::{PresentMap, WantedMap, want, want_parts};
 use super::memory::LastApplied;
 use crate::action::params::{ApplyNodePlatform, DeployNode, KernelParams, PowerSettings};
 use crate::build::{Machine, TagFacts};
-use crate::model::{Node, OobType, Site, assets};
+use crate::model::{Node, OobType, Site, Text, assets};
 use crate::yaml::Span;
 
 /// Owner-data keys that drydock itself sets on a machine.
@@ -28,24 +28,27 @@ pub(super) fn kernel_tag(node: &str) -> String {
 
 /// Kernel parameters as on a command line. `hugepagesz` must stand before `hugepages`, the rest is in order of name.
 pub fn kernel_options(node: &Node) -> String {
+    kernel_words(node).into_iter().map(|(word, _)| word).collect::<Vec<_>>().join(" ")
+}
+
+/// The words of the command line, and where their values are written.
+fn kernel_words(node: &Node) -> Vec<(String, Span)> {
+    let given = &node.platform.kernel_params;
+    let word = |key: &str, value: &Text| {
+        let text = if value.value.is_empty() { key.to_owned() } else { format!("{key}={}", value.value) };
+        (text, node.platform.kernel_params_at.get(key).copied().unwrap_or(value.span))
+    };
     let mut words = Vec::new();
-    let word = |key: &str, value: &str| if value.is_empty() { key.to_owned() } else { format!("{key}={value}") };
-    for (key, value) in &node.platform.kernel_params {
-        match key.as_str() {
-            "hugepagesz" => {}
-            "hugepages" => {
-                if let Some(size) = node.platform.kernel_params.get("hugepagesz") {
-                    words.push(word("hugepagesz", &size.value));
-                }
-                words.push(word(key, &value.value));
-            }
-            _ => words.push(word(key, &value.value)),
+    for (key, value) in given.iter().filter(|(key, _)| *key != "hugepagesz") {
+        if key == "hugepages" {
+            words.extend(given.get("hugepagesz").map(|size| word("hugepagesz", size)));
         }
+        words.push(word(key, value));
     }
-    if let (Some(size), None) = (node.platform.kernel_params.get("hugepagesz"), node.platform.kernel_params.get("hugepages")) {
-        words.push(word("hugepagesz", &size.value));
+    if !given.contains_key("hugepages") {
+        words.extend(given.get("hugepagesz").map(|size| word("hugepagesz", size)));
     }
-    words.join(" ")
+    words
 }
 
 /// How the provisioner is to reach a node's BMC; `None` where the design does not say, or the provisioner has no such type.
@@ -112,8 +115,9 @@ pub(super) fn wanted(node: &Node, placed: Placement, last: Option<&LastApplied>)
     let options = kernel_options(node);
     let kernel_params = (!options.is_empty()).then(|| KernelParams { tag: kernel_tag(name), options });
     if let Some(params) = &kernel_params {
-        let span = node.platform.kernel_params.values().next().map_or(node.span, |v| v.span);
-        want(&mut attributes, "kernel_params", params.options.as_str(), span);
+        let words = kernel_words(node);
+        let span = words.first().map_or(node.span, |(_, span)| *span);
+        want_parts(&mut attributes, "kernel_params", params.options.as_str(), span, words);
     }
     let mut owner_data = BTreeMap::new();
     for (key, value) in &node.owner_data {

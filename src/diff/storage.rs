@@ -88,7 +88,7 @@ fn boot_device(node: &Node) -> Option<&str> {
 
 /// How a device name of the design is found in the machine: by what its alias says, else by kernel name.
 pub(crate) fn disk(site: &Site, node: &Node, name: &str) -> DeviceSelector {
-    let by = |kind| alias(site, node, name, kind);
+    let by = |kind| alias(site, node, name, kind).map(|address| address.value.clone());
     by("scsi")
         .map(DeviceSelector::DiskAtBus)
         .or_else(|| by("serial").map(DeviceSelector::DiskWithSerial))

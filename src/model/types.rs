@@ -479,6 +479,8 @@ pub struct Platform {
     pub kernel: Option<Text>,
     /// Kernel parameters, hardware-profile references resolved; a value of `true` is an empty text (a bare word).
     pub kernel_params: BTreeMap<String, Text>,
+    /// Where values of kernel parameters are written that the hardware profile gives.
+    pub kernel_params_at: BTreeMap<String, Span>,
 }
 
 impl Platform {

@@ -174,13 +174,16 @@ fn filesystem(node: &Tree) -> Option<Filesystem> {
 }
 
 fn platform(node: &Tree, profile: Option<&Text>, hardware: Option<&HardwareProfile>, r: &mut Reader<'_>) -> Platform {
-    let mut kernel_params = BTreeMap::new();
+    let (mut kernel_params, mut kernel_params_at) = (BTreeMap::new(), BTreeMap::new());
     for (key, node) in entries(node.get("kernel_params")) {
         if let Some(value) = kernel_param(&key.name, node, profile, hardware, r) {
-            kernel_params.insert(key.name.to_string(), value);
+            if value.span != node.span {
+                kernel_params_at.insert(key.name.to_string(), value.span);
+            }
+            kernel_params.insert(key.name.to_string(), Located::new(value.value, node.span));
         }
     }
-    Platform { image: name_or_unreadable_at(node, "image"), kernel: name_at(node, "kernel"), kernel_params }
+    Platform { image: name_or_unreadable_at(node, "image"), kernel: name_at(node, "kernel"), kernel_params, kernel_params_at }
 }
 
 /// `true` is a bare word (an empty text here); `false` leaves the parameter out.
@@ -205,7 +208,7 @@ fn kernel_param(name: &str, node: &Tree, profile: Option<&Text>, hardware: Optio
         // The unknown profile is reported by itself.
         (Some(_), None) => return None,
         (Some(profile), Some(hardware)) => match look_up(reference, hardware) {
-            Ok(value) => return Some(Located::new(value, node.span)),
+            Ok(value) => return Some(value),
             Err(help) => Diagnostic::error(
                 codes::UNKNOWN_HARDWARE_REFERENCE,
                 format!("kernel parameter `{name}`: hardware profile `{profile}` has no `{reference}`"),
@@ -223,7 +226,8 @@ pub(in crate::model) fn hardware_reference(text: &str) -> Option<&str> {
     text.strip_prefix("hardwareprofile:").or_else(|| text.strip_prefix("hardwareprofile."))
 }
 
-fn look_up(reference: &str, hardware: &HardwareProfile) -> Result<String, String> {
+/// A value of a hardware profile, and where it is written: that is what people change.
+fn look_up(reference: &str, hardware: &HardwareProfile) -> Result<Text, String> {
     let (kind, rest) = reference.split_once('.').unwrap_or((reference, ""));
     let known = |names: Vec<&String>| {
         if names.is_empty() {
@@ -236,7 +240,7 @@ fn look_up(reference: &str, hardware: &HardwareProfile) -> Result<String, String
         "cpuset" => hardware
             .cpu_sets
             .get(rest)
-            .map(|set| set.value.clone())
+            .cloned()
             .ok_or_else(|| format!("define `cpu_sets.{rest}` in the hardware profile; {}", known(hardware.cpu_sets.keys().collect()))),
         "hugepages" => {
             let (name, field) = rest.rsplit_once('.').unwrap_or((rest, ""));
@@ -244,8 +248,8 @@ fn look_up(reference: &str, hardware: &HardwareProfile) -> Result<String, String
                 format!("define `hugepages.{name}` in the hardware profile; {}", known(hardware.hugepages.keys().collect()))
             })?;
             match field {
-                "size" => Ok(pages.size.value.clone()),
-                "count" => Ok(pages.count.to_string()),
+                "size" => Ok(pages.size.clone()),
+                "count" => Ok(Located::new(pages.count.value.to_string(), pages.count.span)),
                 _ => Err(format!("write `hardwareprofile:hugepages.{name}.size` or `.count`")),
             }
         }
