@@ -10,7 +10,7 @@ use crate::action::Action;
 use crate::build::{Binding, same_uuid};
 use crate::plan::Plan;
 use crate::run::{Dag, EVENT_VERSION, Event, EventKind, RunOutcome, RunState, Severity, guessed_ms, measured_ms};
-use crate::store::{Failpoint, Holder, Journal, LockRequest, NewRun, Record, RunRow, Store, Write, last_pause, new_run_id};
+use crate::store::{Failpoint, Holder, Journal, LockRequest, NewRun, Record, RunRow, Store, StoreError, Write, last_pause, new_run_id};
 
 use super::context::{Context, wall_ms};
 use super::control::{Control, last_id};
@@ -77,7 +77,7 @@ impl Engine {
     /// As [`Self::start`], and when there is no such run or it is of another plan.
     pub async fn resume(self, run: &str) -> Result<RunReport, EngineError> {
         let dag = Arc::new(Dag::new(&self.plan.actions)?);
-        let row = self.store.run(run)?.ok_or_else(|| crate::store::StoreError::NoSuchRun(run.to_owned()))?;
+        let row = self.store.run(run)?.ok_or_else(|| StoreError::NoSuchRun(run.to_owned()))?;
         if row.plan_digest != self.plan.digests.plan {
             return Err(EngineError::refused(format!("run {run} is of another plan"), "resume takes the plan that is kept with the run"));
         }
@@ -330,7 +330,8 @@ impl Engine {
         failpoints.pass(Failpoint::BeforeUnlock, None);
         let released = store.release_lock(&lock);
         // Sessions at BMCs can be ended now. Where the lock was lost somebody else works there, and nothing at all is sent any more.
-        if released.is_ok() && !lost.is_cancelled() {
+        let is_lost = lost.is_cancelled() || matches!(result, Err(EngineError::Store(StoreError::LockLost)));
+        if released.is_ok() && !is_lost {
             permit.lift();
         }
         match (released, result) {

@@ -179,6 +179,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn without_the_permit_nothing_is_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mark, permit) = (folder.path().join("mark"), Permit::default());
+        let touch = || async {
+            let arguments = [mark.display().to_string()];
+            let (program, limit) = (Path::new("touch"), Duration::from_secs(20));
+            run(Run {
+                program,
+                arguments: &arguments,
+                variables: &[],
+                inherits: false,
+                directory: None,
+                output: Output::Whole,
+                limit,
+                permit: &permit,
+            })
+            .await
+        };
+        permit.rests_on(|| false);
+        assert!(matches!(touch().await, Err(Broken::Forbidden)) && !mark.exists());
+        permit.lift();
+        assert!(touch().await.unwrap().status.success() && mark.exists());
+    }
+
+    #[tokio::test]
     async fn a_hanging_program_is_killed_with_all_its_children() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pid");

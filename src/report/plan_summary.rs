@@ -7,8 +7,7 @@ use super::fit::{Section, fit};
 use super::paint::{Look, Page};
 use super::plan_head::headline;
 use super::plan_text::{LIMIT, TextOptions, count, heading, left_out, next, policies, title};
-use super::view::{self, Group, Verdict};
-use crate::action::Effect;
+use super::view::{self, Verdict};
 use crate::plan::Plan;
 
 /// The short text.
@@ -16,7 +15,7 @@ pub(super) fn summary(plan: &Plan, options: &TextOptions) -> String {
     let mut page = Page::new(options.color, options.width);
     let verdict = view::verdict(plan);
     let groups = if verdict == Verdict::Changes { view::group(&plan.changes) } else { Vec::new() };
-    let (harmful, rest): (Vec<&Group>, Vec<&Group>) = groups.iter().partition(|g| g.first().effect >= Effect::Reboot);
+    let (harmful, rest) = view::by_harm(&groups);
     let mut sections: Vec<Section> = Vec::new();
     let mut section = |page: &Page, share: usize, rank: usize| sections.push(Section { start: page.len(), share, rank });
     section(&page, 8_000, 0);

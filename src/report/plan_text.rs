@@ -68,11 +68,8 @@ pub fn plan_text(plan: &Plan, options: &TextOptions) -> String {
     let mut page = Page::new(options.color, options.width);
     let verdict = view::verdict(plan);
     let verbose = options.verbose;
-    let (mut harmful, mut rest) = (Vec::new(), Vec::new());
     let groups = if verdict == Verdict::Changes { view::group(&plan.changes) } else { Vec::new() };
-    for group in &groups {
-        if group.first().effect >= Effect::Reboot { harmful.push(group) } else { rest.push(group) }
-    }
+    let (harmful, rest) = view::by_harm(&groups);
     let mut sections: Vec<Section> = Vec::new();
     let mut section = |page: &Page, share: usize, rank: usize| sections.push(Section { start: page.len(), share, rank });
     section(&page, 8_000, 0);
@@ -116,7 +113,7 @@ pub fn plan_to_approve(plan: &Plan, options: &TextOptions) -> String {
     headline(&mut page, plan, view::verdict(plan));
     policies(&mut page, plan, &options.approvals);
     let groups = view::group(&plan.changes);
-    let (harmful, rest): (Vec<&Group>, Vec<&Group>) = groups.iter().partition(|g| g.first().effect >= Effect::Reboot);
+    let (harmful, rest) = view::by_harm(&groups);
     interrupts(&mut page, harmful, options.verbose);
     let rest: usize = rest.iter().map(|g| g.changes.len()).sum();
     if rest > 0 {

@@ -125,6 +125,11 @@ pub(super) fn takes(plan: &Plan) -> String {
     }
 }
 
+/// Groups that interrupt or destroy, and the others.
+pub(super) fn by_harm<'g, 'a>(groups: &'g [Group<'a>]) -> (Vec<&'g Group<'a>>, Vec<&'g Group<'a>>) {
+    groups.iter().partition(|group| group.first().effect >= Effect::Reboot)
+}
+
 /// Like changes of one or several nodes, or one change of a site resource.
 #[derive(Debug)]
 pub(super) struct Group<'a> {

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{ChildStderr, Command};
 
-use drydock::sim::{Activity, Status};
+use drydock::sim::Status;
 
 use crate::cli_support::end;
 use crate::perturbed_support::{Site, Started, node_mut, read_until};
@@ -20,11 +20,7 @@ fn redeployment(site: &Site) {
 fn a_machine_that_was_switched_on_since_the_plan_is_left_alone() {
     let site = Site::new("");
     site.run(&["plan", "--out", "plan.json"]).expect(0);
-    site.change(|w| {
-        let machine = w.machines.get_mut("compute01").unwrap();
-        machine.on = true;
-        machine.running = Activity::OperatingSystem;
-    });
+    site.switch_on("compute01");
     let before = site.now();
     let ended = site.run(&["apply", "plan.json"]).expect(4);
     ended.reads(&[

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::OnceLock;
 
-use drydock::sim::{Node, RequestRecord, Server, World, read_requests};
+use drydock::sim::{Activity, Node, RequestRecord, Server, World, read_requests};
 use serde_json::Value;
 
 use crate::cli_support::{Ended, Folder, copy, unfolded};
@@ -138,6 +138,14 @@ impl Site {
             self.run(&["discover", "--quiet"]).expect(0);
         }
         change_world(self.path(), change);
+    }
+
+    /// Somebody switches a machine on, and it starts what is on its disk.
+    pub(crate) fn switch_on(&self, machine: &str) {
+        self.change(|world| {
+            let machine = world.machines.get_mut(machine).unwrap();
+            (machine.on, machine.running) = (true, Activity::OperatingSystem);
+        });
     }
 
     fn world_folder(&self) -> std::path::PathBuf {

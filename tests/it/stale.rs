@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use drydock::sim::{Activity, World};
+use drydock::sim::World;
 
 use crate::perturbed_support::{Moment, Site, node_mut};
 
@@ -118,11 +118,7 @@ fn a_machine_that_was_replaced() {
 fn power_that_was_switched_on_by_hand() {
     let site = Site::new("");
     site.run(&["plan", "--out", "plan.json"]).expect(0);
-    site.change(|w| {
-        let machine = w.machines.get_mut("compute01").unwrap();
-        machine.on = true;
-        machine.running = Activity::OperatingSystem;
-    });
+    site.switch_on("compute01");
     let before = site.now();
     site.run(&["apply", "plan.json", "--strict"]).expect(6).says(&["moved since the plan was made: node.compute01 power: off → on"]);
     site.expect_no_requests(&before);

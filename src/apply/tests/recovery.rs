@@ -101,9 +101,25 @@ async fn a_removed_lock_stops_the_run() {
         assert!(other.unlock(&lock.id).unwrap());
     });
     let options = Options { lease: Duration::from_millis(60), longest_request: Duration::from_millis(1), ..options() };
-    let error = world.apply_with(&plan, store, options).await.unwrap_err();
+    let drivers = world.drivers();
+    let permit = drivers.permit.clone();
+    let error = Engine::new(plan, store, drivers, options).start(b"plan file").await.unwrap_err();
     assert!(matches!(error, EngineError::Store(StoreError::LockLost)), "{error}");
     assert_eq!(world.site.effects("r0-n0.5"), 0);
+    assert!(!permit.is_given(), "nothing at all is sent any more, sessions included");
+}
+
+#[tokio::test]
+async fn drivers_are_free_again_when_a_run_has_given_its_lock_back() {
+    let world = World::new();
+    let drivers = world.drivers();
+    let permit = drivers.permit.clone();
+    let lease = Duration::from_millis(200);
+    let options = Options { lease, longest_request: Duration::from_millis(1), ..options() };
+    Engine::new(site_plan(1), world.store(), drivers, options).start(b"plan file").await.unwrap();
+    // Its lease has ended, and nothing depends on it.
+    tokio::time::sleep(lease).await;
+    assert!(permit.is_given());
 }
 
 #[tokio::test]

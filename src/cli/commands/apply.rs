@@ -50,17 +50,8 @@ pub async fn run(args: &Apply, from: &Sources, printer: &Printer, interrupts: &I
             hours::warn(&plan, &design.settings, printer);
             let drivers = Drivers::for_plan(&design, &plan, printer).await?;
             let design = Arc::new(design);
-            let holds = match interrupts.unless(moved(&plan, &design, &drivers, args.strict, printer)).await {
-                Some(Ok(watch)) => watch,
-                Some(Err(error)) => {
-                    drivers.close().await?;
-                    return Err(error);
-                }
-                None => {
-                    drivers.close().await?;
-                    return Ok(Exit::Interrupted);
-                }
-            };
+            let holds = interrupts.unless(moved(&plan, &design, &drivers, args.strict, printer)).await;
+            let Some((holds, drivers)) = kept(holds, drivers).await? else { return Ok(Exit::Interrupted) };
             finish((plan, by), &design, drivers, Some(holds), &args.run, printer, interrupts).await
         }
         None if args.options.goal == Some(Goal::DestroyNodes) => {
@@ -95,17 +86,8 @@ pub(super) async fn planned(
         return Ok(exit);
     }
     let drivers = Drivers::connect(&design, printer).await?;
-    let plan = match interrupts.unless(make(&design, &drivers, options)).await {
-        Some(Ok(plan)) => plan,
-        Some(Err(error)) => {
-            drivers.close().await?;
-            return Err(error);
-        }
-        None => {
-            drivers.close().await?;
-            return Ok(Exit::Interrupted);
-        }
-    };
+    let plan = interrupts.unless(make(&design, &drivers, options)).await;
+    let Some((plan, drivers)) = kept(plan, drivers).await? else { return Ok(Exit::Interrupted) };
     let shown = plan::render(&plan, printer, Next::Answer, None, &View::default());
     // With --json and --format json stdout has one kind of thing and nothing else.
     if run.json || (printer.format() == Format::Json && !plan.actions.is_empty()) {
@@ -117,13 +99,8 @@ pub(super) async fn planned(
         drivers.close().await?;
         return Ok(plan::exit(&plan, false));
     }
-    let by = match permitted(&plan, approved.as_ref(), run, &design, printer).await {
-        Ok(by) => by,
-        Err(refusal) => {
-            drivers.close().await?;
-            return Err(refusal);
-        }
-    };
+    let by = permitted(&plan, approved.as_ref(), run, &design, printer).await;
+    let Some((by, drivers)) = kept(Some(by), drivers).await? else { return Ok(Exit::Interrupted) };
     hours::warn(&plan, &design.settings, printer);
     if ask && !approve::ask(question, typed.unwrap_or("yes"), printer, interrupts).await? {
         drivers.close().await?;
@@ -136,6 +113,20 @@ pub(super) async fn planned(
     }
     finish((plan, by), &design, drivers, None, run, printer, interrupts).await
 }
+
+/// What was found out with the drivers, and they; closed, where it failed or (`None`) was interrupted.
+async fn kept<T>(found: Option<anyhow::Result<T>>, drivers: Drivers) -> anyhow::Result<Option<(T, Drivers)>> {
+    match found {
+        Some(Ok(found)) => Ok(Some((found, drivers))),
+        other => {
+            drivers.close().await?;
+            other.map_or(Ok(None), |failed| failed.map(|_| None))
+        }
+    }
+}
+
+/// Most lines about what has moved; a plan made now shows all of it.
+const MOST_MOVED: usize = 40;
 
 /// Says what has moved since a plan was made; with `--strict` nothing may have. What rests on it is refused when its turn comes.
 async fn moved(plan: &Plan, design: &Arc<Design>, drivers: &Drivers, strict: bool, printer: &Printer) -> anyhow::Result<Arc<dyn Holds>> {
@@ -154,8 +145,11 @@ async fn moved(plan: &Plan, design: &Arc<Design>, drivers: &Drivers, strict: boo
         .help("apply it with the design that it was made from: `drydock --ref COMMIT apply --strict PLAN`; or plan again")
         .into());
     }
-    for line in &found {
+    for line in found.iter().take(MOST_MOVED) {
         printer.note(&format!("moved since the plan was made: {line}"));
+    }
+    if found.len() > MOST_MOVED {
+        printer.note(&format!("and {} more; `drydock plan` shows them", found.len() - MOST_MOVED));
     }
     match found.len() {
         0 => Ok(Arc::new(watch)),

@@ -184,8 +184,7 @@ impl Api {
                     Ok(answer) => matches!(answer.status.as_u16(), 429 | 502 | 503 | 504),
                     Err(error) => error.class == ErrorClass::Transient,
                 };
-            let asked = outcome.as_ref().ok().and_then(Response::retry_after);
-            let pause = asked.unwrap_or_else(|| self.backoff.saturating_mul(1 << attempt.min(6)));
+            let pause = self.pause(outcome.as_ref().ok().and_then(Response::retry_after), attempt);
             if !again || pause >= left {
                 let answer = outcome?;
                 // The removal whose answer was lost has removed it.
@@ -202,10 +201,14 @@ impl Api {
         }
     }
 
+    fn pause(&self, asked: Option<Duration>, attempt: u32) -> Duration {
+        asked.unwrap_or_else(|| self.backoff.saturating_mul(1 << attempt.min(6)))
+    }
+
     /// How long to wait before what failed is tried again; `None` where that does not help, or was tried often enough.
     pub(super) fn pause_after(&self, error: &DriverError, attempt: u32) -> Option<Duration> {
         let passes = matches!(error.class, ErrorClass::Transient | ErrorClass::Busy | ErrorClass::NotReady);
-        let pause = error.retry_after.unwrap_or_else(|| self.backoff.saturating_mul(1 << attempt.min(6)));
+        let pause = self.pause(error.retry_after, attempt);
         (passes && attempt < self.attempts && pause <= LONGEST_PAUSE).then_some(pause)
     }
 
