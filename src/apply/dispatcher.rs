@@ -277,6 +277,7 @@ impl Dispatcher {
     }
 
     fn fail(&mut self, error: EngineError) {
+        self.cx.lease.heed(&error);
         self.error.get_or_insert(error);
         self.forget_remedies();
         self.stop();

@@ -320,18 +320,20 @@ impl Engine {
         let store = Arc::clone(&self.store);
         let failpoints = Arc::clone(&self.options.failpoints);
         let lock = lease.id().to_owned();
-        let (permit, lost) = (self.drivers.permit.clone(), lease.lost().clone());
+        let permit = self.drivers.permit.clone();
         let keeper = tokio::spawn(lease.clone().keep(Arc::clone(&store)));
         let result = match begun {
-            Ok((state, bindings)) => self.work(run, lease, state, bindings).await,
+            Ok((state, bindings)) => self.work(run, lease.clone(), state, bindings).await,
             Err(error) => Err(error),
         };
         keeper.abort();
         failpoints.pass(Failpoint::BeforeUnlock, None);
         let released = store.release_lock(&lock);
+        if let Err(error) = &result {
+            lease.heed(error);
+        }
         // Sessions at BMCs can be ended now. Where the lock was lost somebody else works there, and nothing at all is sent any more.
-        let is_lost = lost.is_cancelled() || matches!(result, Err(EngineError::Store(StoreError::LockLost)));
-        if released.is_ok() && !is_lost {
+        if released.is_ok() && !lease.lost().is_cancelled() {
             permit.lift();
         }
         match (released, result) {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::store::{Grant, LockRow, Store, StoreError};
 
 use super::context::wall_ms;
+use super::error::EngineError;
 
 /// A time by both clocks of the machine that go on while it sleeps, in milliseconds. The wall clock may be set back, and the time since the machine started
 /// stands still in a machine whose copy is started later: a lease has ended when one of them says so.
@@ -82,6 +83,13 @@ impl Lease {
     /// Cancelled when the lock was removed or taken over.
     pub(super) fn lost(&self) -> &CancellationToken {
         &self.shared.lost
+    }
+
+    /// What is known of the lock from an error met elsewhere: the journal may notice before its lease is prolonged again that it was taken away.
+    pub(super) fn heed(&self, error: &EngineError) {
+        if matches!(error, EngineError::Store(StoreError::LockLost)) {
+            self.shared.lost.cancel();
+        }
     }
 
     fn left_ms(&self) -> u64 {

@@ -87,9 +87,17 @@ async fn no_effect_without_a_durable_intent() {
 
 #[tokio::test]
 async fn a_removed_lock_stops_the_run() {
+    // Noticed where the lease is prolonged.
+    lock_is_removed(Duration::from_millis(60), 100_000).await;
+    // Noticed where the journal is written, with most of the lease still to come.
+    lock_is_removed(Duration::from_mins(10), 400).await;
+}
+
+/// Runs one node with this lease and this many polls of an action, and removes the lock while they are made.
+async fn lock_is_removed(lease: Duration, polls: u32) {
     let world = World::new();
     let plan = site_plan(1);
-    world.site.script("r0-n0.4", Script { polls: 100_000, ..Script::default() });
+    world.site.script("r0-n0.4", Script { polls, ..Script::default() });
     let store = world.store();
     let (site, path) = (world.site.clone(), world.folder.path().join("state.db"));
     tokio::spawn(async move {
@@ -100,7 +108,7 @@ async fn a_removed_lock_stops_the_run() {
         let lock = other.locks().unwrap().remove(0);
         assert!(other.unlock(&lock.id).unwrap());
     });
-    let options = Options { lease: Duration::from_millis(60), longest_request: Duration::from_millis(1), ..options() };
+    let options = Options { lease, longest_request: Duration::from_millis(1), ..options() };
     let drivers = world.drivers();
     let permit = drivers.permit.clone();
     let error = Engine::new(plan, store, drivers, options).start(b"plan file").await.unwrap_err();
