@@ -23,6 +23,8 @@ pub struct LimitSettings {
     pub parallelism: Option<u32>,
     /// The same for single kinds of action.
     pub calls: ByKind,
+    /// Requests in flight at once to one BMC; that of a chassis answers for several nodes.
+    pub requests_per_bmc: Option<u32>,
     /// Power-ups at once per rack.
     pub power_ups_per_rack: Option<u32>,
     /// Actions of single kinds at once per rack, those that wait at the site included.
@@ -118,6 +120,7 @@ impl LimitSettings {
             parallelism: self.parallelism.unwrap_or(safe.parallelism),
             calls: self.calls.0.clone(),
             power_ups_per_rack: self.power_ups_per_rack.unwrap_or(safe.power_ups_per_rack),
+            requests_per_bmc: self.requests_per_bmc.unwrap_or(safe.requests_per_bmc),
             per_rack: self.per_rack.0.clone(),
             unavailable_per_rack: self.unavailable_per_rack.unwrap_or(safe.unavailable_per_rack),
             max_failures,
@@ -175,6 +178,7 @@ pub(super) fn problems(settings: &Settings) -> Vec<(Vec<String>, String, &'stati
         ("nodes_in_flight", limits.nodes_in_flight),
         ("parallelism", limits.parallelism),
         ("power_ups_per_rack", limits.power_ups_per_rack),
+        ("requests_per_bmc", limits.requests_per_bmc),
         ("unavailable_per_rack", limits.unavailable_per_rack),
         ("deployments_per_network", limits.deployments_per_network),
     ];

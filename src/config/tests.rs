@@ -57,12 +57,13 @@ fn rules_of_a_rollout() {
     use crate::plan::{Canaries, Rules, Share, StrategyChoice, UnavailableOf};
     assert_eq!(read("").unwrap().rollout_rules(), Rules::default());
     let settings = read(
-        "limits: {calls: {deploy_node: 3}, per_rack: {configure_hardware: 5}, deployments_per_network: 8}\ndrivers: {redfish: {parallel: 9}}\n\
+        "limits: {calls: {deploy_node: 3}, per_rack: {configure_hardware: 5}, deployments_per_network: 8, requests_per_bmc: 4}\ndrivers: {redfish: {parallel: 9}}\n\
          rollout:\n  max_unavailable: [{per: rack, limit: 10%}, {per: label.zone, limit: 2}, {nodes: tag=a, limit: 0}]\n  canaries: 2\n  \
          waves: [1, 10%, '100 %']\n  gate: {healthy_for: 200ms, within: 2m, max_failed: 3%}\n  deployment_strategy: off\n",
     )
     .unwrap();
     let limits = settings.plan_limits(10);
+    assert_eq!((limits.requests_per_bmc, read("").unwrap().plan_limits(10).requests_per_bmc), (4, 1));
     assert_eq!((limits.calls[&ActionKind::DeployNode], limits.per_rack[&ActionKind::ConfigureHardware]), (3, 5));
     assert_eq!(
         limits.requests.into_iter().collect::<Vec<_>>(),
@@ -104,6 +105,7 @@ fn what_is_wrong_has_a_place_and_a_remedy() {
         ("- a\n", "drydock.yaml:1:1: settings are a mapping, not a list | write `key: value` lines"),
         ("site: a\n---\nsite: b\n", "drydock.yaml:3:1: a second YAML document | "),
         ("limits:\n  parallelism: 0\n", "drydock.yaml:2:3: `limits.parallelism` is 0"),
+        ("limits:\n  requests_per_bmc: 0\n", "drydock.yaml:2:3: `limits.requests_per_bmc` is 0"),
         ("limits:\n  max_failures: 0%\n", "drydock.yaml:2:17: limits.max_failures: `0%` is neither a number"),
         ("limits: {calls: {deploy_nod: 1}}\n", "drydock.yaml:1:18: unknown key `deploy_nod` in limits.calls | did you mean `deploy_node`?"),
         ("limits: {per_rack: {deploy_node: 0}}\n", "drydock.yaml:1:21: `limits.per_rack.deploy_node` is 0"),

@@ -21,7 +21,7 @@ use crate::driver::maas::{MaasDriver, MaasOptions};
 use crate::driver::permit::Permit;
 use crate::driver::{Driver, NodeDriver, OobDriver};
 use crate::model::assets;
-use crate::plan::Plan;
+use crate::plan::{Limits, Plan};
 use crate::secret;
 
 /// What talks to a site.
@@ -45,7 +45,7 @@ impl std::fmt::Debug for Drivers {
 impl Drivers {
     /// Makes the drivers and resolves their secrets; starts the simulated site if the settings have one.
     pub async fn connect(design: &Design, printer: &Printer) -> anyhow::Result<Self> {
-        Self::make(design, &BTreeMap::new(), &BTreeMap::new(), printer).await
+        Self::make(design, &BTreeMap::new(), None, printer).await
     }
 
     /// The drivers that carry out a plan. BMCs are those that the plan was made with, whatever addresses the design gives by now; only what is secret, and
@@ -69,7 +69,7 @@ impl Drivers {
                 ));
             }
         }
-        Self::make(design, &plan.bindings, &plan.limits.requests, printer).await
+        Self::make(design, &plan.bindings, Some(&plan.limits), printer).await
     }
 
     /// Makes what runs the hooks of a plan; resolves their secrets, so that what is missing is said before anything is begun.
@@ -78,11 +78,11 @@ impl Drivers {
         Ok(())
     }
 
-    /// `requests` are limits that a plan was made with: settings may have become lower since, and not higher.
+    /// `planned` are limits that a plan was made with: settings may have become lower since, and not higher.
     async fn make(
         design: &Design,
         pinned: &BTreeMap<String, Binding>,
-        requests: &BTreeMap<String, u32>,
+        planned: Option<&Limits>,
         printer: &Printer,
     ) -> anyhow::Result<Self> {
         let simulated = simulated::start(design, printer).await?;
@@ -93,14 +93,14 @@ impl Drivers {
         if let Some(most) = settings.max_requests {
             options.max_requests = usize::from(most.get());
         }
-        options.max_requests = at_most(options.max_requests, requests.get("maas"));
+        options.max_requests = at_most(options.max_requests, planned.and_then(|l| l.requests.get("maas")));
         let groups = design.site.nodes.values().flat_map(|n| n.storage.volume_groups.values());
         options.group_uuids = groups.into_iter().any(|g| g.vg_uuid.is_some());
         if settings.manage_power {
             options.bmc_credentials = oob::all_credentials(design, simulated.is_some()).await?;
         }
         let maas = MaasDriver::new(options)?;
-        let oob = oob::connect(design, pinned, requests, simulated.as_ref(), &permit).await?;
+        let oob = oob::connect(design, pinned, planned, simulated.as_ref(), &permit).await?;
         Ok(Self { maas: Arc::new(maas), oob, hooks: None, permit, simulated })
     }
 

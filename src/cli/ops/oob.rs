@@ -20,6 +20,7 @@ use crate::driver::permit::Permit;
 use crate::driver::redfish::{self, RedfishDriver, RedfishOptions, Trust};
 use crate::driver::{BmcEndpoint, OobDriver};
 use crate::model::{Node, OobType};
+use crate::plan::Limits;
 use crate::redact::Secret;
 use crate::secret;
 
@@ -45,11 +46,11 @@ impl Oob {
 
 /// Makes the drivers of all nodes and resolves their secrets.
 ///
-/// `pinned` are the machines of a plan that is carried out: BMCs are those that it was made with, whatever the design says by now. `requests` are its limits.
+/// `pinned` are the machines of a plan that is carried out: BMCs are those that it was made with, whatever the design says by now. `planned` are its limits.
 pub(super) async fn connect(
     design: &Design,
     pinned: &BTreeMap<String, Binding>,
-    requests: &BTreeMap<String, u32>,
+    planned: Option<&Limits>,
     simulated: Option<&Simulated>,
     permit: &Permit,
 ) -> anyhow::Result<Oob> {
@@ -85,12 +86,17 @@ pub(super) async fn connect(
         }
     }
     let mut options = redfish_options(design, simulated).await?;
-    options.parallel = at_most(options.parallel, requests.get("redfish"));
+    let requests = |driver: &str| planned.and_then(|limits| limits.requests.get(driver));
+    let per_bmc = settings.limits.requests_per_bmc.map_or(1, |n| n as usize);
+    let per_bmc = at_most(per_bmc, planned.map(|limits| &limits.requests_per_bmc));
+    options.parallel = at_most(options.parallel, requests("redfish"));
+    options.per_bmc = per_bmc;
     options.http.permit = permit.clone();
     oob.add(RedfishDriver::new(redfish, options)?);
     if !ipmi.is_empty() {
         let mut options = ipmi_options(settings);
-        options.parallel = at_most(options.parallel, requests.get("ipmi"));
+        options.parallel = at_most(options.parallel, requests("ipmi"));
+        options.per_bmc = per_bmc;
         options.permit = permit.clone();
         oob.add(IpmiDriver::new(ipmi, &options)?);
     }

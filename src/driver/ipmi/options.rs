@@ -34,6 +34,8 @@ pub struct IpmiOptions {
     pub privilege: Privilege,
     /// How many commands run at once; each is a process.
     pub parallel: usize,
+    /// How many requests one BMC has at once.
+    pub per_bmc: usize,
     /// How long after an order the old state counts as in progress.
     pub settle: Duration,
     /// How often waiters are polled.
@@ -56,6 +58,7 @@ impl Default for IpmiOptions {
             cipher_suites: vec![17, 3],
             privilege: Privilege::Administrator,
             parallel: 32,
+            per_bmc: 1,
             settle: Duration::from_secs(30),
             poll: Duration::from_secs(3),
             command_limit: Duration::from_secs(30),

@@ -52,7 +52,7 @@ impl Tool {
             limit: options.command_limit,
             permit: options.permit.clone(),
             checked: OnceCell::new(),
-            lanes: Lanes::new(1, options.parallel),
+            lanes: Lanes::new(options.per_bmc, options.parallel),
         })
     }
 

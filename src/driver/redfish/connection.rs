@@ -11,6 +11,7 @@ use super::service::{Caller, Login, Root, Service};
 use super::system::text;
 use crate::driver::http::{Body, HttpClient, Method, Response, StatusCode};
 use crate::driver::{BmcEndpoint, DriverError, ErrorClass};
+use crate::redact::Secret;
 
 /// A node's BMC and what never changes about it.
 pub(super) struct Target {
@@ -75,6 +76,7 @@ impl<'a> Talk<'a> {
 
     /// What the service root says.
     pub(super) async fn root(self) -> Result<Root, DriverError> {
+        let _turn = self.target.service.turn().await;
         let mut access = self.target.service.access.lock().await;
         let caller = self.caller();
         caller.may_ask(&mut access)?;
@@ -102,15 +104,21 @@ impl<'a> Talk<'a> {
         if_match: Option<&str>,
     ) -> Result<Response, DriverError> {
         let caller = self.caller();
-        let mut access = self.target.service.access.lock().await;
-        caller.may_ask(&mut access)?;
+        let service = &self.target.service;
+        let mut turn = Some(service.turn().await);
         let mut renewed = false;
         loop {
-            caller.login(&mut access).await?;
+            let token = {
+                let mut access = service.access.lock().await;
+                // Whoever had the turn before may have been asked to leave it alone.
+                caller.may_ask(&mut access)?;
+                caller.login(&mut access, &mut turn).await?;
+                access.token().cloned()
+            };
             let mut request = caller.request(method.clone(), self.url(link)?);
-            request = match &access.login {
-                Login::Session(session) => request.header("X-Auth-Token", session.token.expose()),
-                Login::Basic | Login::None => request.header("Authorization", caller.basic()),
+            request = match &token {
+                Some(token) => request.header("X-Auth-Token", token.expose()),
+                None => request.header("Authorization", caller.basic()),
             };
             if let Some(etag) = if_match {
                 request = request.header("If-Match", etag);
@@ -118,14 +126,17 @@ impl<'a> Talk<'a> {
             if let Some(body) = body {
                 request = request.body(Body::Json(body.clone()));
             }
-            let answer = self.target.service.send(self.http, request).await?;
+            let answer = self.http.send(request).await?;
+            let mut access = service.access.lock().await;
             access.heed(&answer);
             if answer.status != StatusCode::UNAUTHORIZED {
                 return Ok(answer);
             }
-            let had_session = matches!(access.login, Login::Session(_));
-            access.login = Login::None;
-            if !had_session || renewed {
+            // Another request may have found the session gone, and have a new one.
+            if access.token().map(Secret::expose) == token.as_ref().map(Secret::expose) {
+                access.login = Login::None;
+            }
+            if token.is_none() || renewed {
                 return Err(caller.wrong_credentials());
             }
             renewed = true;

@@ -37,8 +37,8 @@ impl RedfishDriver {
     /// # Errors
     /// When a URL is none, or is plain HTTP to another machine without leave, a node has two BMCs, or a CA file or fingerprint cannot be used.
     pub fn new(endpoints: Vec<BmcEndpoint>, options: RedfishOptions) -> Result<Self, DriverError> {
-        let RedfishOptions { http, trust: trusted, boot_modes, parallel, settle, poll, observe_limit, confirm_pause } = options;
-        let lanes = Arc::new(Lanes::new(1, parallel));
+        let RedfishOptions { http, trust: trusted, boot_modes, parallel, per_bmc, settle, poll, observe_limit, confirm_pause } = options;
+        let lanes = Arc::new(Lanes::new(per_bmc, parallel));
         let mut clients: BTreeMap<Option<Trust>, HttpClient> = BTreeMap::new();
         let mut services: BTreeMap<(String, String, String), Arc<Service>> = BTreeMap::new();
         let mut machines = Vec::with_capacity(endpoints.len());

@@ -45,6 +45,8 @@ pub struct RedfishOptions {
     pub boot_modes: BTreeMap<String, BootMode>,
     /// How many BMCs are talked to at once.
     pub parallel: usize,
+    /// How many requests one BMC has at once.
+    pub per_bmc: usize,
     /// How long after an order the old state counts as in progress.
     pub settle: Duration,
     /// How often waiters are polled.
@@ -70,6 +72,7 @@ impl Default for RedfishOptions {
             trust: BTreeMap::new(),
             boot_modes: BTreeMap::new(),
             parallel: 128,
+            per_bmc: 1,
             settle: Duration::from_secs(30),
             poll: Duration::from_secs(3),
             observe_limit: Duration::from_secs(15),

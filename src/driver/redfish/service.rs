@@ -13,7 +13,7 @@ use url::Url;
 use super::fault::refusal;
 use super::system::link_of;
 use super::vendor::{self, Vendor};
-use crate::driver::http::{Body, HttpClient, Lanes, Method, Request, Response, StatusCode};
+use crate::driver::http::{Body, HttpClient, Lanes, Method, Pass, Request, Response, StatusCode};
 use crate::driver::{BmcEndpoint, DriverError, ErrorClass};
 use crate::redact::Secret;
 
@@ -26,7 +26,7 @@ pub(super) struct Service {
     pub(super) root: Url,
     lane: String,
     lanes: Arc<Lanes>,
-    /// Held while a request is under way: a BMC gets one at a time.
+    /// Held while it is found out or changed who we are there.
     pub(super) access: Mutex<Access>,
 }
 
@@ -55,6 +55,14 @@ pub(super) struct Access {
 }
 
 impl Access {
+    /// The token of the session, if we have one.
+    pub(super) fn token(&self) -> Option<&Secret> {
+        match &self.login {
+            Login::Session(session) => Some(&session.token),
+            Login::Basic | Login::None => None,
+        }
+    }
+
     /// Notes that a BMC wants to be left alone.
     pub(super) fn heed(&mut self, answer: &Response) {
         if matches!(answer.status.as_u16(), 429 | 503)
@@ -111,9 +119,9 @@ impl Service {
         Some(local)
     }
 
-    pub(super) async fn send(&self, http: &HttpClient, request: Request) -> Result<Response, DriverError> {
-        let _pass = self.lanes.enter(&self.lane).await;
-        http.send(request).await
+    /// Waits for the right to have a request under way; whoever sends one to this BMC holds it.
+    pub(super) async fn turn(&self) -> Pass {
+        self.lanes.enter(&self.lane).await
     }
 }
 
@@ -151,9 +159,9 @@ impl Caller<'_> {
             return Ok(root.clone());
         }
         let url = self.service.root.clone();
-        let mut answer = self.service.send(self.http, self.request(Method::GET, url.clone())).await?;
+        let mut answer = self.http.send(self.request(Method::GET, url.clone())).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
-            answer = self.service.send(self.http, self.request(Method::GET, url).header("Authorization", self.basic())).await?;
+            answer = self.http.send(self.request(Method::GET, url).header("Authorization", self.basic())).await?;
         }
         if !answer.status.is_success() {
             return Err(refusal(&answer));
@@ -165,8 +173,8 @@ impl Caller<'_> {
         Ok(access.root.insert(root).clone())
     }
 
-    /// Logs in: a session where there is such a service, else basic authentication with each request.
-    pub(super) async fn login(&self, access: &mut Access) -> Result<(), DriverError> {
+    /// Logs in: a session where there is such a service, else basic authentication with each request. The turn at the BMC is needed for it, and given back.
+    pub(super) async fn login(&self, access: &mut Access, turn: &mut Option<Pass>) -> Result<(), DriverError> {
         let root = self.root(access).await?;
         if !matches!(access.login, Login::None) {
             return Ok(());
@@ -180,15 +188,17 @@ impl Caller<'_> {
         // In a task of its own: where nobody waits for it any more, the session is ended instead of left behind.
         let (service, http) = (Arc::clone(self.service), self.http.clone());
         let (tell, told) = tokio::sync::oneshot::channel();
+        let own = turn.take();
         let context = self.context();
         tokio::spawn(async move {
-            let answer = service.send(&http, request).await;
+            let answer = http.send(request).await;
             let session = answer.as_ref().ok().and_then(|answer| Session::of(answer, &service));
-            if let Err((_, Some(session))) = tell.send((answer, session)) {
-                session.end(&service, &http, &context).await;
+            if let Err((_, Some(session), _own)) = tell.send((answer, session, own)) {
+                session.end(&http, &context).await;
             }
         });
-        let (answer, session) = told.await.map_err(|_| self.error(ErrorClass::Transient, "the login was interrupted"))?;
+        let (answer, session, own) = told.await.map_err(|_| self.error(ErrorClass::Transient, "the login was interrupted"))?;
+        *turn = own;
         if matches!(answer?.status.as_u16(), 401 | 403) {
             return Err(self.wrong_credentials());
         }
@@ -216,9 +226,10 @@ impl Caller<'_> {
 
     /// Ends the session, if there is one. A BMC that does not answer ends it by itself later.
     pub(super) async fn logout(&self) {
+        let _turn = self.service.turn().await;
         let mut access = self.service.access.lock().await;
         if let Login::Session(session) = std::mem::take(&mut access.login) {
-            session.end(self.service, self.http, &self.context()).await;
+            session.end(self.http, &self.context()).await;
         }
     }
 }
@@ -231,12 +242,12 @@ impl Session {
         Some(Self { token: Secret::new(token), location: location.and_then(|l| service.local(&l)) })
     }
 
-    async fn end(self, service: &Service, http: &HttpClient, context: &str) {
+    async fn end(self, http: &HttpClient, context: &str) {
         let Some(location) = self.location else { return };
         let request = Request::new(Method::DELETE, location, context)
             .header("Accept", "application/json")
             .header("OData-Version", "4.0")
             .header("X-Auth-Token", self.token.expose());
-        let _ = service.send(http, request).await;
+        let _ = http.send(request).await;
     }
 }

@@ -162,3 +162,42 @@ async fn systems_of_one_bmc_share_its_session() {
     driver.close().await;
     assert_eq!(site.effects(), ["POST /sessions", "DELETE /sessions/1"]);
 }
+
+/// The most requests at once that one BMC with four systems gets from a driver that reads them all.
+async fn most_at_once(per_bmc: usize) -> usize {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let seen = Arc::clone(&most);
+    let router = Router::new().fallback(move |request: Request| {
+        let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+        async move {
+            most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            now.fetch_sub(1, Ordering::SeqCst);
+            let members: Vec<Value> = (0..4).map(|n| json!({ "@odata.id": format!("/redfish/v1/Systems/{n}") })).collect();
+            let body = match request.uri().path() {
+                "/redfish/v1/" => json!({ "Systems": { "@odata.id": "/redfish/v1/Systems" } }),
+                "/redfish/v1/Systems" => json!({ "Members": members }),
+                _ => json!({ "PowerState": "On" }),
+            };
+            Response::builder().status(200).body(Body::from(body.to_string())).unwrap()
+        }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let systems = (0..4).map(|n| BmcEndpoint { node: format!("n{n}"), ..endpoint(&format!("{url}/redfish/v1/Systems/{n}")) });
+    let driver = Arc::new(RedfishDriver::new(systems.collect(), RedfishOptions { per_bmc, ..options() }).unwrap());
+    let mut reads = tokio::task::JoinSet::new();
+    for n in 0..4 {
+        let driver = Arc::clone(&driver);
+        reads.spawn(async move { driver.interrogate(&format!("n{n}")).await.unwrap().power });
+    }
+    assert_eq!(reads.join_all().await, vec![PowerState::On; 4]);
+    seen.load(Ordering::SeqCst)
+}
+
+#[tokio::test]
+async fn a_bmc_of_several_systems_has_as_many_requests_at_once_as_are_set() {
+    assert_eq!((most_at_once(1).await, most_at_once(2).await), (1, 2));
+}
