@@ -80,6 +80,13 @@ pub(super) async fn attempt(cx: Arc<Context>, job: Job, reports: mpsc::Unbounded
     let _ = reports.send(super::dispatcher::Message::Report(Report::Ended { index, verdict }));
 }
 
+fn driver_of(cx: &Context, action: &Action) -> Result<Arc<dyn Driver>, DriverError> {
+    cx.drivers.get(&action.driver).ok_or_else(|| {
+        DriverError::new(ErrorClass::Settings, format!("no driver named {} is configured", action.driver))
+            .hint("see `drivers` in drydock.yaml")
+    })
+}
+
 /// One action as a driver sees it.
 pub(super) fn call_of(cx: &Context, action: &Action, params: Value, binding: &Binding, begun: bool) -> Call {
     Call {
@@ -97,10 +104,7 @@ pub(super) fn call_of(cx: &Context, action: &Action, params: Value, binding: &Bi
 
 async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::dispatcher::Message>) -> Result<Verdict, DriverError> {
     let action = &cx.plan.actions[job.index as usize];
-    let driver = cx.drivers.get(&action.driver).ok_or_else(|| {
-        DriverError::new(ErrorClass::Settings, format!("no driver named {} is configured", action.driver))
-            .hint("see `drivers` in drydock.yaml")
-    })?;
+    let driver = driver_of(cx, action)?;
     let reads = Reads::new(cx, action, &job.binding, job.deadline);
 
     if let Some(call) = job.look.take() {
@@ -154,8 +158,10 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
     if job.first {
         reads.holds().await?;
     }
-    if action.kind == ActionKind::DestroyNode {
-        prerequisites(cx, &job, driver.as_ref(), &reads).await?;
+    match action.kind {
+        ActionKind::DestroyNode => prerequisites(cx, &job, job.index as usize, driver.as_ref(), &reads).await?,
+        ActionKind::RunHook if action.effect >= Effect::Reboot => disruption(cx, &job).await?,
+        _ => {}
     }
     let before = reads.evidence().await?;
     let checked = Instant::now();
@@ -198,11 +204,31 @@ async fn run(cx: &Context, mut job: Job, reports: &mpsc::UnboundedSender<super::
     }
 }
 
+/// Before a node is drained: whether what it is drained for would be begun, as far as that can be seen now. Nobody drains a node for nothing.
+async fn disruption(cx: &Context, job: &Job) -> Result<(), DriverError> {
+    let node = &cx.plan.actions[job.index as usize].node;
+    let mut later = cx.plan.actions.iter().enumerate().skip(job.index as usize + 1).take_while(|(_, a)| a.node == *node);
+    let Some((index, action)) = later.find(|(_, a)| a.kind != ActionKind::RunHook) else { return Ok(()) };
+    let driver = driver_of(cx, action)?;
+    let reads = Reads::new(cx, action, &job.binding, job.deadline);
+    reads.preconditions().await?;
+    if !has_late(&action.params) {
+        let call = call_of(cx, action, action.params.value(), &job.binding, false);
+        if let Observation::Failed(error) = observe(driver.as_ref(), &call, job.deadline).await? {
+            return Err(error);
+        }
+    }
+    if action.kind == ActionKind::DestroyNode {
+        prerequisites(cx, job, index, driver.as_ref(), &reads).await?;
+    }
+    Ok(())
+}
+
 /// Before an operating system is given up for another one: whether the rest of the branch finds what it needs.
-async fn prerequisites(cx: &Context, job: &Job, driver: &dyn Driver, reads: &Reads<'_>) -> Result<(), DriverError> {
-    let action = &cx.plan.actions[job.index as usize];
+async fn prerequisites(cx: &Context, job: &Job, index: usize, driver: &dyn Driver, reads: &Reads<'_>) -> Result<(), DriverError> {
+    let action = &cx.plan.actions[index];
     // The actions of a branch follow each other in a plan.
-    let rest = cx.plan.actions[job.index as usize + 1..].iter().take_while(|a| a.node == action.node).filter(|a| a.driver == action.driver);
+    let rest = cx.plan.actions[index + 1..].iter().take_while(|a| a.node == action.node).filter(|a| a.driver == action.driver);
     let mut calls = Vec::new();
     for later in rest {
         let mut params = later.params.value();

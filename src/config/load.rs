@@ -349,6 +349,10 @@ impl Checker<'_> {
         {
             self.push(&["state", "url"], &format!("`state` {message}"), &help);
         }
+        if postgres.client_cert_file.is_some() != postgres.client_key.is_some() {
+            let help = "give both, or neither: `client_cert_file: FILE` and `client_key: {file: FILE}`";
+            self.push(&["state"], "`state` has one of `client_cert_file` and `client_key`", help);
+        }
         let least = self.settings.longest_request() * 3;
         if let Some(lease) = postgres.lease.filter(|lease| lease.0 < least) {
             let message = format!("`state.lease` of {:?} is shorter than three requests of a driver may take ({least:?})", lease.0);

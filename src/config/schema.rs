@@ -50,9 +50,11 @@ schema_by_hand!(StateSettings, |generator: &mut SchemaGenerator| {
                 "type": "object",
                 "properties": {
                     "url": {"anyOf": [{"type": "string", "minLength": 1, "description": "`postgres://USER@HOST/DATABASE`"}, secret.clone()]},
-                    "password": secret,
+                    "password": secret.clone(),
                     "ca_file": {"type": "string", "description": "PEM file with certificates to trust instead of the system's"},
                     "pinned_sha256": {"type": "array", "items": {"type": "string"}, "description": "Fingerprints of certificates that are accepted"},
+                    "client_cert_file": {"type": "string", "description": "PEM file with the certificate that is shown to the server"},
+                    "client_key": secret,
                     "lease": lease,
                 },
                 "required": ["url"],

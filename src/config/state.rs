@@ -31,8 +31,18 @@ pub struct PostgresSettings {
     /// SHA-256 fingerprints of server certificates that are accepted whatever they say.
     #[serde(default)]
     pub pinned_sha256: Vec<String>,
+    /// PEM file with the certificate that is shown to the server, and what leads from it to an authority that the server trusts.
+    pub client_cert_file: Option<PathBuf>,
+    /// The private key of that certificate, PEM.
+    pub client_key: Option<SecretRef>,
     /// How long a lock outlives a holder that is not heard of; 5m if not given.
     pub lease: Option<TimeSpan>,
+}
+
+impl PostgresSettings {
+    fn new(url: UrlSource) -> Self {
+        Self { url, password: None, ca_file: None, pinned_sha256: Vec::new(), client_cert_file: None, client_key: None, lease: None }
+    }
 }
 
 /// A URL, or where it comes from.
@@ -81,8 +91,7 @@ impl<'de> Deserialize<'de> for StateSettings {
                     return Ok(StateSettings::File(PathBuf::from(text)));
                 }
                 let url = UrlSource::Written(text.to_owned());
-                let settings = PostgresSettings { url, password: None, ca_file: None, pinned_sha256: Vec::new(), lease: None };
-                Ok(StateSettings::Postgres(Box::new(settings)))
+                Ok(StateSettings::Postgres(Box::new(PostgresSettings::new(url))))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<StateSettings, A::Error> {

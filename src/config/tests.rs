@@ -149,6 +149,10 @@ fn what_is_wrong_has_a_place_and_a_remedy() {
             "drivers: {redfish: {certificates: {10.0.0.1: {}}}}\n",
             "drydock.yaml:1:36: `drivers.redfish.certificates.10.0.0.1` trusts no certificate | give `ca_file` or `pinned_sha256`",
         ),
+        (
+            "state: {url: 'postgres://db/d', client_cert_file: ours.pem}\n",
+            "drydock.yaml:1:1: `state` has one of `client_cert_file` and `client_key` | give both, or neither: ",
+        ),
     ] {
         let problem = read(text).unwrap_err();
         assert!(problem.starts_with(expected), "{text}\n got: {problem}\nwant: {expected}");

@@ -68,6 +68,9 @@ pub fn run_junit(run: &RunInfo, actions: &[Action], state: &RunState) -> String 
     for (name, value) in [("run", &run.id), ("site", &run.site), ("goal", &run.goal), ("plan", &run.plan_digest), ("by", &run.by)] {
         whole.property(name, value);
     }
+    if !state.approved_by().is_empty() {
+        whole.property("approved by", state.approved_by().join(", "));
+    }
     let took = run.ended_ms.unwrap_or_else(|| state.last_at_ms()).saturating_sub(run.started_ms);
     let next: Vec<String> = run.is_resumable().then(|| format!("drydock resume {}  does what is left", run.id)).into_iter().collect();
     let (_, status) = run.status();

@@ -126,6 +126,7 @@ pub fn run_show(run: &RunInfo, actions: &[Action], state: &RunState, options: &T
         ("started", instant(run.started_ms / 1000)),
         ("by", run.by.clone()),
         ("plan", run.plan_digest.clone()),
+        ("approved", state.approved_by().join(", ")),
     ];
     for (name, text) in facts.iter().filter(|(_, text)| !text.is_empty()) {
         page.to(2).put(Look::Dim, name).to(11).text(text).end();
@@ -166,6 +167,7 @@ pub fn run_json(run: &RunInfo, actions: &[Action], state: &RunState) -> Value {
     let mut out = info_json(run);
     if let Value::Object(map) = &mut out {
         map.insert("version".to_owned(), json!(1));
+        map.insert("approved_by".to_owned(), json!(state.approved_by()));
         map.insert(
             "counts".to_owned(),
             json!({"done": counts.done, "active": counts.active, "failed": counts.failed, "blocked": counts.blocked, "waiting": counts.waiting}),

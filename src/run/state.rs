@@ -167,6 +167,7 @@ pub struct RunState {
     last_seq: u64,
     last_at_ms: u64,
     started_ms: Option<u64>,
+    approved_by: Vec<String>,
     interrupted: bool,
     paused: Option<String>,
     stopped: bool,
@@ -205,6 +206,7 @@ impl RunState {
             last_seq: 0,
             last_at_ms: 0,
             started_ms: None,
+            approved_by: Vec::new(),
             interrupted: false,
             paused: None,
             stopped: false,
@@ -230,7 +232,10 @@ impl RunState {
         self.last_seq = self.last_seq.max(event.seq);
         self.last_at_ms = self.last_at_ms.max(event.at_ms);
         match &event.event {
-            EventKind::RunStarted { .. } => self.started_ms = Some(event.at_ms),
+            EventKind::RunStarted { approved_by, .. } => {
+                self.started_ms = Some(event.at_ms);
+                self.approved_by.clone_from(approved_by);
+            }
             EventKind::RunResumed { .. } => {
                 (self.interrupted, self.stopped, self.finished) = (false, false, None);
                 // Whoever resumes asks for another try at these, too.
@@ -352,6 +357,11 @@ impl RunState {
     /// Time of the first event, milliseconds since 1970.
     pub fn started_ms(&self) -> Option<u64> {
         self.started_ms
+    }
+
+    /// Who approved its plan, where the policies of the site asked for that.
+    pub fn approved_by(&self) -> &[String] {
+        &self.approved_by
     }
 
     /// Whether the run was asked to stop.

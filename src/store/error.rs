@@ -128,6 +128,14 @@ pub enum StoreError {
         /// What the server says.
         detail: String,
     },
+    /// Certificates or keys that are named for the connection cannot be used.
+    #[error("the state {path} cannot be asked: {detail} (`state:` in drydock.yaml gives it)")]
+    Trust {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong with which.
+        detail: String,
+    },
     /// The server cannot be reached, or was away for too long.
     #[error(
         "the state {path} cannot be reached: {detail}; check the server and the way to it; a run that was begun goes on with `drydock resume` \

@@ -171,6 +171,24 @@ impl SqliteStore {
         if held { Ok(()) } else { Err(StoreError::LockLost) }
     }
 
+    fn locks_in(&self, connection: &Connection) -> Result<Vec<LockRow>, StoreError> {
+        let host = super::Holder::current().host;
+        let sql = format!("SELECT {LOCK_COLUMNS} FROM locks WHERE site = ?1 ORDER BY since_ms, id");
+        let mut rows = connection
+            .prepare_cached(&sql)
+            .and_then(|mut s| s.query_map([&self.site], rows::lock_row)?.collect::<Result<Vec<_>, _>>())
+            .map_err(|e| self.failed(&e))?;
+        let mine = self.alive.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        for row in &mut rows {
+            row.alive = match if mine { Ok(None) } else { self.try_alive(&row.provisioner) } {
+                Ok(None) => Some(true),
+                Ok(Some(_)) if row.holder.host == host => Some(false),
+                _ => None,
+            };
+        }
+        Ok(rows)
+    }
+
     /// The file whose lock by the system shows that the holder of a lock row lives.
     fn alive_path(&self, provisioner: &str) -> PathBuf {
         use sha2::{Digest, Sha256};
@@ -312,7 +330,12 @@ impl Store for SqliteStore {
 
     fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
         self.fold_pending()?;
-        self.transaction(|tx| writes.iter().try_for_each(|write| rows::apply(tx, &self.site, write)).map_err(|e| self.failed(&e)))
+        self.transaction(|tx| {
+            if let Some(lock) = self.locks_in(tx)?.into_iter().find(LockRow::may_run) {
+                return Err(StoreError::Locked(Box::new(lock)));
+            }
+            writes.iter().try_for_each(|write| rows::apply(tx, &self.site, write)).map_err(|e| self.failed(&e))
+        })
     }
 
     fn runs(&self) -> Result<Vec<RunRow>, StoreError> {
@@ -460,18 +483,7 @@ impl Store for SqliteStore {
     }
 
     fn locks(&self) -> Result<Vec<LockRow>, StoreError> {
-        let host = super::Holder::current().host;
-        let mut rows =
-            self.list(&format!("SELECT {LOCK_COLUMNS} FROM locks WHERE site = ?1 ORDER BY since_ms, id"), [&self.site], rows::lock_row)?;
-        let mine = self.alive.lock().unwrap_or_else(PoisonError::into_inner).is_some();
-        for row in &mut rows {
-            row.alive = match if mine { Ok(None) } else { self.try_alive(&row.provisioner) } {
-                Ok(None) => Some(true),
-                Ok(Some(_)) if row.holder.host == host => Some(false),
-                _ => None,
-            };
-        }
-        Ok(rows)
+        self.locks_in(&self.connection())
     }
 
     fn unlock(&self, id: &str) -> Result<bool, StoreError> {

@@ -143,6 +143,7 @@ for_every_store! {
     requests_are_kept_in_order_and_say_whether_a_run_is_paused,
     a_lock_is_held_once,
     without_its_lock_a_run_writes_nothing,
+    what_belongs_to_no_run_is_not_written_while_one_may_be_under_way,
     sites_and_provisioners_have_locks_of_their_own,
     two_processes_never_both_hold_the_lock,
     a_run_is_followed_while_it_goes_on,
@@ -161,7 +162,9 @@ fn a_run_is_kept_with_its_events(place: &Site) {
     assert_eq!(store.plan("r2").unwrap_err().to_string(), "there is no run r2; `drydock runs` lists them");
     let row = store.run("r1").unwrap().unwrap();
     assert_eq!((row.outcome, row.ended_ms, row.started_ms), (None, None, 5));
-    store.write(&[Write::RunEnded { run: "r1".to_owned(), outcome: RunOutcome::Failure, at_ms: 9 }]).unwrap();
+    let mut last = record(4);
+    last.writes.push(Write::RunEnded { run: "r1".to_owned(), outcome: RunOutcome::Failure, at_ms: 9 });
+    store.append("r1", &lock.id, &[last]).unwrap();
     assert_eq!(store.runs().unwrap()[0].outcome, Some(RunOutcome::Failure));
     let other = place.open_site("other site");
     assert_eq!(other.runs().unwrap(), []);
@@ -364,6 +367,23 @@ fn a_lock_is_held_once(place: &Site) {
     store.release_lock(&grant.lock.id).unwrap();
     assert_eq!(other.locks().unwrap(), []);
     other.lock(&request("r2")).unwrap();
+}
+
+fn what_belongs_to_no_run_is_not_written_while_one_may_be_under_way(place: &Site) {
+    let (store, other) = (place.open(), place.open());
+    let write = [Write::Advance { resource: "r".to_owned() }];
+    let own = LockRequest { holder: super::Holder::current(), ..request("r1") };
+    let lock = store.lock(&own).unwrap().lock;
+    // Also where only its lock is there so far.
+    let refused = |store: &dyn Store| matches!(store.write(&write).unwrap_err(), StoreError::Locked(held) if held.id == lock.id);
+    assert!(refused(&*other));
+    store.create_run(&new_run("r1"), &lock.id, &record(1)).unwrap();
+    assert!(refused(&*other) && refused(&*store));
+    assert_eq!(store.memory().unwrap(), Memory::default());
+    place.open_site("another").write(&write).unwrap();
+    store.release_lock(&lock.id).unwrap();
+    other.write(&write).unwrap();
+    assert_eq!(store.memory().unwrap().generations["r"], 1);
 }
 
 fn without_its_lock_a_run_writes_nothing(place: &Site) {
@@ -584,15 +604,17 @@ fn a_database_remembers_what_a_file_does() {
         for place in [&file, &database] {
             let mut dice = Dice(seed);
             let store = place.open_site(&site);
-            let lock = store.lock(&request("r")).unwrap().lock;
             let run = format!("r{seed}");
+            let mut lock = store.lock(&request(&run)).unwrap().lock;
             store.create_run(&new_run(&run), &lock.id, &Record { event: message(1), writes: vec![dice.write(), dice.write()] }).unwrap();
             let mut between = Vec::new();
             for seq in 2..14 {
                 let writes = (0..dice.roll(6)).map(|_| dice.write()).collect();
                 store.append(&run, &lock.id, &[Record { event: message(seq), writes }]).unwrap();
                 if dice.roll(4) == 0 {
+                    store.release_lock(&lock.id).unwrap();
                     store.write(&[dice.write()]).unwrap();
+                    lock = store.lock(&request(&run)).unwrap().lock;
                 }
                 if dice.roll(4) == 0 {
                     between.push(store.memory().unwrap());

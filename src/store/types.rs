@@ -335,7 +335,8 @@ pub trait Store: Send + Sync {
     /// removed or taken over meanwhile, nothing is written and the error is [`StoreError::LockLost`].
     fn append(&self, run: &str, lock: &str, batch: &[Record]) -> Result<(), StoreError>;
 
-    /// Changes that belong to no run (adopt, rebind).
+    /// Changes that belong to no run (adopt, rebind). [`StoreError::Locked`], and nothing is written, while a run may be under way: it would go on with what
+    /// it has read.
     fn write(&self, writes: &[Write]) -> Result<(), StoreError>;
 
     /// All runs of the site, oldest first.

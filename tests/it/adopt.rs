@@ -61,6 +61,26 @@ fn a_machine_is_taken_over_without_a_request_that_changes_anything() {
 }
 
 #[test]
+fn nothing_is_taken_over_while_a_run_may_be_under_way() {
+    let site = deployed_by_others("admin");
+    site.run(&["adopt", "node=compute01"]).expect(0);
+    // As a run on another host has it, which cannot be seen from here.
+    let state = rusqlite::Connection::open(site.path().join(".drydock/state.db")).unwrap();
+    let lock = "INSERT INTO locks VALUES ('l1', 'maas', (SELECT site FROM bindings), 'run-7', 'elsewhere', 'ops', 1, 5, 9000000000000)";
+    state.execute(lock, []).unwrap();
+    let ended = site.run(&["adopt", "node=compute02"]).expect(1);
+    ended.says(&["no node was taken over: site", "is locked by run run-7 of ops on elsewhere", "drydock unlock l1"]);
+    site.change(|w| {
+        w.machines.get_mut("compute01").unwrap().uuid = "11111111-2222-4333-8444-555555555555".into();
+        node_mut(w, "compute01").hardware_uuid = Some("11111111-2222-4333-8444-555555555555".into());
+    });
+    site.run(&["rebind", "node.compute01"]).expect(1).says(&["node.compute01 is bound as before: site", "is locked by run run-7"]);
+    state.execute("DELETE FROM locks", []).unwrap();
+    site.run(&["rebind", "node.compute01"]).expect(0).shows(&["node.compute01 was bound to"]);
+    site.run(&["adopt", "node=compute02"]).expect(0).shows(&["1 node was taken over"]);
+}
+
+#[test]
 fn what_cannot_be_taken_over_is_said_and_left_alone() {
     let site = deployed_by_others("airship");
     site.change(|w| {

@@ -91,7 +91,13 @@ fn a_plan_is_carried_out_once_enough_people_have_signed_it() {
     site.expect_no_requests(&before);
     let ended = site.run(&["apply", "plan.json", "--json"]).expect(0).says(&["approved by alice@example.net, bob@example.net"]);
     let first: serde_json::Value = serde_json::from_str(ended.stdout.lines().next().unwrap()).unwrap();
-    assert_eq!(first["event"]["approved_by"], serde_json::json!(["alice@example.net", "bob@example.net"]), "{first:#}");
+    let both = serde_json::json!(["alice@example.net", "bob@example.net"]);
+    assert_eq!(first["event"]["approved_by"], both, "{first:#}");
+    // Whoever looks at the run later is told.
+    site.run(&["runs", "show"]).expect(0).shows(&["approved alice@example.net, bob@example.net"]);
+    let run: serde_json::Value = serde_json::from_str(&site.run(&["runs", "show", "--format", "json"]).expect(0).stdout).unwrap();
+    assert_eq!(run["approved_by"], both);
+    site.run(&["runs", "show", "--format", "html"]).expect(0).shows(&["approved by", "alice@example.net, bob@example.net"]);
     site.expect_as_designed();
 }
 

@@ -243,6 +243,7 @@ fn an_operating_system_is_kept_where_another_could_not_be_installed() {
     let planned = || {
         let site = Site::applied();
         site.folder().edit("design/profiles.yaml", "kernel: hwe-22.04", "kernel: ga-22.04");
+        site.settings("hooks: {before_disrupt: [{name: drain, run: [touch, drained]}]}", "");
         site.run(&["plan", "--out", "plan.json", "--allow", "redeploy=node=compute01"]).expect(0);
         site
     };
@@ -283,7 +284,12 @@ fn an_operating_system_is_kept_where_another_could_not_be_installed() {
         let kept = format!("node.compute01 keeps its operating system, as another could not be installed: {why}");
         site.run(&["apply", "plan.json"]).expect(4).reads(&[&kept]);
         site.expect_untouched(&before, "compute01");
+        assert!(!site.path().join("drained").exists(), "a node is drained for nothing");
     }
+    // What is in order is drained.
+    let site = planned();
+    site.run(&["apply", "plan.json"]).expect(0);
+    assert!(site.path().join("drained").exists());
 }
 
 #[test]

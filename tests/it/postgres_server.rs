@@ -24,6 +24,7 @@ pub(crate) struct Server {
     folder: tempfile::TempDir,
     port: u16,
     durable: bool,
+    clients: Clients,
     pid: Mutex<Option<Pid>>,
 }
 
@@ -63,6 +64,44 @@ fn command(program: &Path) -> Result<Command, String> {
     Ok(command)
 }
 
+/// Certificates that the server asks the role `certified` for, and keys, as PEM.
+pub(crate) struct Clients {
+    authority: String,
+    /// Of `certified`.
+    pub(crate) right: (String, String),
+    /// Of another name, by the same authority.
+    pub(crate) other_name: (String, String),
+    /// Of `certified`, by nobody whom the server knows.
+    pub(crate) unknown: (String, String),
+}
+
+impl Clients {
+    fn new() -> Result<Self, rcgen::Error> {
+        use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+        let named = |name: &str| {
+            let mut params = CertificateParams::default();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params
+        };
+        let issuer = || {
+            let mut params = named("authority of the tests");
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            CertifiedIssuer::self_signed(params, KeyPair::generate()?)
+        };
+        let issue = |name: &str, by: &CertifiedIssuer<'_, KeyPair>| {
+            let key = KeyPair::generate()?;
+            Ok::<_, rcgen::Error>((named(name).signed_by(&key, by)?.pem(), key.serialize_pem()))
+        };
+        let (ours, theirs) = (issuer()?, issuer()?);
+        Ok(Self {
+            authority: ours.pem(),
+            right: issue("certified", &ours)?,
+            other_name: issue("somebody", &ours)?,
+            unknown: issue("certified", &theirs)?,
+        })
+    }
+}
+
 impl Server {
     /// The server that all tests of this process share; each has a database of its own.
     pub(crate) fn shared() -> Result<&'static Self, String> {
@@ -79,8 +118,11 @@ impl Server {
         fs::write(folder.path().join("server.crt"), key.cert.pem()).map_err(|e| e.to_string())?;
         fs::write(folder.path().join("server.key"), key.signing_key.serialize_pem()).map_err(|e| e.to_string())?;
         fs::set_permissions(folder.path().join("server.key"), fs::Permissions::from_mode(0o600)).map_err(|e| e.to_string())?;
+        let clients = Clients::new().map_err(|e| e.to_string())?;
+        fs::write(folder.path().join("clients.crt"), &clients.authority).map_err(|e| e.to_string())?;
         if let Some(Account { user, group }) = account()? {
-            for path in [folder.path().to_owned(), folder.path().join("server.crt"), folder.path().join("server.key")] {
+            let files = ["server.crt", "server.key", "clients.crt"].map(|name| folder.path().join(name));
+            for path in files.into_iter().chain([folder.path().to_owned()]) {
                 chown(&path, Some(user), Some(group)).map_err(|e| e.to_string())?;
             }
         }
@@ -93,12 +135,15 @@ impl Server {
         if !made.status.success() {
             return Err(format!("initdb failed: {}", String::from_utf8_lossy(&made.stderr)));
         }
-        let access = "local all all trust\nhostssl all secured 127.0.0.1/32 scram-sha-256\nhost all secured all reject\nhost all all 127.0.0.1/32 trust\n";
+        let access = "local all all trust\nhostssl all certified 127.0.0.1/32 cert\nhost all certified all reject\nhostssl all secured 127.0.0.1/32 scram-sha-256\nhost all secured all reject\nhost all all 127.0.0.1/32 trust\n";
         fs::write(data.join("pg_hba.conf"), access).map_err(|e| e.to_string())?;
         let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).map_err(|e| e.to_string())?.port();
-        let server = Self { folder, port, durable, pid: Mutex::new(None) };
+        let server = Self { folder, port, durable, clients, pid: Mutex::new(None) };
         server.run()?;
-        server.sql("postgres", &format!("CREATE ROLE secured LOGIN SUPERUSER PASSWORD '{PASSWORD}'"))?;
+        server.sql(
+            "postgres",
+            &format!("CREATE ROLE secured LOGIN SUPERUSER PASSWORD '{PASSWORD}'; CREATE ROLE certified LOGIN SUPERUSER"),
+        )?;
         Ok(server)
     }
 
@@ -112,6 +157,7 @@ impl Server {
             "ssl=on".to_owned(),
             format!("ssl_cert_file={}", file("server.crt")),
             format!("ssl_key_file={}", file("server.key")),
+            format!("ssl_ca_file={}", file("clients.crt")),
             "shared_buffers=32MB".to_owned(),
             "max_connections=60".to_owned(),
         ];
@@ -166,6 +212,11 @@ impl Server {
     /// The server's certificate, which is its own authority.
     pub(crate) fn certificate(&self) -> PathBuf {
         self.folder.path().join("server.crt")
+    }
+
+    /// Certificates of its clients.
+    pub(crate) fn clients(&self) -> &Clients {
+        &self.clients
     }
 
     /// The folder of its Unix socket.

@@ -1,5 +1,6 @@
 //! `drydock adopt`: take over machines that were deployed before drydock came. No machine is touched.
 
+use anyhow::Context as _;
 use serde_json::json;
 
 use crate::action::Json;
@@ -8,7 +9,6 @@ use crate::cli::exit::Exit;
 use crate::cli::ops::drivers::Drivers;
 use crate::cli::ops::{design, discover, plan, state};
 use crate::cli::output::Printer;
-use crate::cli::problem::Problem;
 use crate::diff::{Adoption, NotAdopted, Origin, adoptions};
 use crate::store::Write;
 
@@ -24,12 +24,7 @@ pub async fn run(args: &Adopt, from: &Sources, printer: &Printer) -> anyhow::Res
     let (adopted, others) = adoptions(&design.site, &build, &memory, &selector);
     if !adopted.is_empty() {
         let store = state::open(&design.settings, &design.site.name.value).await?;
-        if let Some(lock) = store.locks()?.iter().find(|l| l.may_run()) {
-            return Err(Problem::new(format!("run {} is under way; nothing is taken over meanwhile", lock.run))
-                .help(format!("wait until it ends, or, when it is certain that it ended, `drydock unlock {}`", lock.id))
-                .into());
-        }
-        store.write(&adopted.iter().flat_map(writes).collect::<Vec<_>>())?;
+        store.write(&adopted.iter().flat_map(writes).collect::<Vec<_>>()).context("no node was taken over")?;
     }
     printer.result(&match printer.format() {
         Format::Json => as_json(&adopted, &others),

@@ -1,5 +1,7 @@
 //! `drydock rebind`: bind a node to the machine that is there now, after hardware was exchanged.
 
+use anyhow::Context as _;
+
 use crate::build::Binding;
 use crate::cli::args::{Rebind, Sources};
 use crate::cli::exit::Exit;
@@ -27,11 +29,6 @@ pub async fn run(args: &Rebind, from: &Sources, printer: &Printer) -> anyhow::Re
             .help("the first run that works on it binds it")
             .into());
     };
-    if let Some(lock) = store.locks()?.iter().find(|l| l.may_run()) {
-        return Err(Problem::new(format!("run {} is under way; what it works on is not bound anew", lock.run))
-            .help(format!("wait until it ends, or, when it is certain that it ended, `drydock unlock {}`", lock.id))
-            .into());
-    }
     let drivers = Drivers::connect(&design, printer).await?;
     let build = discover::complete(&design, &drivers).await;
     drivers.close().await?;
@@ -43,7 +40,9 @@ pub async fn run(args: &Rebind, from: &Sources, printer: &Printer) -> anyhow::Re
     }
     let resource = format!("node.{name}");
     // Plans that were made for the old machine are refused from now on.
-    store.write(&[Write::Binding { node: name.to_owned(), binding: new.clone() }, Write::Advance { resource }])?;
+    store
+        .write(&[Write::Binding { node: name.to_owned(), binding: new.clone() }, Write::Advance { resource }])
+        .with_context(|| format!("node.{name} is bound as before"))?;
     printer.result(&format!("node.{name} was bound to {}\n  and is bound to {} now\n", shown(old), shown(&new)))?;
     printer.note("next: drydock plan");
     Ok(Exit::Done)

@@ -53,6 +53,7 @@ mod database {
 
     use crate::cli::problem::Problem;
     use crate::config::{PostgresSettings, PostgresUrl, Settings, UrlSource};
+    use crate::driver::http::ClientCertificate;
     use crate::secret;
     use crate::store::{PostgresOptions, PostgresStore, Store};
 
@@ -69,6 +70,10 @@ mod database {
         }
         options.ca_file = given.ca_file.as_deref().map(|file| settings.path(file));
         options.pinned_sha256.clone_from(&given.pinned_sha256);
+        if let (Some(file), Some(key)) = (&given.client_cert_file, &given.client_key) {
+            let key = secret::resolve(key, &settings.root).await.context("`state.client_key`")?;
+            options.client = Some(ClientCertificate { file: settings.path(file), key });
+        }
         Ok(options)
     }
 

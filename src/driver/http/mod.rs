@@ -24,5 +24,5 @@ pub use message::{Body, Request, Response, shown_url};
 pub use options::{HttpOptions, Proxy};
 pub use reqwest::{Method, StatusCode};
 #[cfg(feature = "postgres")]
-pub use tls::tls_config;
+pub use tls::{ClientCertificate, tls_config};
 pub use url::Url;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+#[cfg(feature = "postgres")]
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -15,6 +17,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::options::HttpOptions;
 use crate::driver::{DriverError, ErrorClass};
+
+/// TLS settings that say which servers are trusted, and not yet what is shown to them.
+type Builder = rustls::ConfigBuilder<ClientConfig, rustls::client::WantsClientCert>;
 
 /// Which certificates are accepted; that the server has the key is verified always.
 struct Verifier {
@@ -117,6 +122,14 @@ impl ServerCertVerifier for Verifier {
 
 /// The TLS settings for a CA file or fingerprints; `None` when neither is given.
 pub(super) fn listed(options: &HttpOptions) -> Result<Option<ClientConfig>, DriverError> {
+    Ok(listed_servers(options)?.map(|builder| {
+        let mut config = builder.with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config
+    }))
+}
+
+fn listed_servers(options: &HttpOptions) -> Result<Option<Builder>, DriverError> {
     if options.ca_file.is_none() && options.pinned_sha256.is_empty() {
         return Ok(None);
     }
@@ -124,7 +137,7 @@ pub(super) fn listed(options: &HttpOptions) -> Result<Option<ClientConfig>, Driv
     let pins = options.pinned_sha256.iter().map(|pin| fingerprint(pin)).collect::<Result<_, _>>()?;
     let (chains, exact) = match &options.ca_file {
         Some(path) => {
-            let (roots, exact) = read(path)?;
+            let (roots, exact) = read(path, "CA file")?;
             let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
             let chains =
                 chains.map_err(|e| DriverError::new(ErrorClass::Settings, format!("cannot use the CA file {}: {e}", path.display())))?;
@@ -133,44 +146,74 @@ pub(super) fn listed(options: &HttpOptions) -> Result<Option<ClientConfig>, Driv
         None => (None, Vec::new()),
     };
     let verifier = Verifier { trust: Trust::Listed(Listed { chains, exact, pins }), provider: Arc::clone(&provider) };
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| DriverError::new(ErrorClass::Settings, format!("cannot set up TLS: {e}")))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Some(config))
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(|e| wrong(&e))?;
+    Ok(Some(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))))
+}
+
+fn wrong(error: &dyn fmt::Display) -> DriverError {
+    DriverError::new(ErrorClass::Settings, format!("cannot set up TLS: {error}"))
+}
+
+/// What a client shows to a server that wants to see a certificate.
+#[cfg(feature = "postgres")]
+#[derive(Debug, Clone)]
+pub struct ClientCertificate {
+    /// PEM file with the certificate, and what leads from it to an authority that the server trusts.
+    pub file: std::path::PathBuf,
+    /// Its private key, PEM: PKCS #8, PKCS #1 or SEC 1, not encrypted.
+    pub key: crate::redact::Secret,
+}
+
+#[cfg(feature = "postgres")]
+impl ClientCertificate {
+    fn add_to(&self, builder: Builder) -> Result<ClientConfig, DriverError> {
+        let shown = self.file.display();
+        let refuse = |why: String, help: &str| DriverError::new(ErrorClass::Settings, why).hint(help.to_owned());
+        let (_, chain) = read(&self.file, "client certificate")?;
+        // What a parser says of a key may show a part of it.
+        let key = PrivateKeyDer::from_pem_slice(self.key.expose().as_bytes()).map_err(|_| {
+            let help = "it must be a `-----BEGIN PRIVATE KEY-----` block (or `RSA`, `EC`) without a passphrase: `openssl pkey -in KEY -out PLAIN` writes one";
+            refuse(format!("the key of the client certificate {shown} cannot be read"), help)
+        })?;
+        builder.with_client_auth_cert(chain, key).map_err(|e| {
+            let why = match e {
+                rustls::Error::InconsistentKeys(_) => format!("the client certificate {shown} is that of another key than the one given"),
+                _ => format!("the client certificate {shown} cannot be used with its key: {e}"),
+            };
+            refuse(why, "both have to come from the same request: `openssl x509 -noout -pubkey` and `openssl pkey -pubout` print the same")
+        })
+    }
 }
 
 /// The TLS settings of another protocol than HTTP, with the same meaning of the options.
 ///
 /// # Errors
-/// When the CA file cannot be read or holds no certificate, or a fingerprint is none.
+/// When a file cannot be read or holds no certificate, a fingerprint is none, or a key is not that of its certificate.
 #[cfg(feature = "postgres")]
-pub fn tls_config(options: &HttpOptions) -> Result<ClientConfig, DriverError> {
+pub fn tls_config(options: &HttpOptions, client: Option<&ClientCertificate>) -> Result<ClientConfig, DriverError> {
     use rustls_platform_verifier::BuilderVerifierExt as _;
 
-    let wrong = |e: &dyn fmt::Display| DriverError::new(ErrorClass::Settings, format!("cannot set up TLS: {e}"));
     let builder = || {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(|e| wrong(&e))
     };
-    let mut config = if options.insecure_skip_tls_verify {
+    let builder = if options.insecure_skip_tls_verify {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        builder()?.dangerous().with_custom_certificate_verifier(Arc::new(Verifier { trust: Trust::Any, provider })).with_no_client_auth()
-    } else if let Some(listed) = listed(options)? {
+        builder()?.dangerous().with_custom_certificate_verifier(Arc::new(Verifier { trust: Trust::Any, provider }))
+    } else if let Some(listed) = listed_servers(options)? {
         listed
     } else {
-        builder()?.with_platform_verifier().map_err(|e| wrong(&e))?.with_no_client_auth()
+        builder()?.with_platform_verifier().map_err(|e| wrong(&e))?
     };
-    config.alpn_protocols.clear();
-    Ok(config)
+    match client {
+        Some(client) => client.add_to(builder),
+        None => Ok(builder.with_no_client_auth()),
+    }
 }
 
-fn read(path: &Path) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), DriverError> {
+fn read(path: &Path, what: &str) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), DriverError> {
     let refuse = |why: String| {
-        DriverError::new(ErrorClass::Settings, format!("the CA file {} {why}", path.display()))
+        DriverError::new(ErrorClass::Settings, format!("the {what} {} {why}", path.display()))
             .hint("it must hold one or more `-----BEGIN CERTIFICATE-----` blocks")
     };
     let pem = std::fs::read(path).map_err(|e| refuse(format!("cannot be read: {e}")))?;

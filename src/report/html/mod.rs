@@ -122,6 +122,9 @@ fn head(plan: &Plan, times: Times<'_>, timing: &Timing) -> String {
             info.outcome.map_or_else(|| if info.running { "running" } else { "killed" }.to_owned(), |o| o.name().to_owned()),
         ));
         facts.push(("by", info.by.clone()));
+        if !state.approved_by().is_empty() {
+            facts.push(("approved by", state.approved_by().join(", ")));
+        }
         facts.push(("began", instant(info.started_ms / 1000)));
         facts.push(("took", took(timing.makespan_ms)));
         let parts = [

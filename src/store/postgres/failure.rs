@@ -40,7 +40,15 @@ impl From<tokio_postgres::Error> for Trouble {
                 }
                 source = inner.source();
             }
-            if text.contains("certificate") {
+            let alert = text.split_once("received fatal alert: ").map(|(_, alert)| alert);
+            if alert
+                .is_some_and(|alert| ["Certificate", "UnknownCA", "DecryptError", "AccessDenied"].iter().any(|word| alert.contains(word)))
+            {
+                // The alerts of RFC 8446, section 6.2, about what a client shows.
+                text.push_str(
+                    "; it does not accept the certificate that it is shown, or wants one: `client_cert_file` of `state` names it",
+                );
+            } else if text.contains("certificate") {
                 text.push_str("; `ca_file` or `pinned_sha256` of `state` say which certificate is right");
             }
             return Self::Lost(text);

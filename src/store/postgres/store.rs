@@ -22,7 +22,7 @@ use super::session::{Lane, Session, Target};
 use super::{copy, schema, wait};
 use crate::config::{PostgresUrl, SslMode};
 use crate::diff::{LastApplied, Memory, Rejection};
-use crate::driver::http::{HttpOptions, tls_config};
+use crate::driver::http::{ClientCertificate, HttpOptions, tls_config};
 use crate::redact::Secret;
 use crate::run::Event;
 
@@ -59,6 +59,8 @@ pub struct PostgresOptions {
     pub ca_file: Option<PathBuf>,
     /// SHA-256 fingerprints of server certificates that are accepted whatever they say.
     pub pinned_sha256: Vec<String>,
+    /// What is shown to the server.
+    pub client: Option<ClientCertificate>,
     /// How long a server that was there may be away before a run gives up; other calls do after 20 s at most.
     pub patience: Duration,
 }
@@ -66,7 +68,7 @@ pub struct PostgresOptions {
 impl PostgresOptions {
     /// For a database without a password and with the system's certificates.
     pub fn new(url: PostgresUrl) -> Self {
-        Self { url, password: None, ca_file: None, pinned_sha256: Vec::new(), patience: Duration::from_mins(2) }
+        Self { url, password: None, ca_file: None, pinned_sha256: Vec::new(), client: None, patience: Duration::from_mins(2) }
     }
 
     fn target(&self) -> Result<Target, StoreError> {
@@ -80,8 +82,10 @@ impl PostgresOptions {
                     insecure_skip_tls_verify: mode == SslMode::Require,
                     ..HttpOptions::default()
                 };
-                let mut config = tls_config(&trust).map_err(|e| StoreError::Denied { path: place, detail: e.to_string() })?;
-                config.alpn_protocols.clear();
+                let config = tls_config(&trust, self.client.as_ref()).map_err(|e| {
+                    let detail = e.hint.as_ref().map_or_else(|| e.to_string(), |hint| format!("{e}; {hint}"));
+                    StoreError::Trust { path: place, detail }
+                })?;
                 Some(Arc::new(config))
             }
         };
@@ -255,6 +259,11 @@ async fn check_lock(session: &mut Session, lock: &str) -> Result<(), Trouble> {
     if held.is_some() { Ok(()) } else { Err(StoreError::LockLost.into()) }
 }
 
+async fn locks(session: &mut Session, site: &str) -> Result<Vec<LockRow>, Trouble> {
+    let sql = concat!("SELECT ", lock_columns!(), " FROM locks WHERE site = $1 ORDER BY since_ms, id");
+    Ok(session.query(sql, &[&site]).await?.iter().map(lock_row).collect())
+}
+
 /// Whether a run has begun and not come to its end.
 async fn is_open(session: &mut Session, run: &str) -> Result<bool, Trouble> {
     Ok(session.query_opt("SELECT 1 FROM runs WHERE id = $1 AND ended_ms IS NULL", &[&run]).await?.is_some())
@@ -310,6 +319,11 @@ impl Store for PostgresStore {
 
     fn write(&self, writes: &[Write]) -> Result<(), StoreError> {
         self.change(&self.other, async |s| {
+            // Until the end of the transaction nobody takes a lock, nor has one that is not seen yet.
+            s.execute("LOCK TABLE locks IN SHARE ROW EXCLUSIVE MODE", &[]).await?;
+            if let Some(lock) = locks(s, &self.site).await?.into_iter().find(LockRow::may_run) {
+                return Err(StoreError::Locked(Box::new(lock)).into());
+            }
             changes::fold(s, &self.site).await?;
             changes::make(s, &self.site, writes.to_vec()).await
         })
@@ -517,10 +531,7 @@ impl Store for PostgresStore {
     }
 
     fn locks(&self) -> Result<Vec<LockRow>, StoreError> {
-        self.read(async |s| {
-            let sql = concat!("SELECT ", lock_columns!(), " FROM locks WHERE site = $1 ORDER BY since_ms, id");
-            Ok(s.query(sql, &[&self.site]).await?.iter().map(lock_row).collect())
-        })
+        self.read(async |s| locks(s, &self.site).await)
     }
 
     fn unlock(&self, id: &str) -> Result<bool, StoreError> {

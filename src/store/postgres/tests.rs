@@ -13,6 +13,7 @@ use super::super::{Holder, LockRequest, Record, Store, StoreError, Write};
 use super::schema::{self, statements_for_tests};
 use super::{PostgresOptions, PostgresStore};
 use crate::config::PostgresUrl;
+use crate::driver::http::ClientCertificate;
 use crate::redact::Secret;
 
 /// A database of its own on the shared server.
@@ -159,6 +160,40 @@ fn passwords_and_certificates_are_checked() {
         let error = PostgresStore::open(&options, "s").unwrap_err().to_string();
         assert!(error.contains(says) && !error.contains(PASSWORD) && !error.contains("wrong"), "{error}");
     }
+}
+
+#[test]
+fn a_certificate_is_shown_to_a_server_that_asks_for_one() {
+    let Some((server, name, _)) = database() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ours.pem");
+    let with = |(certificate, key): (&str, &str)| {
+        std::fs::write(&file, certificate).unwrap();
+        PostgresOptions {
+            ca_file: Some(server.certificate()),
+            client: Some(ClientCertificate { file: file.clone(), key: Secret::new(key) }),
+            ..options(&format!("postgres://certified@localhost:{}/{name}?sslmode=verify-full", server.port()))
+        }
+    };
+    let clients = server.clients();
+    let pair = |(certificate, key): &'static (String, String)| (certificate.as_str(), key.as_str());
+    let right = pair(&clients.right);
+    PostgresStore::open(&with(right), "s").unwrap();
+    for (given, says) in [
+        (pair(&clients.other_name), "refuses access: certificate authentication failed"),
+        (pair(&clients.unknown), "`client_cert_file`"),
+        ((right.0, pair(&clients.unknown).1), "is that of another key than the one given"),
+        ((right.0, "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n"), "without a passphrase"),
+        ((right.0, "not a key"), "the key of the client certificate"),
+        (("not a certificate", right.1), "ours.pem holds no certificate"),
+    ] {
+        let error = PostgresStore::open(&with(given), "s").unwrap_err().to_string();
+        assert!(error.contains(says), "{says}: {error}");
+        assert!(!error.contains("not a key") && !error.contains("MIIB"), "{error}");
+    }
+    let none = PostgresOptions { client: None, ..with(right) };
+    let error = PostgresStore::open(&none, "s").unwrap_err().to_string();
+    assert!(error.contains("refuses access: connection requires a valid client certificate"), "{error}");
 }
 
 #[test]
