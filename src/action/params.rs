@@ -320,6 +320,9 @@ pub struct RepositoryValues {
     pub arches: Vec<String>,
     /// Components, sorted.
     pub components: Vec<String>,
+    /// Whether the URL has credentials, which are left out of `url` and come from the design when the plan is carried out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub credentials: bool,
     /// Components switched off, sorted; only for the provisioner's own archives, which have no list of components.
     pub disabled_components: Vec<String>,
     /// Pockets switched off, sorted.
@@ -328,7 +331,7 @@ pub struct RepositoryValues {
     pub distributions: Vec<String>,
     /// Armoured signing key.
     pub key: String,
-    /// URL.
+    /// URL; `***` stands in the place of each credential.
     pub url: String,
 }
 

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Bmc, Machine};
+use crate::redact::without_url_credentials;
 
 /// Something a driver was asked for: known, or unknown with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -232,6 +233,11 @@ pub struct SshKey {
     pub key: String,
 }
 
+#[allow(clippy::ptr_arg)] // As serde calls it.
+fn without_credentials<S: serde::Serializer>(url: &String, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&without_url_credentials(url))
+}
+
 /// A package repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -240,7 +246,8 @@ pub struct PackageRepository {
     pub id: u64,
     /// Name.
     pub name: String,
-    /// URL.
+    /// URL. It may have credentials, which are written as `***`.
+    #[serde(serialize_with = "without_credentials")]
     pub url: String,
     /// Distributions.
     pub distributions: Vec<String>,

@@ -23,7 +23,8 @@ pub struct Rule {
 
 /// Every rule, in the order of codes.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    let mut all: Vec<&'static Rule> = READING.iter().chain([&super::secrets::RULE]).chain(RULES.iter().copied()).collect();
+    let mut all: Vec<&'static Rule> =
+        READING.iter().chain([&super::secrets::RULE, &super::secrets::URL_RULE]).chain(RULES.iter().copied()).collect();
     all.sort_by_key(|rule| rule.code);
     all.into_iter()
 }

@@ -160,7 +160,7 @@ pub struct Render {
     /// Print all documents, not only those of drydock
     #[arg(long)]
     pub all: bool,
-    /// Print secrets as they are
+    /// Print secrets as they are: passwords, and URLs that are signed or have a password
     #[arg(long)]
     pub show_secrets: bool,
     /// Print what this node would get from its boot actions instead; secrets are never shown

@@ -52,6 +52,7 @@ table! {
     "tag" "definition" Online "", "XPath definition of a tag of the Region";
     "sshkey" "key" Online "", "authorized key of the Region";
     "repository" "url" Online "", "URL of a package repository";
+    "repository" "credentials" Online "", "credentials in its URL, which plans do not show";
     "repository" "distributions" Online "", "distributions";
     "repository" "components" Online "", "components";
     "repository" "disabled_pockets" Online "", "pockets that are switched off";

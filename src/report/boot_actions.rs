@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::escape::clean;
 use super::plan_text::count;
 use crate::model::assets::{AssetPreview, Preview, Previewed};
+use crate::redact::without_url_credentials;
 use crate::yaml::SourceMap;
 
 /// Lines of a content that are shown without `verbose`.
@@ -67,7 +68,7 @@ fn content(out: &mut String, asset: &AssetPreview, verbose: bool) {
             }
         }
         Previewed::Fetched { url, pipeline } => {
-            line(out, &format!("(fetched from {} when the node is deployed)", clean(url)));
+            line(out, &format!("(fetched from {} when the node is deployed)", clean(&without_url_credentials(url))));
             if !pipeline.is_empty() {
                 line(out, &format!("then: {}", pipeline.iter().map(|step| step.name()).collect::<Vec<_>>().join(", ")));
             }
@@ -98,7 +99,7 @@ pub fn boot_actions_json(preview: &Preview, map: &SourceMap) -> Value {
             }
             Previewed::Packages(packages) => out["packages"] = json!(packages),
             Previewed::Fetched { url, pipeline } => {
-                out["fetched_from"] = json!(url);
+                out["fetched_from"] = json!(without_url_credentials(url));
                 out["data_pipeline"] = json!(pipeline.iter().map(|step| step.name()).collect::<Vec<_>>());
             }
             Previewed::Sensitive => out["content"] = json!("(sensitive)"),

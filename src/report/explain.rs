@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use super::escape::clean;
 use super::mask;
 use crate::model::{Explained, Link, Role};
+use crate::redact::without_url_credentials;
 use crate::yaml::{Node, SourceMap, Span, Value};
 
 /// What stands in the place of a secret.
@@ -77,7 +78,17 @@ fn is_version(part: &str) -> bool {
 }
 
 fn shown(value: &Node, sensitive: bool) -> String {
-    if sensitive { SENSITIVE.to_owned() } else { super::values::inline(&json_of(value)) }
+    if sensitive { SENSITIVE.to_owned() } else { super::values::inline(&open(value)) }
+}
+
+/// A value that is no secret, as JSON; credentials in URLs are masked.
+fn open(value: &Node) -> Json {
+    match &value.value {
+        Value::Str(text) => json!(without_url_credentials(text)),
+        Value::Seq(members) => Json::Array(members.iter().map(open).collect()),
+        Value::Map(mapping) => Json::Object(mapping.entries.iter().map(|(key, value)| (key.name.to_string(), open(value))).collect()),
+        _ => json_of(value),
+    }
 }
 
 /// A value as JSON.
@@ -99,7 +110,7 @@ pub fn explained_json(resource: &str, explained: &[Explained], map: &SourceMap) 
         Some(file) => json!({"file": file.path, "line": span.line, "column": span.column}),
         None => Json::Null,
     };
-    let value = |node: &Node, sensitive: bool| if sensitive { json!(SENSITIVE) } else { json_of(node) };
+    let value = |node: &Node, sensitive: bool| if sensitive { json!(SENSITIVE) } else { open(node) };
     let values: Vec<Json> = explained
         .iter()
         .map(|e| {

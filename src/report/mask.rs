@@ -1,5 +1,7 @@
 //! Secrets in excerpts of the user's files, masked.
 
+use crate::redact::url_credentials;
+
 /// Parts of keys whose values are secrets. `credential` is how host profiles call the BMC's password.
 const SECRET_KEYS: [&str; 8] = ["password", "passwd", "passphrase", "secret", "token", "credential", "private_key", "api_key"];
 
@@ -88,7 +90,10 @@ impl Masking {
                 self.below = Some(indent);
                 stars(line, from)
             }
-            None => line.to_owned(),
+            None => url_credentials(line).into_iter().rev().fold(line.to_owned(), |line, range| {
+                let hidden = "*".repeat(range.len());
+                format!("{}{hidden}{}", &line[..range.start], &line[range.end..])
+            }),
         }
     }
 }

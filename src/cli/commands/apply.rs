@@ -235,7 +235,7 @@ async fn finish(
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
     let store = state::open(&design.settings, &design.site.name.value).await?;
-    drivers.give_user_data(design, &plan);
+    drivers.give_secrets(design, &plan);
     if let Err(error) = drivers.give_hooks(design, &plan).await {
         drivers.close().await?;
         return Err(error);

@@ -12,6 +12,7 @@ use crate::config::{self, DesignEntry, Settings};
 use crate::diag::{Diagnostic, Severity, has_errors};
 use crate::document::{self, Sensitive};
 use crate::model::assets;
+use crate::redact::without_url_credentials;
 use crate::report;
 use crate::report::diagnostics::Style;
 use crate::yaml::{self, Mapping, Node, Value};
@@ -113,6 +114,7 @@ fn masked(node: &Node, sensitive: &Sensitive, by_key: bool) -> Node {
         Value::Seq(members) => Value::Seq(Arc::new(members.iter().map(|member| masked(member, sensitive, by_key)).collect())),
         Value::Null => Value::Null,
         _ if sensitive.covers(node.span) => return hidden(),
+        Value::Str(text) => Value::Str(without_url_credentials(text).into()),
         other => other.clone(),
     };
     Node { value, ..node.clone() }

@@ -39,7 +39,7 @@ pub(super) async fn go_on(args: &Resume, design: &Design, printer: &Printer, int
     }
     let plan = state::plan(store.as_ref(), &row.id)?;
     let mut drivers = Drivers::for_plan(design, &plan, printer).await?;
-    drivers.give_user_data(design, &plan);
+    drivers.give_secrets(design, &plan);
     if let Err(error) = drivers.give_hooks(design, &plan).await {
         drivers.close().await?;
         return Err(error);

@@ -17,11 +17,12 @@ use crate::cli::problem::Problem;
 use crate::config::{ProxySettings, Settings, Transport};
 use crate::driver::hook::HookDriver;
 use crate::driver::http::{HttpOptions, Proxy};
-use crate::driver::maas::{MaasDriver, MaasOptions};
+use crate::driver::maas::{DesignSecrets, MaasDriver, MaasOptions};
 use crate::driver::permit::Permit;
 use crate::driver::{Driver, NodeDriver, OobDriver};
 use crate::model::assets;
 use crate::plan::{Limits, Plan};
+use crate::redact::{Secret, url_credentials};
 use crate::secret;
 
 /// What talks to a site.
@@ -104,14 +105,19 @@ impl Drivers {
         Ok(Self { maas: Arc::new(maas), oob, hooks: None, permit, simulated })
     }
 
-    /// Gives the provisioner what the nodes of a plan get with their deployment. It may hold secrets, so it is in no plan, and is made from the design.
-    pub fn give_user_data(&self, design: &Design, plan: &Plan) {
+    /// Gives the provisioner what a plan needs and does not hold, as it may be secret: what nodes get with their deployment, and credentials in URLs. It is
+    /// made from the design.
+    pub fn give_secrets(&self, design: &Design, plan: &Plan) {
         let deployed = plan.actions.iter().filter(|a| a.kind == ActionKind::DeployNode).filter_map(|a| a.node.as_ref());
         let given = deployed.filter_map(|name| {
             let delivery = assets::delivery(&design.site, design.site.nodes.get(name)?);
             Some((name.clone(), (delivery.shown?, delivery.document?)))
         });
-        self.maas.give_user_data(given.collect());
+        let user_data = given.collect();
+        let urls = design.site.region.repositories.iter().map(|(name, r)| (name, &r.url.value));
+        let secret = urls.filter(|(_, url)| !url_credentials(url).is_empty());
+        let repository_urls = secret.map(|(name, url)| (name.clone(), Secret::new(url.as_str()))).collect();
+        self.maas.give(DesignSecrets { user_data, repository_urls });
     }
 
     /// The driver of a node's BMC.

@@ -7,10 +7,11 @@ use serde_json::Value;
 use super::{Builder, architecture, image_resource, params};
 use crate::action::params::{BootMediaParams, NetworkResource, RepositoryParams, RepositoryValues, SshKeyParams, TagParams, TagValues};
 use crate::action::{ActionKind, Effect};
-use crate::build::Fact;
+use crate::build::{Fact, PackageRepository};
 use crate::diff::attributes::{Class, Draft, PresentMap, WantedMap, created, differences, want};
 use crate::diff::xpath::syntax_error;
 use crate::diff::{HeldBack, Operation};
+use crate::redact::without_url_credentials;
 
 impl Builder<'_> {
     pub(super) fn domains(&mut self) {
@@ -144,8 +145,10 @@ impl Builder<'_> {
                 v
             };
             // The provisioner's own archives name what is switched off; others name what is used.
+            let url = without_url_credentials(&repository.url.value);
             let after = RepositoryValues {
-                url: repository.url.value.clone(),
+                credentials: url != repository.url.value,
+                url,
                 distributions: if builtin {
                     present.map(|p| sorted_text(&p.distributions)).unwrap_or_default()
                 } else {
@@ -157,15 +160,7 @@ impl Builder<'_> {
                 arches,
                 key: repository.gpgkey.as_ref().map(|k| k.value.trim().to_owned()).unwrap_or_default(),
             };
-            let before = present.map(|p| RepositoryValues {
-                url: p.url.clone(),
-                distributions: sorted_text(&p.distributions),
-                components: sorted_text(&p.components),
-                disabled_pockets: sorted_text(&p.disabled_pockets),
-                disabled_components: sorted_text(&p.disabled_components),
-                arches: sorted_text(&p.arches),
-                key: p.key.trim().to_owned(),
-            });
+            let before = present.map(values_of);
             let mut wanted = WantedMap::new();
             for (path, value) in repository_attributes(&after) {
                 let span = match path {
@@ -181,6 +176,12 @@ impl Builder<'_> {
                     let mut have: PresentMap = repository_attributes(b).into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
                     want(&mut wanted, "enabled", true, repository.name.span);
                     have.insert("enabled".into(), present.is_some_and(|p| p.enabled).into());
+                    // A build model in a file does not say which they are.
+                    let others = |p: &&PackageRepository| p.url != repository.url.value && p.url != after.url;
+                    if b.url == after.url && present.is_some_and(|p| others(&p)) {
+                        want(&mut wanted, "credentials", "as in the design", repository.url.span);
+                        have.insert("credentials".into(), "others than in the design".into());
+                    }
                     differences(&wanted, &have, self.pool, Class::Of("repository"))
                 }
             };
@@ -193,22 +194,14 @@ impl Builder<'_> {
         }
     }
 
-    fn remove_unlisted(&mut self, listed: &[crate::build::PackageRepository]) {
+    fn remove_unlisted(&mut self, listed: &[PackageRepository]) {
         let region = &self.site.region;
         for r in listed.iter().filter(|r| !region.repositories.contains_key(&r.name) && !BUILTIN_ARCHIVES.contains(&r.name.as_str())) {
             let resource = format!("repository.{}", r.name);
-            let before = RepositoryValues {
-                url: r.url.clone(),
-                distributions: sorted_text(&r.distributions),
-                components: sorted_text(&r.components),
-                disabled_pockets: sorted_text(&r.disabled_pockets),
-                disabled_components: sorted_text(&r.disabled_components),
-                arches: sorted_text(&r.arches),
-                key: r.key.trim().to_owned(),
-            };
+            let before = values_of(r);
             let attributes = vec![self.pool.share(&Draft {
                 path: "url",
-                before: Some(&r.url.clone().into()),
+                before: Some(&before.url.clone().into()),
                 after: None,
                 known_after: None,
                 effect: Effect::Online,
@@ -255,6 +248,20 @@ const BUILTIN_ARCHIVES: [&str; 2] = ["main_archive", "ports_archive"];
 const POCKETS: [&str; 3] = ["backports", "security", "updates"];
 /// Components of an Ubuntu archive that MAAS can switch off (`disabled_components`).
 const COMPONENTS: [&str; 3] = ["multiverse", "restricted", "universe"];
+
+fn values_of(r: &PackageRepository) -> RepositoryValues {
+    let url = without_url_credentials(&r.url);
+    RepositoryValues {
+        credentials: url != r.url,
+        url,
+        distributions: sorted_text(&r.distributions),
+        components: sorted_text(&r.components),
+        disabled_pockets: sorted_text(&r.disabled_pockets),
+        disabled_components: sorted_text(&r.disabled_components),
+        arches: sorted_text(&r.arches),
+        key: r.key.trim().to_owned(),
+    }
+}
 
 fn sorted_text(items: &[String]) -> Vec<String> {
     let mut v = items.to_vec();

@@ -10,7 +10,7 @@ use url::Url;
 
 use super::failure::{class_of, excerpt, remedy_of};
 use crate::driver::{DriverError, ErrorClass};
-use crate::redact::Secret;
+use crate::redact::{Secret, is_secret_parameter};
 
 /// What a request carries.
 #[derive(Clone, Default)]
@@ -275,8 +275,7 @@ pub fn shown_url(url: &Url) -> String {
         let pairs: Vec<(String, String)> = url
             .query_pairs()
             .map(|(k, v)| {
-                let name = k.to_ascii_lowercase();
-                let secret = ["token", "key", "pass", "secret", "sig", "oauth", "auth", "credential"].iter().any(|s| name.contains(s));
+                let secret = is_secret_parameter(&k);
                 (k.into_owned(), if secret { "***".to_owned() } else { v.into_owned() })
             })
             .collect();

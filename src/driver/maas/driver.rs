@@ -39,13 +39,19 @@ pub(super) const NAME: &str = "maas";
 pub struct MaasDriver {
     api: Api,
     options: MaasOptions,
-    user_data: Arc<OnceLock<UserData>>,
+    secrets: Arc<OnceLock<DesignSecrets>>,
     /// Held by whoever makes something that others may be about to make.
     making: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// By node: what plans say of it, and the document in base64, as MAAS takes it.
-type UserData = BTreeMap<String, (String, Secret)>;
+/// What the design gives and no plan holds.
+#[derive(Debug, Clone, Default)]
+pub struct DesignSecrets {
+    /// What nodes are given with their deployment, by node: what plans say of it, and the document in base64, as MAAS takes it.
+    pub user_data: BTreeMap<String, (String, Secret)>,
+    /// URLs of package repositories that have credentials, by name.
+    pub repository_urls: BTreeMap<String, Secret>,
+}
 
 /// The parameters of a call, decoded.
 #[derive(Debug, Clone)]
@@ -133,13 +139,12 @@ impl MaasDriver {
     pub fn new(options: MaasOptions) -> Result<Self, DriverError> {
         let mut api = Api::new(&options.url, &options.api_key, options.http.clone(), options.max_requests)?;
         api.group_uuids = options.group_uuids;
-        Ok(Self { api, options, user_data: Arc::default(), making: Arc::default() })
+        Ok(Self { api, options, secrets: Arc::default(), making: Arc::default() })
     }
 
-    /// What nodes are given with their deployment: by node what plans say of it, and the document in base64. It is known when a plan is carried out; a
-    /// second time changes nothing.
-    pub fn give_user_data(&self, by_node: BTreeMap<String, (String, Secret)>) {
-        let _ = self.user_data.set(by_node);
+    /// What the design gives beside the plan that is carried out; a second time changes nothing.
+    pub fn give(&self, secrets: DesignSecrets) {
+        let _ = self.secrets.set(secrets);
     }
 
     /// Reads what a batch needs: each list once, machines once, and what only single machines answer.
@@ -177,7 +182,7 @@ impl MaasDriver {
             stored: BTreeMap::new(),
             inventoried: BTreeMap::new(),
             bmcs: BTreeMap::new(),
-            user_data: Arc::clone(&self.user_data),
+            secrets: Arc::clone(&self.secrets),
             credentials,
         };
         let mut tasks = JoinSet::new();
@@ -289,8 +294,8 @@ struct Batch {
     inventoried: BTreeMap<String, Result<bool, DriverError>>,
     /// BMCs as MAAS has them, where they are to be set.
     bmcs: BTreeMap<String, MaasBmc>,
-    /// What nodes get with their deployment, in words and as a document in base64.
-    user_data: Arc<OnceLock<UserData>>,
+    /// What the design gives and no plan holds.
+    secrets: Arc<OnceLock<DesignSecrets>>,
     /// User and password of BMCs by node.
     credentials: BTreeMap<String, (String, Secret)>,
 }
@@ -298,7 +303,7 @@ struct Batch {
 impl Batch {
     /// What a call's node is to be given.
     fn given(&self, call: &Call) -> Option<&(String, Secret)> {
-        self.user_data.get()?.get(call.node.as_ref()?)
+        self.secrets.get()?.user_data.get(call.node.as_ref()?)
     }
 
     /// The machine a call's node is bound to, as MAAS lists it now. Refuses one that contradicts the binding.
@@ -347,7 +352,7 @@ impl Batch {
             Wanted::Verify(p) => site_actions::verify(p, lists),
             Wanted::Network(r) => network::decide(r, lists),
             Wanted::SshKey(p) => site_actions::ssh_key(p, lists),
-            Wanted::Repository(p) => site_actions::repository(p, lists),
+            Wanted::Repository(p) => site_actions::repository(p, self.secrets.get().and_then(|s| s.repository_urls.get(&p.name)), lists),
             Wanted::BootMedia(p) => site_actions::boot_media(p, lists),
             Wanted::Tag(p) => site_actions::tag(p, lists),
             Wanted::Remove(p) => removal::decide(p, lists),

@@ -39,5 +39,5 @@ mod tests;
 pub use calls::{CALLS, Calls, READS};
 #[cfg(test)]
 pub(super) use client::class_of_refusal;
-pub use driver::MaasDriver;
+pub use driver::{DesignSecrets, MaasDriver};
 pub use options::MaasOptions;

@@ -6,6 +6,7 @@ use super::lists::{Lists, Needs};
 use crate::action::params::{BootMediaParams, RepositoryParams, RepositoryValues, SshKeyParams, TagParams, VerifySite};
 use crate::build::PackageRepository;
 use crate::driver::{DriverError, ErrorClass};
+use crate::redact::{Secret, without_url_credentials};
 
 /// The lists that `verify_site` needs.
 pub(super) fn verify_needs(params: &VerifySite) -> Needs {
@@ -50,9 +51,12 @@ pub(super) fn ssh_key(params: &SshKeyParams, lists: &Lists) -> Result<Decision, 
     Ok(if there { Decision::done() } else { Decision::act([ApiCall::create("account/prefs/sshkeys/").with("key", params.key.trim())]) })
 }
 
+/// What MAAS has, as plans say it.
 fn values(r: &PackageRepository) -> RepositoryValues {
+    let url = without_url_credentials(&r.url);
     RepositoryValues {
-        url: r.url.clone(),
+        credentials: url != r.url,
+        url,
         distributions: r.distributions.clone(),
         components: r.components.clone(),
         disabled_pockets: r.disabled_pockets.clone(),
@@ -63,9 +67,24 @@ fn values(r: &PackageRepository) -> RepositoryValues {
 }
 
 /// Creates, updates or removes a package repository.
-pub(super) fn repository(params: &RepositoryParams, lists: &Lists) -> Result<Decision, DriverError> {
+pub(super) fn repository(params: &RepositoryParams, url: Option<&Secret>, lists: &Lists) -> Result<Decision, DriverError> {
     let found = lists.repositories()?.iter().find(|r| r.name == params.name);
     let what = format!("package repository {}", params.name);
+    // With its credentials, which are in no plan.
+    let url = match &params.after {
+        Some(after) if after.credentials => {
+            let given = url.filter(|url| without_url_credentials(url.expose()) == after.url).ok_or_else(|| {
+                DriverError::new(
+                    ErrorClass::Precondition,
+                    format!("the design no longer has the URL {} of {what}, whose credentials are in no plan", after.url),
+                )
+                .hint("plan again, or take the design that the plan was made from: `--ref COMMIT`")
+            })?;
+            Some(given)
+        }
+        _ => None,
+    };
+    let same_url = |r: &PackageRepository| url.is_none_or(|url| r.url == url.expose());
     let fields = |call: ApiCall, v: &RepositoryValues, now: Option<&RepositoryValues>| {
         let list = |l: &[String]| l.join(",");
         let text = |call: ApiCall, name: &str, value: String, now: Option<String>| match now {
@@ -73,7 +92,11 @@ pub(super) fn repository(params: &RepositoryParams, lists: &Lists) -> Result<Dec
             None if value.is_empty() => call,
             _ => call.with(name, value),
         };
-        let call = text(call, "url", v.url.clone(), now.map(|n| n.url.clone()));
+        let call = match url {
+            Some(url) if found.is_none_or(|r| !same_url(r)) => call.with_secret("url", url),
+            Some(_) => call,
+            None => text(call, "url", v.url.clone(), now.map(|n| n.url.clone())),
+        };
         let call = text(call, "distributions", list(&v.distributions), now.map(|n| list(&n.distributions)));
         let call = text(call, "components", list(&v.components), now.map(|n| list(&n.components)));
         let call = text(call, "disabled_pockets", list(&v.disabled_pockets), now.map(|n| list(&n.disabled_pockets)));
@@ -98,7 +121,7 @@ pub(super) fn repository(params: &RepositoryParams, lists: &Lists) -> Result<Dec
         (Some(after), Some(r)) => {
             let now = values(r);
             let after = RepositoryValues { key: after.key.trim().to_owned(), ..after.clone() };
-            if now == after && r.enabled {
+            if now == after && same_url(r) && r.enabled {
                 return Ok(Decision::done());
             }
             let mut drift = Drift::default();

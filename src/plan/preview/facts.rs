@@ -105,6 +105,7 @@ impl<'a> Facts<'a> {
         };
         for (name, url, arches) in ARCHIVES {
             let values = RepositoryValues {
+                credentials: false,
                 arches: arches.iter().map(|a| (*a).to_owned()).collect(),
                 components: Vec::new(),
                 disabled_components: Vec::new(),
@@ -311,7 +312,10 @@ impl Facts<'_> {
     fn repository(&mut self, RepositoryParams { name, after, .. }: RepositoryParams) {
         self.repositories.retain(|r| r.name != name);
         let Some(values) = after else { return };
-        let RepositoryValues { arches, components, disabled_components, disabled_pockets, distributions, key, url } = values;
+        let RepositoryValues { arches, components, credentials, disabled_components, disabled_pockets, distributions, key, url } = values;
+        // Credentials are in no parameters.
+        let written = self.base.region.repositories.get(&name).filter(|_| credentials);
+        let url = written.map_or(url, |r| r.url.value.clone());
         let id = self.id();
         self.repositories.push(PackageRepository {
             id,

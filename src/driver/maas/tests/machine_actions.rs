@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::super::DesignSecrets;
 use super::super::client::ANNOTATE;
 use super::server::{Asked, Recorded, Server, recorded};
 use super::site_actions::{call as site_call, failed, observe};
@@ -269,7 +270,8 @@ async fn user_data_is_sent_if_it_is_what_the_plan_says() {
     for (given, why) in [(None, "the design has nothing for it"), (Some("2 files, 100 bytes, SHA-256 4567"), "2 files")] {
         let server = Server::start(answers.clone()).await;
         let driver = server.driver();
-        driver.give_user_data(given.map(|g| ("node01".into(), (g.to_owned(), Secret::new("canary-data")))).into_iter().collect());
+        let user_data = given.map(|g| ("node01".into(), (g.to_owned(), Secret::new("canary-data")))).into_iter().collect();
+        driver.give(DesignSecrets { user_data, ..DesignSecrets::default() });
         let error = driver.begin(&deploy).await.unwrap_err();
         assert!(error.class == ErrorClass::Precondition && error.message.contains(why) && error.message.contains(planned), "{error}");
         assert_eq!(driver.prerequisites(std::slice::from_ref(&deploy)).await.unwrap_err(), error, "it is said before anything is given up");
@@ -277,7 +279,8 @@ async fn user_data_is_sent_if_it_is_what_the_plan_says() {
     }
     let server = Server::start(answers).await;
     let driver = server.driver();
-    driver.give_user_data([("node01".into(), (planned.to_owned(), Secret::new("canary-data")))].into());
+    let user_data = [("node01".into(), (planned.to_owned(), Secret::new("canary-data")))].into();
+    driver.give(DesignSecrets { user_data, ..DesignSecrets::default() });
     assert!(!format!("{driver:?}").contains("canary-data"));
     driver.begin(&deploy).await.unwrap();
     let sent: Vec<String> = server.changes().iter().map(said).collect();

@@ -3,7 +3,8 @@ use std::net::IpAddr;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::server::{Recorded, Server, recorded};
+use super::super::DesignSecrets;
+use super::server::{Asked, Recorded, Server, recorded};
 use crate::action::ActionKind;
 use crate::action::params::{
     BootMediaParams, DhcpService, FabricBefore, NetworkResource, RepositoryParams, RepositoryValues, SshKeyParams, SubnetValues, TagParams,
@@ -11,6 +12,7 @@ use crate::action::params::{
 };
 use crate::build::{Binding, RangeUse};
 use crate::driver::{Begun, Call, Driver, DriverError, ErrorClass, Observation};
+use crate::redact::Secret;
 
 pub(super) fn call(kind: ActionKind, params: &impl Serialize) -> Call {
     Call {
@@ -319,6 +321,53 @@ async fn dhcp_is_relayed_to_the_vlan_of_the_target() {
 }
 
 #[tokio::test]
+async fn credentials_of_a_repository_come_from_the_design_and_are_compared() {
+    let url = "http://u:canary-1@mirror.example/ubuntu";
+    let stored = |url: &str| {
+        let mut body = recorded("package-repository-create").body;
+        body["url"] = url.into();
+        listed("package-repositories", "package-repositories/", vec![body])
+    };
+    let values = RepositoryValues {
+        url: "http://u:***@mirror.example/ubuntu".into(),
+        credentials: true,
+        distributions: vec!["noble".into()],
+        components: vec!["main".into(), "universe".into()],
+        disabled_pockets: vec![],
+        disabled_components: vec![],
+        arches: vec!["amd64".into()],
+        key: String::new(),
+    };
+    let set = RepositoryParams { name: "repo1".into(), after: Some(values.clone()), before: Some(values) };
+    let set = call(ActionKind::ConfigureNodeProvisioner, &set);
+    let given = |url: Option<&str>| DesignSecrets {
+        repository_urls: url.map(|url| ("repo1".to_owned(), Secret::new(url))).into_iter().collect(),
+        ..DesignSecrets::default()
+    };
+    for (there, design, done) in [(url, url, true), ("http://u:canary-2@mirror.example/ubuntu", url, false)] {
+        let put = Recorded::made("PUT", "package-repositories/3/", None, json!({}));
+        let server = Server::start(vec![stored(there), put]).await;
+        let driver = server.driver();
+        driver.give(given(Some(design)));
+        let seen = driver.observe(std::slice::from_ref(&set)).await.remove(0).unwrap();
+        assert_eq!(seen, if done { Observation::done() } else { Observation::NotStarted });
+        driver.begin(&set).await.unwrap();
+        let forms: Vec<_> = server.changes().iter().map(Asked::form).collect();
+        assert_eq!(forms, if done { vec![] } else { vec![vec![("url".to_owned(), url.to_owned())]] });
+    }
+    // Others than the plan was made with, or none: nothing is sent.
+    for design in [None, Some("http://u:canary-1@elsewhere.example/ubuntu")] {
+        let server = Server::start(vec![stored(url)]).await;
+        let driver = server.driver();
+        driver.give(given(design));
+        let error = driver.begin(&set).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Precondition);
+        assert!(error.message.contains("no longer has the URL http://u:***@mirror.example/ubuntu of package repository repo1"), "{error}");
+        assert_eq!(server.changes().len(), 0);
+    }
+}
+
+#[tokio::test]
 async fn keys_repositories_and_tags() {
     let key = SshKeyParams { key: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG8yVd6+nLq1Fq8v1wTqz4mGqJ0nq6mQ0cVqOqYw8e5B test@example".into() };
     let add = call(ActionKind::ConfigureUserCredentials, &key);
@@ -331,6 +380,7 @@ async fn keys_repositories_and_tags() {
 
     let values = RepositoryValues {
         url: "http://mirror.example/ubuntu".into(),
+        credentials: false,
         distributions: vec!["noble".into()],
         components: vec!["main".into(), "universe".into()],
         disabled_pockets: vec![],
