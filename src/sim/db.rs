@@ -552,6 +552,28 @@ pub struct Interface {
     pub discovered: Option<(i64, String)>,
 }
 
+impl Interface {
+    /// One that is connected to nothing, without an id.
+    pub(crate) fn blank(kind: &str, name: String, mac: String) -> Self {
+        Self {
+            id: 0,
+            name,
+            kind: kind.to_owned(),
+            mac,
+            vlan: None,
+            parents: Vec::new(),
+            params: BTreeMap::new(),
+            links: Vec::new(),
+            tags: Vec::new(),
+            product: None,
+            vendor: None,
+            firmware: None,
+            speed: 0,
+            discovered: None,
+        }
+    }
+}
+
 /// An address of an interface.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Link {

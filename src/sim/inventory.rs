@@ -172,22 +172,8 @@ fn report_nics(core: &mut Core, id: &str, machine: &Machine) {
         let interface_id = known_id.unwrap_or_else(|| core.take_id("interface"));
         let booted = core.world.nodes.get(id).is_some_and(|n| n.boot_interface.is_none()) && served.is_some();
         let Some(n) = core.node_mut(id) else { return };
-        let i = n.interfaces.entry(interface_id).or_insert_with(|| Interface {
-            id: interface_id,
-            name: String::new(),
-            kind: "physical".into(),
-            mac: nic.mac.clone(),
-            vlan: None,
-            parents: Vec::new(),
-            params: BTreeMap::new(),
-            links: Vec::new(),
-            tags: Vec::new(),
-            product: None,
-            vendor: None,
-            firmware: None,
-            speed: 0,
-            discovered: None,
-        });
+        let blank = || Interface { id: interface_id, ..Interface::blank("physical", String::new(), nic.mac.clone()) };
+        let i = n.interfaces.entry(interface_id).or_insert_with(blank);
         i.name.clone_from(&nic.name);
         i.vlan = vlan;
         i.product = Some(nic.product.clone());

@@ -129,7 +129,7 @@ pub enum StoreError {
         detail: String,
     },
     /// Certificates or keys that are named for the connection cannot be used.
-    #[error("the state {path} cannot be asked: {detail} (`state:` in drydock.yaml gives it)")]
+    #[error("the state {path} cannot be asked: {detail} (it is named under `state:` in drydock.yaml)")]
     Trust {
         /// The database.
         path: PathBuf,

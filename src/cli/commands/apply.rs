@@ -228,18 +228,13 @@ async fn make(design: &Design, drivers: &Drivers, options: &PlanOptions) -> anyh
 async fn finish(
     (plan, approved_by): (Plan, Vec<String>),
     design: &Design,
-    mut drivers: Drivers,
+    drivers: Drivers,
     holds: Option<Arc<dyn Holds>>,
     options: &RunOptions,
     printer: &Printer,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
     let store = state::open(&design.settings, &design.site.name.value).await?;
-    drivers.give_secrets(design, &plan);
-    if let Err(error) = drivers.give_hooks(design, &plan).await {
-        drivers.close().await?;
-        return Err(error);
-    }
     let work = Work {
         plan,
         resume: None,
@@ -247,12 +242,8 @@ async fn finish(
         parallelism: options.parallelism,
         holds,
         json: options.json,
-        settings: &design.settings,
+        design,
         reports: &options.report,
     };
-    let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
-    let closed = drivers.close().await;
-    let exit = ended?;
-    closed?;
-    Ok(exit)
+    run::carry_out(work, store, drivers, printer, interrupts).await
 }

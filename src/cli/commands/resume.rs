@@ -38,12 +38,7 @@ pub(super) async fn go_on(args: &Resume, design: &Design, printer: &Printer, int
         return Err(Problem::refused(message).help("`drydock plan` sees what it did, and plans the rest").into());
     }
     let plan = state::plan(store.as_ref(), &row.id)?;
-    let mut drivers = Drivers::for_plan(design, &plan, printer).await?;
-    drivers.give_secrets(design, &plan);
-    if let Err(error) = drivers.give_hooks(design, &plan).await {
-        drivers.close().await?;
-        return Err(error);
-    }
+    let drivers = Drivers::for_plan(design, &plan, printer).await?;
     let work = Work {
         plan,
         resume: Some(&row.id),
@@ -51,12 +46,8 @@ pub(super) async fn go_on(args: &Resume, design: &Design, printer: &Printer, int
         parallelism: args.parallelism,
         holds: None,
         json: args.json,
-        settings: &design.settings,
+        design,
         reports: &args.report,
     };
-    let ended = run::carry_out(work, store, &drivers, printer, interrupts).await;
-    let closed = drivers.close().await;
-    let exit = ended?;
-    closed?;
-    Ok(exit)
+    run::carry_out(work, store, drivers, printer, interrupts).await
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::design::Design;
 use super::drivers::Drivers;
 use super::operator::Operator;
 use super::{progress, state, telemetry};
@@ -12,7 +13,6 @@ use crate::cli::exit::Exit;
 use crate::cli::output::{Printer, write_file};
 use crate::cli::problem::{self, Problem};
 use crate::cli::signals::Interrupts;
-use crate::config::Settings;
 use crate::plan::Plan;
 use crate::report::progress::Watched;
 use crate::report::{self, RunInfo};
@@ -33,8 +33,8 @@ pub struct Work<'a> {
     pub approved_by: Vec<String>,
     /// Calls in flight at most.
     pub parallelism: Option<u32>,
-    /// The settings, for retries, the lease of the lock, and traces.
-    pub settings: &'a Settings,
+    /// The design: its settings, and what it gives that is in no plan.
+    pub design: &'a Design,
     /// What tells whether the plan still fits, where it was made some time ago.
     pub holds: Option<Arc<dyn Holds>>,
     /// Events as JSON on stdout instead of progress for people.
@@ -43,15 +43,28 @@ pub struct Work<'a> {
     pub reports: &'a [Report],
 }
 
-/// Carries a plan out, shows what happens, and tells how it ended.
+/// Carries a plan out, shows what happens, and tells how it ended. Connections are closed however that is.
 pub async fn carry_out(
     work: Work<'_>,
     store: Arc<dyn Store>,
-    drivers: &Drivers,
+    mut drivers: Drivers,
     printer: &Printer,
     interrupts: &Interrupts,
 ) -> anyhow::Result<Exit> {
-    let Work { plan, resume, approved_by, parallelism, settings, holds, json, reports } = work;
+    drivers.give_secrets(work.design, &work.plan);
+    let ended = match drivers.give_hooks(work.design, &work.plan).await {
+        Ok(()) => Box::pin(run(work, store, &drivers, printer, interrupts)).await,
+        Err(error) => Err(error),
+    };
+    let closed = drivers.close().await;
+    let exit = ended?;
+    closed?;
+    Ok(exit)
+}
+
+async fn run(work: Work<'_>, store: Arc<dyn Store>, drivers: &Drivers, printer: &Printer, interrupts: &Interrupts) -> anyhow::Result<Exit> {
+    let Work { plan, resume, approved_by, parallelism, design, holds, json, reports } = work;
+    let settings = &design.settings;
     check_folders(reports)?;
     let actions = plan.actions.clone();
     let left_out = plan.blocked.len() + plan.held_back.len();

@@ -118,25 +118,6 @@ fn add(call: &mut Call<'_>, id: &str, mut i: Interface) -> Result<i64, Reply> {
     Ok(interface)
 }
 
-fn blank(kind: &str, name: String, mac: String) -> Interface {
-    Interface {
-        id: 0,
-        name,
-        kind: kind.to_owned(),
-        mac,
-        vlan: None,
-        parents: Vec::new(),
-        params: BTreeMap::new(),
-        links: Vec::new(),
-        tags: Vec::new(),
-        product: None,
-        vendor: None,
-        firmware: None,
-        speed: 0,
-        discovered: None,
-    }
-}
-
 /// What is now on top of them takes over: parents lose their addresses, and have at least the MTU above them.
 fn take_over(call: &mut Call<'_>, id: &str, parents: &[i64], mtu: Option<&Value>) -> Result<(), Reply> {
     let n = call.node_mut(id)?;
@@ -183,7 +164,7 @@ pub(super) fn create_bond(call: &mut Call<'_>, id: &str) -> Answer {
             errors.add("parents", format!("Interfaces already in-use: {name}."));
         }
     }
-    let mut i = blank("bond", name, mac.or_else(|| first.map(|f| f.mac.clone())).unwrap_or_default());
+    let mut i = Interface::blank("bond", name, mac.or_else(|| first.map(|f| f.mac.clone())).unwrap_or_default());
     bond_params(&call.form, &mut i.params, true, &mut errors);
     mtu(&call.form, &mut i.params, &mut errors);
     i.vlan = vlan(call, &mut errors).or_else(|| vlans.first().copied().flatten());
@@ -226,7 +207,7 @@ pub(super) fn create_vlan(call: &mut Call<'_>, id: &str) -> Answer {
     }
     let name = call.form.filled("name").map_or_else(|| format!("{}.{}", parent.name, v.vid), str::to_owned);
     unique(n, &name, 0, &mut errors);
-    let mut i = blank("vlan", name, parent.mac.clone());
+    let mut i = Interface::blank("vlan", name, parent.mac.clone());
     mtu(&call.form, &mut i.params, &mut errors);
     i.vlan = vlan;
     i.parents = parents;
@@ -247,7 +228,7 @@ pub(super) fn create_bridge(call: &mut Call<'_>, id: &str) -> Answer {
     let name = call.form.filled("name").map_or_else(|| parent.map_or_else(String::new, |p| format!("br-{}", p.name)), str::to_owned);
     unique(n, &name, 0, &mut errors);
     let mac = call.form.filled("mac_address").map(str::to_ascii_lowercase);
-    let mut i = blank("bridge", name, mac.or_else(|| parent.map(|p| p.mac.clone())).unwrap_or_default());
+    let mut i = Interface::blank("bridge", name, mac.or_else(|| parent.map(|p| p.mac.clone())).unwrap_or_default());
     bridge_params(&call.form, &mut i.params, true);
     mtu(&call.form, &mut i.params, &mut errors);
     i.vlan = vlan(call, &mut errors).or_else(|| parent.and_then(|p| p.vlan));
@@ -270,7 +251,7 @@ pub(super) fn create_physical(call: &mut Call<'_>, id: &str) -> Answer {
     let count = n.interfaces.values().filter(|i| i.kind == "physical").count();
     let name = call.form.filled("name").map_or_else(|| format!("eth{count}"), str::to_owned);
     unique(n, &name, 0, &mut errors);
-    let mut i = blank("physical", name, mac);
+    let mut i = Interface::blank("physical", name, mac);
     i.vlan = vlan(call, &mut errors);
     errors.check()?;
     let interface = add(call, id, i)?;
