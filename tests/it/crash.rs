@@ -93,7 +93,10 @@ fn suffer(story: Story, calm: &Calm, deaths: &Deaths, one_by_one: bool) -> Resul
         Deaths::Points(points) => {
             let mut left: VecDeque<&String> = points.iter().collect();
             loop {
-                let failpoints = left.iter().take(AT_ONCE).map(|p| p.as_str()).collect::<Vec<_>>().join(",");
+                // Only what died before is resumed.
+                let first = hits.hit.is_empty() && left.iter().any(|point| point.contains("run_resumed"));
+                let first = first.then_some("after_event:run_started:");
+                let failpoints = first.into_iter().chain(left.iter().take(AT_ONCE).map(|p| p.as_str())).collect::<Vec<_>>().join(",");
                 let life = site.go_on(&End { failpoints, ..End::default() });
                 if over(&life)? {
                     break;
@@ -101,7 +104,7 @@ fn suffer(story: Story, calm: &Calm, deaths: &Deaths, one_by_one: bool) -> Resul
                 let hit = life.hit.unwrap_or_default();
                 left.retain(|point| **point != hit);
                 hits.hit.push(hit);
-                limit(&hits, points.len())?;
+                limit(&hits, points.len() + 1)?;
             }
             hits.missed = (!left.is_empty()).then(|| Deaths::Points(left.into_iter().cloned().collect()));
         }
