@@ -44,8 +44,10 @@ impl Lease {
             return Err(DriverError::new(ErrorClass::Transient, "the lock of this run is lost: nothing was asked for"));
         }
         let mut call = pin!(call);
+        // A lock that is lost does not wait for the answer of a server that is slow.
+        let mut lost = pin!(self.lost().cancelled());
         poll_fn(|context| {
-            if self.is_held() {
+            if lost.as_mut().poll(context).is_pending() && self.is_held() {
                 return call.as_mut().poll(context);
             }
             Poll::Ready(Err(DriverError::new(

@@ -93,15 +93,21 @@ async fn a_removed_lock_stops_the_run() {
     lock_is_removed(Duration::from_mins(10), 400).await;
 }
 
-/// Runs one node with this lease and this many polls of an action, and removes the lock while they are made.
+/// Runs two nodes with this lease and this many polls of an action of one, and removes the lock while they are made, and while a call for the other is under
+/// way.
 async fn lock_is_removed(lease: Duration, polls: u32) {
     let world = World::new();
-    let plan = site_plan(1);
+    let plan = site_plan(2);
     world.site.script("r0-n0.4", Script { polls, ..Script::default() });
+    world.site.script("r1-n1.4", Script { latency: Duration::from_secs(60), ..Script::default() });
     let store = world.store();
     let (site, path) = (world.site.clone(), world.folder.path().join("state.db"));
     tokio::spawn(async move {
-        while !site.inner().remaining.contains_key("r0-n0.4") {
+        let begun = || {
+            let inner = site.inner();
+            inner.remaining.contains_key("r0-n0.4") && inner.calls > 0
+        };
+        while !begun() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let other = SqliteStore::open(&path, "test").unwrap();
@@ -114,6 +120,7 @@ async fn lock_is_removed(lease: Duration, polls: u32) {
     let error = Engine::new(plan, store, drivers, options).start(b"plan file").await.unwrap_err();
     assert!(matches!(error, EngineError::Store(StoreError::LockLost)), "{error}");
     assert_eq!(world.site.effects("r0-n0.5"), 0);
+    assert_eq!(world.site.effects("r1-n1.4"), 0, "a call that is under way is cut off");
     assert!(!permit.is_given(), "nothing at all is sent any more, sessions included");
 }
 
