@@ -216,7 +216,12 @@ struct Repository {
 impl Repository {
     fn new(dice: &mut Dice, builtin: bool) -> Self {
         Self {
-            url: dice.of(&["https://packages.example.net/one", "https://packages.example.net/two"]),
+            url: dice.of(&[
+                "https://packages.example.net/one",
+                "https://packages.example.net/two",
+                "https://bearer:first@packages.example.net/one",
+                "https://bearer:second@packages.example.net/one?sig=third",
+            ]),
             distributions: dice.of(&["[jammy]", "[jammy, focal]"]),
             components: if builtin { dice.of(&["[main]", "[main, universe]"]) } else { dice.of(&["[main]", "[main, contrib]"]) },
             arches: dice.of(&["[amd64]", "[amd64, i386]"]),

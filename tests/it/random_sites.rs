@@ -270,12 +270,15 @@ fn disturb(case: &Case, stage: Stage, dice: &mut Dice, deploys: &str) {
             }
             _ => {}
         }
-        // MAAS has an older password of the BMC; a repository was switched off by hand.
+        // MAAS has an older password of the BMC, and of a mirror; a repository was switched off by hand.
         if stage == Stage::Deployed {
             w.nodes.get_mut(&id).unwrap().power_parameters.insert("power_pass".to_owned(), "an older one".into());
         }
         if off_by_hand {
             w.site.repositories.values_mut().filter(|r| r.name == "tools").for_each(|r| r.enabled = false);
+        }
+        for repository in w.site.repositories.values_mut() {
+            repository.url = repository.url.replace("bearer:", "bearer:older-");
         }
         // Somebody made an interface of the machine that the design does not have.
         if bond && matches!(stage, Stage::Allocated | Stage::FailedDeployment | Stage::Deployed | Stage::FailedReleasing) {

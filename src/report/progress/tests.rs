@@ -152,8 +152,8 @@ fn a_resized_terminal_is_filled_again() {
     let mut live = view(&pty, &Watched { actions: &journal.actions, prior: None, expected: &expected });
     journal.events.iter().for_each(|e| live.event(e));
     let rows = |screen: &str| screen.lines().filter(|l| l.starts_with("  r0")).count();
-    let small = pty.wait("a small screen", |s| s.contains("more: ") && s.contains(" left ("));
-    assert_eq!(rows(&small), 17, "{small}");
+    // A frame may be read while only a part of it is there.
+    pty.wait("a small screen", |s| s.contains("more: ") && s.contains(" left (") && rows(s) == 17);
     pty.resize(50, 200);
     let large = pty.wait("a large screen", |s| rows(s) > 24);
     assert!(large.lines().any(|l| l.starts_with('[') && l.contains("2000 nodes")), "{large}");
